@@ -1,0 +1,4 @@
+//! Segments learned from data.
+
+pub mod hierarchical;
+pub mod kmeans;

@@ -1,0 +1,1 @@
+//! From raw transactions to one row for each customer.

@@ -1,0 +1,51 @@
+//! Work over fixed blocks, in block order, inside whatever pool the host installed.
+//!
+//! Blocks do not depend on the number of threads, and results are combined in the order
+//! of the blocks, so that sums of floating-point numbers have the same bits on 1 thread
+//! and on 64.
+
+use std::ops::Range;
+
+#[cfg(feature = "rayon")]
+use rayon::prelude::*;
+
+/// The results of `work` on the blocks of `0..n`, in order.
+pub(crate) fn map_blocks<T, W>(n: usize, block: usize, work: W) -> Vec<T>
+where
+    T: Send,
+    W: Fn(Range<usize>) -> T + Sync,
+{
+    let block = block.max(1);
+    let range = |i: usize| i * block..((i + 1) * block).min(n);
+    let blocks = 0..n.div_ceil(block);
+    #[cfg(feature = "rayon")]
+    return blocks.into_par_iter().map(|i| work(range(i))).collect();
+    #[cfg(not(feature = "rayon"))]
+    return blocks.map(|i| work(range(i))).collect();
+}
+
+/// Runs `work` on the blocks of `out`, with the position of their first item. The error
+/// of the first failing block wins.
+pub(crate) fn for_each_block<T, E, W>(
+    out: &mut [T],
+    block: usize,
+    work: W,
+) -> Result<(), E>
+where
+    T: Send,
+    E: Send,
+    W: Fn(usize, &mut [T]) -> Result<(), E> + Sync,
+{
+    let block = block.max(1);
+    #[cfg(feature = "rayon")]
+    {
+        let results: Vec<Result<(), E>> = out
+            .par_chunks_mut(block)
+            .enumerate()
+            .map(|(i, chunk)| work(i * block, chunk))
+            .collect();
+        results.into_iter().collect()
+    }
+    #[cfg(not(feature = "rayon"))]
+    out.chunks_mut(block).enumerate().try_for_each(|(i, chunk)| work(i * block, chunk))
+}

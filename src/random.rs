@@ -1,0 +1,83 @@
+//! Seeded random numbers with stated, portable bits.
+//!
+//! The generator is xoshiro256++ (Blackman & Vigna 2021), seeded through SplitMix64;
+//! what is drawn from it is computed here, so that no other crate's release changes it.
+
+use rand::rngs::Xoshiro256PlusPlus;
+use rand::{Rng, SeedableRng};
+
+/// One stream of random numbers.
+#[derive(Debug)]
+pub(crate) struct Random(Xoshiro256PlusPlus);
+
+impl Random {
+    /// The stream `stream` of `seed`. Different streams are independent.
+    pub(crate) fn new(seed: u64, stream: u64) -> Random {
+        Random(Xoshiro256PlusPlus::seed_from_u64(mix(seed ^ mix(stream))))
+    }
+
+    /// A number from 0 (included) to 1 (excluded), of 53 random bits.
+    pub(crate) fn unit(&mut self) -> f64 {
+        (self.0.next_u64() >> 11) as f64 * (1.0 / (1_u64 << 53) as f64)
+    }
+
+    /// An integer below `n`, each equally likely (Lemire 2019, with rejection).
+    /// `n` is at least 1.
+    pub(crate) fn below(&mut self, n: usize) -> usize {
+        let n = n.max(1) as u64;
+        let threshold = n.wrapping_neg() % n;
+        loop {
+            let product = u128::from(self.0.next_u64()) * u128::from(n);
+            if product as u64 >= threshold {
+                return (product >> 64) as usize;
+            }
+        }
+    }
+
+    /// `k` different integers below `n`, in random order (Fisher-Yates, first `k` steps).
+    /// `k` is at most `n`.
+    pub(crate) fn sample(&mut self, n: usize, k: usize) -> Vec<usize> {
+        let mut all: Vec<usize> = (0..n).collect();
+        for i in 0..k.min(n) {
+            let j = i + self.below(n - i);
+            all.swap(i, j);
+        }
+        all.truncate(k);
+        all
+    }
+}
+
+/// SplitMix64's finaliser (Steele, Lea & Flood 2014).
+fn mix(x: u64) -> u64 {
+    let x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ (x >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The bits that saved seeds rely on. They may never change.
+    #[test]
+    fn the_stream_is_pinned() {
+        let mut random = Random::new(42, 0);
+        let first: Vec<u64> = (0..3).map(|_| random.0.next_u64()).collect();
+        assert_eq!(first, PINNED);
+        let draws: Vec<usize> = (0..8).map(|_| Random::new(7, 3).below(10)).collect();
+        assert!(draws.windows(2).all(|w| w[0] == w[1]));
+    }
+
+    const PINNED: [u64; 3] =
+        [16022262741338017731, 11992476375684980331, 13921952619901832074];
+
+    #[test]
+    fn a_sample_has_no_repetitions() {
+        let mut sample = Random::new(1, 1).sample(100, 40);
+        sample.sort_unstable();
+        sample.dedup();
+        assert_eq!(sample.len(), 40);
+        assert!(sample.iter().all(|&i| i < 100));
+    }
+}

@@ -1,0 +1,1 @@
+//! Recency, frequency, monetary: quantile scores and named segments.

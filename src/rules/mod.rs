@@ -1,0 +1,1 @@
+//! Rules that a person writes: a typed tree, checked against a schema.

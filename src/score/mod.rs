@@ -1,0 +1,1 @@
+//! Scores of customers: RFM codes, ranks, weighted composites.

@@ -1,0 +1,67 @@
+//! A segmenter seen through a host's schema.
+
+use super::{Assignment, Explanation, Scratch, Segmenter};
+use crate::data::{Customer, FeatureIndex, Remapped, Schema};
+use crate::error::Result;
+
+/// A borrowed segmenter for customers that are seen through the host's schema, made by
+/// [`SegmenterExt::bind`](super::SegmenterExt::bind).
+#[derive(Debug)]
+pub struct Bound<'s, S: ?Sized> {
+    segmenter: &'s S,
+    /// For each feature of the segmenter, its index in the host's schema.
+    map: Vec<FeatureIndex>,
+}
+
+impl<'s, S: Segmenter + ?Sized> Bound<'s, S> {
+    pub(super) fn new(segmenter: &'s S, host: &Schema) -> Result<Bound<'s, S>> {
+        Ok(Bound { segmenter, map: segmenter.schema().locate_in(host)? })
+    }
+
+    /// The segmenter inside.
+    #[must_use]
+    pub fn segmenter(&self) -> &'s S {
+        self.segmenter
+    }
+
+    /// The segment of one customer.
+    ///
+    /// # Errors
+    /// When a value cannot be used; the error names the feature.
+    pub fn assign<C: Customer + ?Sized>(&self, customer: &C) -> Result<Assignment> {
+        self.assign_with(&customer, &mut Scratch::new())
+    }
+
+    /// The segment of one customer, without allocating.
+    ///
+    /// # Errors
+    /// When a value cannot be used; the error names the feature.
+    pub fn assign_with(
+        &self,
+        customer: &dyn Customer,
+        scratch: &mut Scratch,
+    ) -> Result<Assignment> {
+        self.segmenter.assign_with(&Remapped::new(customer, &self.map), scratch)
+    }
+
+    /// Why the customer is assigned as she is.
+    ///
+    /// # Errors
+    /// When a value cannot be used; the error names the feature.
+    pub fn explain(&self, customer: &dyn Customer) -> Result<Explanation> {
+        self.segmenter.explain(&Remapped::new(customer, &self.map))
+    }
+
+    /// How much the customer belongs to each segment, from 0 to 1.
+    ///
+    /// # Errors
+    /// When a value cannot be used, or `out` has the wrong length.
+    pub fn affinities_with(
+        &self,
+        customer: &dyn Customer,
+        scratch: &mut Scratch,
+        out: &mut [f64],
+    ) -> Result<()> {
+        self.segmenter.affinities_with(&Remapped::new(customer, &self.map), scratch, out)
+    }
+}
