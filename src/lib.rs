@@ -10,11 +10,15 @@ pub mod metrics;
 mod parallel;
 pub mod profile;
 mod random;
+mod registry;
 pub mod rfm;
 pub mod rules;
 pub mod score;
 pub mod segmenter;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use error::{Error, ErrorKind, Result};
 pub use ndarray;
+pub use registry::registry;
 pub use segmenter::{Fit, FitBoxed, Segmenter, SegmenterExt};

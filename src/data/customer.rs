@@ -29,12 +29,6 @@ impl From<u64> for CustomerId<'_> {
     }
 }
 
-impl From<u32> for CustomerId<'_> {
-    fn from(id: u32) -> Self {
-        CustomerId::Number(id.into())
-    }
-}
-
 impl<'a> From<&'a str> for CustomerId<'a> {
     fn from(id: &'a str) -> Self {
         CustomerId::Text(id)

@@ -163,11 +163,20 @@ pub struct Row<'t> {
     row: usize,
 }
 
-impl Row<'_> {
+impl<'t> Row<'t> {
     /// The number of the row.
     #[must_use]
     pub fn index(&self) -> usize {
         self.row
+    }
+
+    /// The value of a feature, borrowed from the table rather than from the row.
+    #[must_use]
+    pub fn value(&self, feature: FeatureIndex) -> Value<'t> {
+        self.table
+            .columns
+            .get(feature.get())
+            .map_or(Value::Missing, |c| c.value(self.row))
     }
 }
 

@@ -16,7 +16,9 @@ use crate::error::{ErrorKind, Result};
 /// 2. The configuration does not change; the same configuration on the same table gives
 ///    the same model, to the bit, for any number of threads.
 /// 3. There is one label for each row of the table.
-/// 4. Segments are in canonical order: by weight, largest first, ties by their centres.
+/// 4. Segments are in canonical order, which does not depend on the order of the rows or
+///    on the seed: by weight, largest first, ties by their centres; or, where names are
+///    given beforehand, in the order of the names.
 /// 5. A row of weight 2 counts as two rows; a row of weight 0 does not count, but has a
 ///    label.
 /// 6. Not converging is `report.converged == false`, not an error.

@@ -3,15 +3,17 @@
 //! [`Segmenter`] is what a segmentation can do, [`SegmenterExt`] what its callers want;
 //! [`Fit`] learns one from a table. [`Assignment`] is the answer for one customer,
 //! [`Explanation`] the reasons for it. [`Fallback`], [`Crosstab`] and [`Tree`] compose
-//! segmenters, [`align`](fn@align) carries segment ids from a model to its refit, and
+//! segmenters, an [`Aligner`] carries segment ids from a model to its refit, and
 //! [`Saved`] stores a model.
 
 mod align;
 mod assignment;
 mod bound;
+mod compose;
 
 mod explain;
 mod fit;
+mod matching;
 mod persist;
 mod segment;
 
@@ -22,10 +24,11 @@ use std::sync::Arc;
 use crate::data::{Customer, FeatureIndex, Remapped, Schema, Table};
 use crate::error::{Error, Result};
 
-pub use self::align::Relabel;
 pub(crate) use self::align::replace_segments;
+pub use self::align::{Aligner, Alignment, Change, Relabel};
 pub use self::assignment::Assignment;
 pub use self::bound::Bound;
+pub use self::compose::{Crosstab, Fallback, MemberRepr, Tree, TreeRepr};
 
 pub use self::explain::{
     AxisScore, ClauseResult, Contribution, Explanation, Part, Reason, Truth,
@@ -109,8 +112,8 @@ pub trait Segmenter: Any + fmt::Debug + Send + Sync {
         check_affinities_len(self.segments().len(), out)?;
         let assignment = self.assign_with(customer, scratch)?;
         out.fill(0.0);
-        if let Some(segment) = assignment.segment() {
-            out[segment.get()] = 1.0;
+        if let Some(place) = assignment.segment().and_then(|s| out.get_mut(s.get())) {
+            *place = 1.0;
         }
         Ok(())
     }

@@ -175,6 +175,21 @@ impl Saved {
         Ok(saved)
     }
 
+    /// The same envelope around another document, with a digest that matches: what a
+    /// forger would make.
+    #[cfg(feature = "testing")]
+    pub(crate) fn forged(&self, model: Document) -> Result<Saved> {
+        let mut saved = Saved { model, ..self.clone() };
+        saved.digest = saved.compute_digest()?;
+        Ok(saved)
+    }
+
+    /// The model's data.
+    #[cfg(feature = "testing")]
+    pub(crate) fn document(&self) -> &Document {
+        &self.model
+    }
+
     fn verify(&self) -> Result<()> {
         if self.format != FORMAT {
             let reason = format!("the format is `{}`, not `{FORMAT}`", self.format);
@@ -374,6 +389,73 @@ impl dyn Segmenter {
             (**inner).innermost()
         } else {
             self
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{FeatureSpec, Schema};
+    use crate::segmenter::Fallback;
+
+    fn saved() -> Saved {
+        let schema = Schema::new([FeatureSpec::number("orders")]).unwrap();
+        Saved::of(&Fallback::new(&schema), &Registry::empty()).unwrap()
+    }
+
+    #[test]
+    fn a_version_of_the_future_says_so() {
+        for version in [0, 2, u32::MAX] {
+            let mut other = Saved { version, ..saved() };
+            other.digest = other.compute_digest().unwrap();
+            let error = Fallback::load(&other).unwrap_err();
+            assert!(
+                matches!(error.kind(), ErrorKind::UnsupportedVersion { .. }),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn spelling_does_not_matter_to_the_digest() {
+        let json = |text: &str| serde_json::from_str::<Document>(text).unwrap();
+        let digest = |text: &str| {
+            let mut digest = Digest::new();
+            digest.document(&json(text));
+            digest.0
+        };
+        assert_eq!(digest(r#"{"a": 1, "b": [2.5]}"#), digest(r#"{"b":[2.50],"a":1.0}"#));
+        for (a, b) in [
+            ("1", "2"),
+            ("[1,2]", "[2,1]"),
+            ("[[1],2]", "[[1,2]]"),
+            (r#"["ab","c"]"#, r#"["a","bc"]"#),
+            (r#"{"a":null}"#, "{}"),
+            ("0", "false"),
+            ("18446744073709551615", "18446744073709551614"),
+        ] {
+            assert_ne!(digest(a), digest(b), "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn what_was_altered_or_cut_short_is_an_error() {
+        let json = saved().to_json().unwrap();
+        assert!(Saved::from_json(&json).is_ok());
+        for end in (0..json.len()).filter(|&end| json.is_char_boundary(end)) {
+            assert!(Saved::from_json(&json[..end]).is_err(), "{end}");
+        }
+        for (old, new) in [
+            ("orders", "order5"),
+            ("\"version\":1", "\"version\":2"),
+            ("fallback", "crosstab"),
+            ("\"format\":\"segmenta\"", "\"format\":\"segments\""),
+            ("\"model\":[]", "\"model\":[],\"extra\":1"),
+        ] {
+            let altered = json.replace(old, new);
+            assert_ne!(altered, json, "{old}");
+            assert!(Saved::from_json(&altered).unwrap_err().is_format(), "{old}");
         }
     }
 }
