@@ -159,15 +159,19 @@ pub fn weight_two_is_two_rows<F: Fit>(
     ensure(partition(weighted.labels()) == partition(&halves), || {
         "rows of weight 2 are grouped otherwise than rows that stand twice".to_owned()
     })?;
-    let shares = |fitted: &Fitted<F::Model>| -> Vec<Option<f64>> {
+    ensure(same_shares(&weighted, &repeated), || {
+        "shares differ between weights of 2 and repeated rows".to_owned()
+    })
+}
+
+fn same_shares<M: Segmenter>(a: &Fitted<M>, b: &Fitted<M>) -> bool {
+    let shares = |fitted: &Fitted<M>| -> Vec<Option<f64>> {
         fitted.model().segments().iter().map(|s| s.share).collect()
     };
-    let close =
-        shares(&weighted).iter().zip(shares(&repeated)).all(|(a, b)| match (a, b) {
-            (Some(a), Some(b)) => (a - b).abs() < 1e-9,
-            (a, b) => *a == b,
-        });
-    ensure(close, || "shares differ between weights of 2 and repeated rows".to_owned())
+    shares(a).iter().zip(shares(b)).all(|(a, b)| match (a, b) {
+        (Some(a), Some(b)) => (a - b).abs() < 1e-9,
+        (a, b) => *a == b,
+    })
 }
 
 /// Clause 5: a row of weight 0 does not count, but has a label.
