@@ -230,10 +230,13 @@ impl Sample {
             Scaling::None => (0.0, 1.0),
             Scaling::Standard if low == high => (low, 1.0),
             Scaling::Standard => {
-                let mean = self.mean();
+                // Deviations are taken in parts of the range, so that their squares
+                // neither overflow nor vanish.
+                let (mean, range) = (self.mean(), high - low);
+                let part = |x: f64| (x - mean) / range;
                 let squares: f64 =
-                    self.values.iter().map(|&(x, w)| w * (x - mean) * (x - mean)).sum();
-                (mean, (squares / self.total).sqrt())
+                    self.values.iter().map(|&(x, w)| w * part(x) * part(x)).sum();
+                (mean, range * (squares / self.total).sqrt())
             }
             Scaling::MinMax => (low, high - low),
             Scaling::Robust => {
