@@ -1,0 +1,72 @@
+//! The worst separation over the worst spread.
+
+use ndarray::ArrayView2;
+
+use super::panels::{Panels, TASK, common_group};
+use super::points::{Groups, Points};
+use crate::error::{Error, Result};
+use crate::parallel::map_blocks;
+
+/// Least distance between rows of different groups over the largest distance within a
+/// group, from 0 up, more is better (Dunn 1974). `x` has shape (rows, features).
+///
+/// One customer out of place decides it, and on features of few values it only counts
+/// ties: read it beside other scores. O(n² d) time, O(n d) memory.
+///
+/// ```
+/// use segmenta::metrics::dunn_index;
+/// use segmenta::ndarray::array;
+///
+/// let x = array![[0.0], [2.0], [6.0], [7.0]];
+/// assert_eq!(dunn_index(x.view(), &['a', 'a', 'b', 'b'])?, 2.0);
+/// # Ok::<(), segmenta::Error>(())
+/// ```
+///
+/// # Errors
+/// When the lengths differ or an element is not finite. Undefined for one group, for as
+/// many groups as rows, and when the rows of each group are all equal.
+pub fn dunn_index<L: Ord>(x: ArrayView2<'_, f64>, labels: &[L]) -> Result<f64> {
+    let points = Points::new(&x)?;
+    let groups = Groups::new(labels, points.n_rows())?;
+    dunn_of(&points, &groups)
+}
+
+pub(super) fn dunn_of(points: &Points<'_>, groups: &Groups) -> Result<f64> {
+    const WHAT: &str = "the Dunn index";
+    groups.require_separable(WHAT)?;
+    let panels = Panels::new(points, groups);
+    let extremes = map_blocks(points.n_rows(), TASK, |positions| {
+        let owns = &panels.codes[positions.clone()];
+        let (mut nearest, mut widest) = (f64::INFINITY, 0.0_f64);
+        panels.visit(positions, |place, codes, squares| {
+            let own = owns[place];
+            match common_group(codes) {
+                Some(c) if c == own => {
+                    widest = squares.iter().copied().fold(widest, f64::max);
+                }
+                Some(_) => nearest = squares.iter().copied().fold(nearest, f64::min),
+                None => {
+                    for (&c, &square) in codes.iter().zip(squares) {
+                        if c == own {
+                            widest = widest.max(square);
+                        } else {
+                            nearest = nearest.min(square);
+                        }
+                    }
+                }
+            }
+        });
+        (nearest, widest)
+    });
+    let nearest =
+        extremes.iter().map(|&(nearest, _)| nearest).fold(f64::INFINITY, f64::min);
+    let widest = extremes.iter().map(|&(_, widest)| widest).fold(0.0, f64::max);
+    if widest == 0.0 {
+        return Err(Error::undefined(WHAT, "no group has any spread"));
+    }
+    let index = nearest.sqrt() / widest.sqrt();
+    if !index.is_finite() {
+        return Err(Error::undefined(WHAT, "the groups have next to no spread"));
+    }
+    Ok(index)
+}
