@@ -9,7 +9,7 @@ use super::generic::generic;
 use super::linkage::Linkage;
 use super::spanning::spanning_tree;
 use super::step::{Step, Watch};
-use crate::data::row_major;
+use crate::data::array::row_major;
 use crate::distance::squared_euclidean;
 use crate::error::{Error, ErrorKind, Result};
 use crate::segmenter::Observer;
@@ -90,14 +90,15 @@ pub fn linkage_with(
 ) -> Result<Dendrogram> {
     let (n, p) = x.dim();
     if n == 0 {
-        return Err(ErrorKind::TooFewRows { what: "rows".into(), needed: 1, found: 0 }
-            .into());
+        return Err(
+            ErrorKind::TooFewRows { what: "rows".into(), needed: 1, found: 0 }.into()
+        );
     }
     if p == 0 {
         return Err(Error::length("the second axis", 1, 0));
     }
     check_memory(linkage.memory(n, p), memory_limit)?;
-    check_rows(x, check_weights(n, weights)?)?;
+    check_rows(x, weights, column_number)?;
     let x = row_major(&x);
     let row = |i: usize| &x[i * p..(i + 1) * p];
     let sizes = match weights {
@@ -147,8 +148,9 @@ pub fn linkage_from_distances(
     linkage: Linkage,
 ) -> Result<Dendrogram> {
     if n == 0 {
-        return Err(ErrorKind::TooFewRows { what: "rows".into(), needed: 1, found: 0 }
-            .into());
+        return Err(
+            ErrorKind::TooFewRows { what: "rows".into(), needed: 1, found: 0 }.into()
+        );
     }
     check_condensed(condensed, n)?;
     let largest = condensed.iter().copied().fold(0.0, f64::max);
@@ -184,7 +186,7 @@ pub fn linkage_from_distances(
 pub fn condensed_distances(x: ArrayView2<'_, f64>) -> Result<Vec<f64>> {
     let (n, p) = x.dim();
     check_memory(Condensed::len_of(n) * size_of::<f64>() as u128, DEFAULT_MEMORY_LIMIT)?;
-    check_rows(x, n as f64)?;
+    check_rows(x, None, column_number)?;
     let x = row_major(&x);
     Ok(Condensed::squared(&x, n, p).map(f64::sqrt).into_values())
 }
@@ -243,9 +245,7 @@ pub(super) fn check_condensed(condensed: &[f64], n: usize) -> Result<()> {
         return Err(Error::length("the list of distances", expected, condensed.len()));
     }
     match condensed.iter().find(|d| !(d.is_finite() && **d >= 0.0)) {
-        Some(bad) => {
-            Err(Error::parameter("distances", "finite and not negative", bad))
-        }
+        Some(bad) => Err(Error::parameter("distances", "finite and not negative", bad)),
         None => Ok(()),
     }
 }
@@ -269,15 +269,23 @@ fn check_weights(n: usize, weights: Option<&[f64]>) -> Result<f64> {
     Ok(weights.iter().sum::<f64>().max(n as f64))
 }
 
-/// Every number is finite, and so will be every height.
-fn check_rows(x: ArrayView2<'_, f64>, weight: f64) -> Result<()> {
+/// Weights are usable, every number is finite, and so will be every height. `name` tells
+/// the name of a column, for messages.
+pub(super) fn check_rows(
+    x: ArrayView2<'_, f64>,
+    weights: Option<&[f64]>,
+    name: impl Fn(usize) -> String,
+) -> Result<()> {
+    let weight = check_weights(x.nrows(), weights)?;
     let mut ranges = Vec::with_capacity(x.ncols());
     for (j, column) in x.columns().into_iter().enumerate() {
         let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
         for (row, &found) in column.iter().enumerate() {
             if !found.is_finite() {
                 let feature = format!("column {j}");
-                return Err(ErrorKind::NonFinite { feature, found, row: Some(row) }.into());
+                return Err(
+                    ErrorKind::NonFinite { feature, found, row: Some(row) }.into()
+                );
             }
             (low, high) = (low.min(found), high.max(found));
         }
@@ -287,12 +295,17 @@ fn check_rows(x: ArrayView2<'_, f64>, weight: f64) -> Result<()> {
     if stays_finite(diameter, weight) {
         return Ok(());
     }
-    let widest = (0..ranges.len()).fold(0, |a, b| if ranges[b] > ranges[a] { b } else { a });
+    let widest =
+        (0..ranges.len()).fold(0, |a, b| if ranges[b] > ranges[a] { b } else { a });
     Err(Error::parameter(
-        format!("range of column {widest}"),
+        format!("range of {}", name(widest)),
         "small enough for sums of weighted squared distances",
         ranges[widest],
     ))
+}
+
+fn column_number(j: usize) -> String {
+    format!("column {j}")
 }
 
 /// Whether the formulas of all linkages stay finite: none of their terms is beyond the
