@@ -1,0 +1,140 @@
+//! How far apart two clusters are: the seven classic linkages.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// How the distance from a cluster `k` to the union of clusters `i` and `j` follows from
+/// the distances before the merge (Lance & Williams 1967; the formulas as in Müllner
+/// 2011, figure 2).
+///
+/// `d` is a distance, `n` the weight of a cluster: the number of its rows, or the sum of
+/// their weights. Rows are compared by Euclidean distance. Heights are those of SciPy's
+/// `scipy.cluster.hierarchy.linkage`.
+///
+/// ```
+/// use segmenta::cluster::hierarchical::Linkage;
+///
+/// assert_eq!(Linkage::default(), Linkage::Ward);
+/// assert!(Linkage::Average.is_monotone());
+/// assert!(!Linkage::Centroid.is_monotone());
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Linkage {
+    /// Nearest members: `d(ij,k) = min(d(i,k), d(j,k))`. Weights play no part.
+    Single,
+    /// Farthest members: `d(ij,k) = max(d(i,k), d(j,k))`. Weights play no part.
+    Complete,
+    /// Mean over all pairs of members (UPGMA, Sokal & Michener 1958):
+    /// `d(ij,k) = (n_i d(i,k) + n_j d(j,k)) / (n_i + n_j)`.
+    Average,
+    /// Mean over the two parts, whatever their sizes (WPGMA, Sokal & Michener 1958):
+    /// `d(ij,k) = (d(i,k) + d(j,k)) / 2`. Weights play no part, for this linkage forgets
+    /// sizes by definition.
+    Weighted,
+    /// Distance of the centroids (UPGMC): `d(ij,k)² = (n_i d(i,k)² + n_j d(j,k)²) /
+    /// (n_i + n_j) − n_i n_j d(i,j)² / (n_i + n_j)²`. Heights may decrease.
+    Centroid,
+    /// Distance of midpoints, where a union's midpoint is halfway between those of its
+    /// parts (WPGMC, Gower 1967): `d(ij,k)² = d(i,k)²/2 + d(j,k)²/2 − d(i,j)²/4`. Heights
+    /// may decrease. Weights play no part.
+    Median,
+    /// Growth of the sum of squares (Ward 1963): `d(ij,k)² = ((n_i + n_k) d(i,k)² +
+    /// (n_j + n_k) d(j,k)² − n_k d(i,j)²) / (n_i + n_j + n_k)`, so that
+    /// `d(A,B)² = 2 n_A n_B / (n_A + n_B) · ‖c_A − c_B‖²`. A height is the square root of
+    /// twice the growth: `ward.D2` of R (Murtagh & Legendre 2014).
+    #[default]
+    Ward,
+}
+
+impl Linkage {
+    /// All linkages.
+    pub const ALL: [Linkage; 7] = [
+        Linkage::Single,
+        Linkage::Complete,
+        Linkage::Average,
+        Linkage::Weighted,
+        Linkage::Centroid,
+        Linkage::Median,
+        Linkage::Ward,
+    ];
+
+    /// The name that SciPy uses.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Linkage::Single => "single",
+            Linkage::Complete => "complete",
+            Linkage::Average => "average",
+            Linkage::Weighted => "weighted",
+            Linkage::Centroid => "centroid",
+            Linkage::Median => "median",
+            Linkage::Ward => "ward",
+        }
+    }
+
+    /// True when no merge is lower than an earlier one: all linkages but
+    /// [`Centroid`](Linkage::Centroid) and [`Median`](Linkage::Median). Such linkages are
+    /// *reducible* (Bruynooghe 1977): a union is no nearer to a third cluster than the
+    /// nearer of its parts.
+    #[must_use]
+    pub const fn is_monotone(self) -> bool {
+        !matches!(self, Linkage::Centroid | Linkage::Median)
+    }
+
+    /// True when the weights of rows change the heights: for
+    /// [`Average`](Linkage::Average), [`Centroid`](Linkage::Centroid) and
+    /// [`Ward`](Linkage::Ward). For the others a row of weight 2 is a row anyway: its
+    /// copy would be merged at height 0 and change nothing above.
+    #[must_use]
+    pub const fn counts_weights(self) -> bool {
+        matches!(self, Linkage::Average | Linkage::Centroid | Linkage::Ward)
+    }
+
+    /// True when the formula is one of squared distances.
+    pub(super) const fn squares(self) -> bool {
+        matches!(self, Linkage::Centroid | Linkage::Median | Linkage::Ward)
+    }
+
+    /// The formula, on distances or squared distances as [`squares`](Linkage::squares)
+    /// tells.
+    ///
+    /// For a reducible linkage the result is held at the nearer of the parts, from which
+    /// only rounding could take it: the chain of neighbours relies on that.
+    #[inline]
+    pub(super) fn update(self, d: Triangle, n: [f64; 3]) -> f64 {
+        let Triangle { ik, jk, ij } = d;
+        let [n_i, n_j, n_k] = n;
+        let nearer = ik.min(jk);
+        match self {
+            Linkage::Single => nearer,
+            Linkage::Complete => ik.max(jk),
+            Linkage::Average => ((n_i * ik + n_j * jk) / (n_i + n_j)).max(nearer),
+            Linkage::Weighted => (ik + jk) / 2.0,
+            Linkage::Centroid => {
+                let n = n_i + n_j;
+                (n_i * ik + n_j * jk) / n - (n_i / n) * (n_j / n) * ij
+            }
+            Linkage::Median => (ik + jk) / 2.0 - ij / 4.0,
+            Linkage::Ward => {
+                let sum = (n_i + n_k) * ik + (n_j + n_k) * jk - n_k * ij;
+                (sum / (n_i + n_j + n_k)).max(nearer)
+            }
+        }
+    }
+}
+
+impl fmt::Display for Linkage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// The three distances between clusters `i` and `j`, which merge, and a third `k`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Triangle {
+    pub(super) ik: f64,
+    pub(super) jk: f64,
+    pub(super) ij: f64,
+}
