@@ -1,1 +1,16 @@
-//! k-means.
+//! k-means clustering.
+//!
+//! [`KMeans`] says what is wanted; its fit gives a [`KMeansModel`], which assigns each
+//! customer to the nearest centre. [`KMeans::fit_matrix`] clusters plain numbers.
+
+mod config;
+mod fit;
+mod init;
+mod lloyd;
+mod model;
+mod nearest;
+mod rows;
+
+pub use self::config::{KMeans, KMeansResult};
+pub use self::init::Init;
+pub use self::model::{KMeansModel, KMeansRepr};

@@ -1,0 +1,313 @@
+//! k-means: what is wanted, and the fit of a matrix.
+
+use ndarray::{Array2, ArrayView2};
+use serde::{Deserialize, Serialize};
+
+use super::init::{Init, first_centers};
+use super::lloyd::{Limits, Run, lloyd};
+use super::rows::Rows;
+use crate::data::array::row_major;
+use crate::encode::Encoder;
+use crate::error::{Error, ErrorKind, Result};
+use crate::random::Random;
+use crate::segmenter::{Note, Observer, Progress, report_progress};
+
+/// Inertias that differ by less than this fraction count as the same optimum.
+const SAME_OPTIMUM: f64 = 1e-6;
+
+/// k-means clustering: `n_clusters` centres that make the inertia, `Σ wᵢ · ‖xᵢ − c(i)‖²`,
+/// small, by Lloyd's algorithm (Lloyd 1982) from several starts.
+///
+/// [`Fit::fit`](crate::Fit::fit) encodes the features of a table and gives a
+/// [`KMeansModel`](super::KMeansModel); [`fit_matrix`](KMeans::fit_matrix) takes numbers
+/// as they are.
+///
+/// ```
+/// use segmenta::cluster::kmeans::KMeans;
+/// use segmenta::data::{FeatureSpec, Schema, Table};
+/// use segmenta::{Fit, Segmenter};
+///
+/// let schema = Schema::new([FeatureSpec::number("orders"), FeatureSpec::number("spend")])?;
+/// let table = Table::builder(&schema, 5)
+///     .numbers("orders", vec![1.0, 2.0, 1.0, 12.0, 14.0])
+///     .numbers("spend", vec![20.0, 35.0, 25.0, 400.0, 380.0])
+///     .build()?;
+/// let fitted = KMeans::new(2).seed(7).fit(&table)?;
+/// assert!(fitted.report().converged);
+/// let sizes: Vec<_> = fitted.model().segments().iter().map(|s| s.size).collect();
+/// assert_eq!(sizes, [Some(3), Some(2)]);
+/// # Ok::<(), segmenta::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KMeans {
+    pub(super) n_clusters: usize,
+    #[serde(default = "default_n_init")]
+    pub(super) n_init: usize,
+    #[serde(default = "default_max_iter")]
+    pub(super) max_iter: usize,
+    #[serde(default = "default_tol")]
+    pub(super) tol: f64,
+    #[serde(default)]
+    pub(super) seed: u64,
+    #[serde(default)]
+    pub(super) init: Init,
+    #[serde(default)]
+    pub(super) encoder: Encoder,
+}
+
+fn default_n_init() -> usize {
+    10
+}
+
+fn default_max_iter() -> usize {
+    300
+}
+
+fn default_tol() -> f64 {
+    1e-4
+}
+
+/// Centres and labels of a matrix.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct KMeansResult {
+    /// The centres, shape `(n_clusters, n_columns)`, in the order in which they started.
+    pub centers: Array2<f64>,
+    /// For each row the position of its nearest centre; of several the lowest.
+    pub labels: Vec<usize>,
+    /// Sum of the weighted squared distances of the rows to their centres.
+    pub inertia: f64,
+    /// Iterations of the best run.
+    pub n_iter: usize,
+    /// False when the iterations of the best run ran out.
+    pub converged: bool,
+    /// `restart-agreement`, `empty-cluster-relocated`, `empty-cluster`, `max-iter`.
+    pub notes: Vec<Note>,
+}
+
+impl KMeans {
+    /// `n_clusters` clusters; 10 starts by k-means++, at most 300 iterations each,
+    /// tolerance 1e-4, seed 0, standard scaling.
+    #[must_use]
+    pub fn new(n_clusters: usize) -> KMeans {
+        KMeans {
+            n_clusters,
+            n_init: default_n_init(),
+            max_iter: default_max_iter(),
+            tol: default_tol(),
+            seed: 0,
+            init: Init::default(),
+            encoder: Encoder::default(),
+        }
+    }
+
+    /// How many times to start; the run of the least inertia counts, of several the
+    /// first.
+    #[must_use]
+    pub fn n_init(mut self, n_init: usize) -> KMeans {
+        self.n_init = n_init;
+        self
+    }
+
+    /// Iterations of a run, at most.
+    #[must_use]
+    pub fn max_iter(mut self, max_iter: usize) -> KMeans {
+        self.max_iter = max_iter;
+        self
+    }
+
+    /// A run has converged when the centres' summed squared shift is at most `tol` times
+    /// the mean of the columns' variances (unweighted, divisor n), or when no label
+    /// changes. 0 waits for the labels, or for the centres to stand still.
+    #[must_use]
+    pub fn tol(mut self, tol: f64) -> KMeans {
+        self.tol = tol;
+        self
+    }
+
+    /// Seed of the starts. Start `i` depends on the seed and on `i` only.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> KMeans {
+        self.seed = seed;
+        self
+    }
+
+    /// Where the first centres come from.
+    #[must_use]
+    pub fn init(mut self, init: Init) -> KMeans {
+        self.init = init;
+        self
+    }
+
+    /// How the features of a table become columns. Not used by
+    /// [`fit_matrix`](KMeans::fit_matrix).
+    #[must_use]
+    pub fn encoder(mut self, encoder: Encoder) -> KMeans {
+        self.encoder = encoder;
+        self
+    }
+
+    /// The seed, where it has a say.
+    pub(super) fn used_seed(&self) -> Option<u64> {
+        (!matches!(self.init, Init::Centers(_))).then_some(self.seed)
+    }
+
+    pub(super) fn check(&self) -> Result<()> {
+        let counts = [
+            ("n_clusters", self.n_clusters),
+            ("n_init", self.n_init),
+            ("max_iter", self.max_iter),
+        ];
+        if let Some((name, found)) = counts.into_iter().find(|&(_, n)| n == 0) {
+            return Err(Error::parameter(name, "at least 1", found));
+        }
+        if !(self.tol.is_finite() && self.tol >= 0.0) {
+            return Err(Error::parameter("tol", "finite and not negative", self.tol));
+        }
+        if let Init::Centers(centers) = &self.init {
+            if centers.nrows() != self.n_clusters {
+                let what = "the first axis of the initial centers";
+                return Err(Error::length(what, self.n_clusters, centers.nrows()));
+            }
+            if let Some(x) = centers.iter().find(|x| !x.is_finite()) {
+                return Err(Error::parameter("initial centers", "finite", x));
+            }
+        }
+        self.encoder.validate()
+    }
+
+    /// Clusters the rows of a matrix, shape `(n_rows, n_columns)`, with a weight for each
+    /// row or without. Nothing is scaled.
+    ///
+    /// With given initial centres the labels, the centres and the number of iterations
+    /// are those of scikit-learn's `KMeans(algorithm="lloyd")`. A centre that is left
+    /// without rows moves to the row farthest from its own centre. Two things differ:
+    /// a row of weight 0 never attracts such a centre, and labels that did not change
+    /// while a centre was moved do not end the run.
+    ///
+    /// ```
+    /// use segmenta::cluster::kmeans::{Init, KMeans};
+    /// use segmenta::ndarray::array;
+    ///
+    /// let x = array![[1.0], [2.0], [10.0], [12.0]];
+    /// let kmeans = KMeans::new(2).init(Init::Centers(array![[1.0], [2.0]]));
+    /// let result = kmeans.fit_matrix(x.view(), None, &mut ())?;
+    /// assert_eq!(result.labels, [0, 0, 1, 1]);
+    /// assert_eq!(result.centers, array![[1.5], [11.0]]);
+    /// assert_eq!(result.inertia, 2.5);
+    /// # Ok::<(), segmenta::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When a parameter is out of range; an element is NaN or infinite, or so large that
+    /// squares overflow; weights are negative, not finite or of another number than the
+    /// rows; there are fewer different rows of positive weight than clusters; initial
+    /// centres have another number of columns; or the observer stops the work.
+    pub fn fit_matrix(
+        &self,
+        x: ArrayView2<'_, f64>,
+        sample_weight: Option<&[f64]>,
+        observer: &mut dyn Observer,
+    ) -> Result<KMeansResult> {
+        self.check()?;
+        let data = row_major(&x);
+        self.fit_rows(Rows::new(&data, x.dim(), sample_weight)?, observer)
+    }
+
+    /// The fit, after the parameters were checked.
+    pub(super) fn fit_rows(
+        &self,
+        rows: Rows<'_>,
+        observer: &mut dyn Observer,
+    ) -> Result<KMeansResult> {
+        let (k, p) = (self.n_clusters, rows.n_columns());
+        let found = rows.count_distinct(k);
+        if found < k {
+            let what = "distinct rows".into();
+            return Err(ErrorKind::TooFewRows { what, needed: k, found }.into());
+        }
+        let mut n_runs = self.n_init;
+        if let Init::Centers(centers) = &self.init {
+            if centers.ncols() != p {
+                let what = "the second axis of the initial centers";
+                return Err(Error::length(what, p, centers.ncols()));
+            }
+            rows.check_range(&row_major(&centers.view()))?;
+            n_runs = 1;
+        } else {
+            rows.check_range(&[])?;
+        }
+        let tolerance = self.tol * rows.mean_variance();
+        let limits = Limits { max_iter: self.max_iter, tolerance };
+        let total = n_runs.saturating_mul(self.max_iter);
+        let mut best: Option<Run> = None;
+        let mut inertias = Vec::new();
+        for run in 0..n_runs {
+            let before = run.saturating_mul(self.max_iter);
+            report_progress(observer, &Progress::new("k-means", before, total))?;
+            let mut random = Random::new(self.seed, run as u64);
+            let first = first_centers(&self.init, rows, k, &mut random)?;
+            let mut watch = |n_iter: usize, inertia: f64| {
+                let done = before.saturating_add(n_iter);
+                let progress = Progress::new("k-means", done, total).objective(inertia);
+                report_progress(observer, &progress)
+            };
+            let run = lloyd(rows, first, limits, &mut watch)?;
+            inertias.push(run.inertia);
+            if best.as_ref().is_none_or(|best| run.inertia < best.inertia) {
+                best = Some(run);
+            }
+        }
+        let best = best.ok_or_else(|| Error::parameter("n_init", "at least 1", 0))?;
+        let notes = self.notes(&best, inertias);
+        let Run { centers, labels, inertia, n_iter, converged, .. } = best;
+        let centers = Array2::from_shape_vec((k, p), centers).map_err(Error::other)?;
+        Ok(KMeansResult { centers, labels, inertia, n_iter, converged, notes })
+    }
+
+    fn notes(&self, best: &Run, mut inertias: Vec<f64>) -> Vec<Note> {
+        let mut notes = Vec::new();
+        if inertias.len() > 1 {
+            let same = |least: f64, other: f64| other <= least * (1.0 + SAME_OPTIMUM);
+            let n_best = inertias.iter().filter(|&&i| same(best.inertia, i)).count();
+            let n_runs = inertias.len();
+            inertias.sort_by(f64::total_cmp);
+            let n_optima = inertias.chunk_by(|&a, &b| same(a, b)).count();
+            notes.push(Note::new(
+                "restart-agreement",
+                format!(
+                    "{n_best} of {n_runs} runs reached the least inertia; \
+                     the runs ended in {n_optima} different optima"
+                ),
+            ));
+        }
+        if best.n_relocated > 0 {
+            let n = best.n_relocated;
+            notes.push(Note::new(
+                "empty-cluster-relocated",
+                format!("a centre without rows was moved to a far row {n} times"),
+            ));
+        }
+        let empty = self.n_clusters - distinct_labels(&best.labels, self.n_clusters);
+        if empty > 0 {
+            notes.push(Note::new(
+                "empty-cluster",
+                format!("{empty} of the clusters ended without rows"),
+            ));
+        }
+        if !best.converged {
+            notes.push(Note::new(
+                "max-iter",
+                format!("the {} iterations ran out before convergence", self.max_iter),
+            ));
+        }
+        notes
+    }
+}
+
+fn distinct_labels(labels: &[usize], n_clusters: usize) -> usize {
+    let mut seen = vec![false; n_clusters];
+    labels.iter().for_each(|&label| seen[label] = true);
+    seen.into_iter().filter(|&seen| seen).count()
+}

@@ -1,0 +1,123 @@
+//! The squared distance of a row to every centre.
+
+/// How many centres are done at once.
+const LANES: usize = 4;
+
+/// Centres in groups of [`LANES`], and inside a group column by column, so that one
+/// value of a row meets the centres of a group in one vector instruction.
+///
+/// A distance is the sum of squared differences in the order of the columns, whatever
+/// the layout: everything that compares a row with centres goes through here, so that
+/// the labels of a fit and later assignments agree to the bit.
+#[derive(Clone, Debug)]
+pub(super) struct Lanes {
+    n_clusters: usize,
+    n_columns: usize,
+    /// The last group is filled up with zeros, which are never looked at.
+    groups: Vec<f64>,
+}
+
+/// The nearest centre of a row.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Nearest {
+    /// The lowest index among the centres at the least distance.
+    pub(super) index: usize,
+    /// Squared distance to it.
+    pub(super) cost: f64,
+    /// Squared distance to the next one; infinity if there is none.
+    pub(super) next_cost: f64,
+    /// Sum of the squared distances to all centres: not finite when any is not.
+    pub(super) total: f64,
+}
+
+impl Lanes {
+    /// Of row-major centres with `n_columns` (at least 1) columns.
+    pub(super) fn new(centers: &[f64], n_columns: usize) -> Lanes {
+        let n_clusters = centers.len() / n_columns;
+        let mut groups = vec![0.0; n_clusters.div_ceil(LANES) * LANES * n_columns];
+        for (i, center) in centers.chunks_exact(n_columns).enumerate() {
+            let start = i / LANES * LANES * n_columns + i % LANES;
+            for (place, &c) in groups[start..].iter_mut().step_by(LANES).zip(center) {
+                *place = c;
+            }
+        }
+        Lanes { n_clusters, n_columns, groups }
+    }
+
+    /// Visits the squared distance to each centre, in the order of the centres.
+    #[inline]
+    fn each(&self, x: &[f64], mut visit: impl FnMut(usize, f64)) {
+        let groups = self.groups.chunks_exact(LANES * self.n_columns);
+        for (g, group) in groups.enumerate() {
+            let mut sums = [0.0; LANES];
+            for (value, centers) in x.iter().zip(group.as_chunks::<LANES>().0) {
+                for (sum, center) in sums.iter_mut().zip(centers) {
+                    let difference = value - center;
+                    *sum += difference * difference;
+                }
+            }
+            for (index, sum) in (g * LANES..self.n_clusters).zip(sums) {
+                visit(index, sum);
+            }
+        }
+    }
+
+    /// The squared distances to all centres.
+    pub(super) fn distances(&self, x: &[f64], out: &mut [f64]) {
+        self.each(x, |index, distance| out[index] = distance);
+    }
+
+    /// The nearest centre. A row with a NaN or an infinity has a `total` that is not
+    /// finite.
+    #[inline]
+    pub(super) fn nearest(&self, x: &[f64]) -> Nearest {
+        let (mut index, mut cost, mut next_cost) = (0, f64::INFINITY, f64::INFINITY);
+        let mut total = 0.0;
+        self.each(x, |i, distance| {
+            total += distance;
+            let nearer = distance < cost;
+            let loser = if nearer { cost } else { distance };
+            next_cost = if loser < next_cost { loser } else { next_cost };
+            cost = if nearer { distance } else { cost };
+            index = if nearer { i } else { index };
+        });
+        Nearest { index, cost, next_cost, total }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::distance::squared_euclidean;
+
+    #[test]
+    fn lanes_give_the_bits_of_the_plain_sum() {
+        for (k, p) in [(1, 1), (3, 2), (4, 5), (5, 3), (9, 16), (10, 7)] {
+            let number = |i: usize| ((i * 7919 % 1009) as f64 - 500.0) / 7.0;
+            let centers: Vec<f64> = (0..k * p).map(number).collect();
+            let x: Vec<f64> = (0..p).map(|j| number(j + 5_000)).collect();
+            let lanes = Lanes::new(&centers, p);
+            let mut distances = vec![f64::NAN; k];
+            lanes.distances(&x, &mut distances);
+            let plain: Vec<f64> =
+                centers.chunks_exact(p).map(|c| squared_euclidean(&x, c)).collect();
+            assert_eq!(distances, plain);
+            let nearest = lanes.nearest(&x);
+            let mut sorted = plain.clone();
+            sorted.sort_by(f64::total_cmp);
+            assert_eq!(nearest.cost, sorted[0]);
+            assert_eq!(
+                nearest.next_cost,
+                sorted.get(1).copied().unwrap_or(f64::INFINITY)
+            );
+            assert_eq!(plain.iter().position(|&d| d == sorted[0]), Some(nearest.index));
+        }
+    }
+
+    #[test]
+    fn the_lowest_index_wins_a_tie() {
+        let lanes = Lanes::new(&[5.0, 1.0, 3.0, 1.0, 3.0, 1.0], 1);
+        let nearest = lanes.nearest(&[2.0]);
+        assert_eq!((nearest.index, nearest.cost, nearest.next_cost), (1, 1.0, 1.0));
+    }
+}
