@@ -1,1 +1,33 @@
-//! Rules that a person writes: a typed tree, checked against a schema.
+//! Segments written as rules.
+//!
+//! A [`Rule`] is a condition on a customer, as plain data: JSON at rest, or written in
+//! Rust with [`field`]. A [`RuleSet`] names segments and their rules. Compiled against a
+//! schema it becomes a [`RuleSegmenter`], which gives each customer one segment, or a
+//! [`RuleBook`], which gives each customer all segments that match. [`CompiledRule`] is
+//! a single rule, ready to be asked.
+//!
+//! Missing values are answered by Kleene's three-valued logic, negation is spelled only
+//! as `not`, and a definition is checked against the schema before it is used: all of
+//! its faults are told at once, each with its place and, where there is one, the name
+//! that was probably meant.
+
+mod ast;
+mod book;
+mod check;
+mod clauses;
+mod compile;
+mod field;
+mod leaf;
+mod limits;
+mod model;
+mod point;
+mod set;
+mod words;
+
+pub use self::ast::{FieldTest, Literal, Rule, Test};
+pub use self::book::{MembershipCount, RuleBook};
+pub use self::compile::CompiledRule;
+pub use self::field::{Field, field};
+pub use self::limits::Limits;
+pub use self::model::{RuleSegmenter, RulesBuilder, RulesRepr};
+pub use self::set::{RestSegment, RuleSet, SegmentRule};

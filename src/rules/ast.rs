@@ -1,0 +1,261 @@
+//! The definition of a rule: a typed tree that is JSON at rest.
+
+use std::fmt;
+
+use serde::de::{self, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::data::Date;
+
+/// A condition on one customer, as plain data.
+///
+/// In JSON exactly one key names the kind of rule, and keys that are not known are
+/// refused:
+///
+/// ```
+/// use segmenta::rules::{Rule, field};
+///
+/// let json = r#"{"all": [
+///     {"field": {"name": "country", "is": {"in": ["DE", "AT"]}}},
+///     {"not": {"field": {"name": "opted_out", "is": {"eq": true}}}}
+/// ]}"#;
+/// let rule: Rule = serde_json::from_str(json)?;
+/// assert_eq!(rule, field("country").is_in(["DE", "AT"]) & !field("opted_out").eq(true));
+/// assert_eq!(rule.to_string(), "country in ('DE', 'AT') and not (opted_out = true)");
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+///
+/// # Truth
+/// Rules are evaluated in Kleene's three-valued logic (Kleene 1952, §64). A test of a
+/// missing value is Unknown, unless [`FieldTest::when_missing`] says otherwise; `not`
+/// keeps Unknown; only True makes a member. So a customer whose `opted_out` is not known
+/// is left out by `not opted_out = true`. There are no negative tests: `not` is the only
+/// negation, and says the same thing everywhere.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[non_exhaustive]
+pub enum Rule {
+    /// Holds for everyone.
+    Everyone,
+    /// Holds for nobody.
+    Nobody,
+    /// Every one of the rules holds. False if one is False, else Unknown if one is
+    /// Unknown, else True. An empty list cannot be compiled.
+    All(Vec<Rule>),
+    /// At least one of the rules holds. True if one is True, else Unknown if one is
+    /// Unknown, else False. An empty list cannot be compiled.
+    Any(Vec<Rule>),
+    /// At least `n` of the rules hold. True if `n` are True; False if fewer than `n`
+    /// are True or Unknown; else Unknown.
+    AtLeast {
+        /// How many must hold: from 1 to the number of rules.
+        n: usize,
+        /// The rules.
+        of: Vec<Rule>,
+    },
+    /// The rule does not hold. Unknown stays Unknown.
+    Not(Box<Rule>),
+    /// A test of one feature.
+    Field(FieldTest),
+}
+
+/// A test of one feature.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FieldTest {
+    /// The feature's name.
+    pub name: String,
+    /// What its value must satisfy.
+    pub is: Test,
+    /// The answer for a missing value; absent for Unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when_missing: Option<bool>,
+}
+
+/// What a value must satisfy. Which tests a feature has depends on its
+/// [kind](crate::data::FeatureKind):
+///
+/// | kind | tests |
+/// |---|---|
+/// | number, date, ordinal | `eq` `in` `lt` `le` `gt` `ge` `between` |
+/// | flag | `eq` `in` |
+/// | category | `eq` `in` `contains` `starts_with` `ends_with` |
+/// | tags | `has_any` `has_all` `size` |
+/// | all | `set` `missing` |
+///
+/// Ordinals are ordered by their levels, lowest first. Texts are compared byte by byte:
+/// upper and lower case differ.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[non_exhaustive]
+pub enum Test {
+    /// Equals.
+    Eq(Literal),
+    /// Equals one of a list, which must not be empty.
+    In(Vec<Literal>),
+    /// Lies below.
+    Lt(Literal),
+    /// Lies below or equals.
+    Le(Literal),
+    /// Lies above.
+    Gt(Literal),
+    /// Lies above or equals.
+    Ge(Literal),
+    /// Lies between two ends, both included.
+    Between {
+        /// The lower end.
+        lo: Literal,
+        /// The upper end, not below the lower one.
+        hi: Literal,
+    },
+    /// The category's name contains a text.
+    Contains(String),
+    /// The category's name starts with a text.
+    StartsWith(String),
+    /// The category's name ends with a text.
+    EndsWith(String),
+    /// At least one of the names is among the tags.
+    HasAny(Vec<String>),
+    /// All of the names are among the tags.
+    HasAll(Vec<String>),
+    /// The number of tags satisfies a test of numbers (`eq` to `between`). Tags count as
+    /// often as the host gives them.
+    Size(Box<Test>),
+    /// A value is there. Never Unknown.
+    Set,
+    /// No value is there. Never Unknown.
+    Missing,
+}
+
+impl Test {
+    /// The key that names the test in JSON.
+    #[must_use]
+    pub fn operator(&self) -> &'static str {
+        match self {
+            Test::Eq(_) => "eq",
+            Test::In(_) => "in",
+            Test::Lt(_) => "lt",
+            Test::Le(_) => "le",
+            Test::Gt(_) => "gt",
+            Test::Ge(_) => "ge",
+            Test::Between { .. } => "between",
+            Test::Contains(_) => "contains",
+            Test::StartsWith(_) => "starts_with",
+            Test::EndsWith(_) => "ends_with",
+            Test::HasAny(_) => "has_any",
+            Test::HasAll(_) => "has_all",
+            Test::Size(_) => "size",
+            Test::Set => "set",
+            Test::Missing => "missing",
+        }
+    }
+}
+
+/// A value written in a rule: a plain number, `true` or `false`, or a text in JSON.
+///
+/// Texts are read by the kind of the feature: the name of a category or level, or a date
+/// as `YYYY-MM-DD`. Integers beyond 2^53 are rounded to the nearest `f64`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Literal {
+    /// A number.
+    Number(f64),
+    /// Yes or no.
+    Flag(bool),
+    /// A category, a level, or a date.
+    Text(String),
+}
+
+macro_rules! literal_of_number {
+    ($($t:ty)*) => {$(
+        impl From<$t> for Literal {
+            fn from(x: $t) -> Self {
+                Literal::Number(x as f64)
+            }
+        }
+    )*};
+}
+literal_of_number!(f64 f32 u8 u16 u32 u64 usize i8 i16 i32 i64 isize);
+
+impl From<bool> for Literal {
+    fn from(x: bool) -> Self {
+        Literal::Flag(x)
+    }
+}
+
+impl From<&str> for Literal {
+    fn from(x: &str) -> Self {
+        Literal::Text(x.to_owned())
+    }
+}
+
+impl From<String> for Literal {
+    fn from(x: String) -> Self {
+        Literal::Text(x)
+    }
+}
+
+impl From<Date> for Literal {
+    fn from(x: Date) -> Self {
+        Literal::Text(x.to_string())
+    }
+}
+
+impl Serialize for Literal {
+    fn serialize<S: Serializer>(
+        &self,
+        serializer: S,
+    ) -> std::result::Result<S::Ok, S::Error> {
+        const EXACT: f64 = 9_007_199_254_740_992.0;
+        match self {
+            // JSON would turn it into `null`, and so into another rule.
+            Literal::Number(x) if !x.is_finite() => {
+                Err(serde::ser::Error::custom(format!("{x} is not a finite number")))
+            }
+            // `3` rather than `3.0`, as people write it.
+            Literal::Number(x) if x.fract() == 0.0 && x.abs() <= EXACT => {
+                serializer.serialize_i64(*x as i64)
+            }
+            Literal::Number(x) => serializer.serialize_f64(*x),
+            Literal::Flag(x) => serializer.serialize_bool(*x),
+            Literal::Text(x) => serializer.serialize_str(x),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Literal {
+    fn deserialize<D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> std::result::Result<Literal, D::Error> {
+        deserializer.deserialize_any(LiteralVisitor)
+    }
+}
+
+struct LiteralVisitor;
+
+impl Visitor<'_> for LiteralVisitor {
+    type Value = Literal;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a number, true, false or a text")
+    }
+
+    fn visit_bool<E: de::Error>(self, x: bool) -> std::result::Result<Literal, E> {
+        Ok(x.into())
+    }
+
+    fn visit_i64<E: de::Error>(self, x: i64) -> std::result::Result<Literal, E> {
+        Ok(x.into())
+    }
+
+    fn visit_u64<E: de::Error>(self, x: u64) -> std::result::Result<Literal, E> {
+        Ok(x.into())
+    }
+
+    fn visit_f64<E: de::Error>(self, x: f64) -> std::result::Result<Literal, E> {
+        Ok(x.into())
+    }
+
+    fn visit_str<E: de::Error>(self, x: &str) -> std::result::Result<Literal, E> {
+        Ok(x.into())
+    }
+}

@@ -1,0 +1,263 @@
+//! Any number of segments for each customer: all whose rules hold.
+
+use super::model::{RuleSegmenter, RulesBuilder, RulesRepr};
+use super::set::{CompiledSet, RuleSet};
+use crate::data::{Customer, FeatureIndex, Remapped, Schema, Table};
+use crate::error::Result;
+use crate::parallel::map_blocks;
+use crate::segmenter::{
+    Assignment, Capabilities, Explanation, Persist, Registry, Relabel, Scratch, Segment,
+    SegmentIndex, Segmenter, Truth, check_affinities_len, replace_segments,
+};
+
+/// Segments that may overlap: a customer is in every one whose rule holds.
+///
+/// The rules and their evaluation are those of a [`RuleSegmenter`]. As a [`Segmenter`],
+/// a book assigns the first segment whose rule holds, and
+/// [`affinities_with`](Segmenter::affinities_with) gives 1 to every segment whose rule
+/// holds; [`explain`](Segmenter::explain) lays open the rules of all segments.
+///
+/// A customer is in the rest segment, if there is one, when no rule is True: also when
+/// some are Unknown. So membership of the rest is never Unknown.
+///
+/// ```
+/// use segmenta::data::{FeatureSpec, OwnedCustomer, Schema, Table};
+/// use segmenta::rules::{RuleBook, field};
+/// use segmenta::segmenter::Truth;
+///
+/// let schema = Schema::new([FeatureSpec::number("orders"), FeatureSpec::flag("member")])?;
+/// let book = RuleBook::builder(&schema)
+///     .segment("loyal", "Loyal customers", field("orders").ge(3))
+///     .segment("member", "Members of the club", field("member").eq(true))
+///     .build()?;
+///
+/// let ann = OwnedCustomer::new(&schema, 1_u64).set("orders", 5.0)?.set("member", true)?;
+/// let bob = OwnedCustomer::new(&schema, 2_u64).set("orders", 4.0)?;
+/// assert_eq!(book.membership(&ann)?, [Truth::True, Truth::True]);
+/// assert_eq!(book.membership(&bob)?, [Truth::True, Truth::Unknown]);
+///
+/// let counts = book.count(&Table::from_customers(&schema, [&ann, &bob])?)?;
+/// assert_eq!((counts[1].members, counts[1].undecided), (1, 1));
+/// # Ok::<(), segmenta::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct RuleBook(CompiledSet);
+
+/// How many rows of a table are in a segment. Rows are counted, not their weights.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize,
+)]
+pub struct MembershipCount {
+    /// Rows for which the rule is True.
+    pub members: u64,
+    /// Rows for which the rule is Unknown, since values are missing.
+    pub undecided: u64,
+    /// Rows for which the rule is False.
+    pub non_members: u64,
+}
+
+impl MembershipCount {
+    fn add(&mut self, truth: Truth) {
+        match truth {
+            Truth::True => self.members += 1,
+            Truth::Unknown => self.undecided += 1,
+            Truth::False => self.non_members += 1,
+        }
+    }
+
+    fn merge(&mut self, other: &MembershipCount) {
+        self.members += other.members;
+        self.undecided += other.undecided;
+        self.non_members += other.non_members;
+    }
+}
+
+impl RuleBook {
+    /// Starts without segments.
+    #[must_use]
+    pub fn builder(schema: &Schema) -> RulesBuilder<RuleBook> {
+        RulesBuilder::new(schema)
+    }
+
+    pub(super) fn new(set: CompiledSet) -> RuleBook {
+        RuleBook(set)
+    }
+
+    /// The definition, with the segments' current ids and names.
+    #[must_use]
+    pub fn definition(&self) -> RuleSet {
+        self.0.definition()
+    }
+
+    /// The same rules for segments that exclude each other.
+    #[must_use]
+    pub fn into_segmenter(self) -> RuleSegmenter {
+        RuleSegmenter::new(self.0)
+    }
+
+    /// All segments of the customer, in their order, into `out`, which is emptied first.
+    /// Allocates nothing once `out` has grown.
+    ///
+    /// # Errors
+    /// When a value that is looked at cannot be used; the error names the feature.
+    pub fn matches_with(
+        &self,
+        customer: &dyn Customer,
+        out: &mut Vec<SegmentIndex>,
+    ) -> Result<()> {
+        out.clear();
+        for (i, rule) in self.0.rules.iter().enumerate() {
+            if rule.holds(customer)? {
+                out.push(SegmentIndex::new(i as u32));
+            }
+        }
+        if out.is_empty() {
+            out.extend(self.0.rest_index());
+        }
+        Ok(())
+    }
+
+    /// Whether the customer is in each segment, in their order; Unknown where values are
+    /// missing.
+    ///
+    /// # Errors
+    /// When a value that is looked at cannot be used; the error names the feature.
+    pub fn membership(&self, customer: &dyn Customer) -> Result<Vec<Truth>> {
+        let mut truths = Vec::with_capacity(self.0.segments.len());
+        self.for_each(customer, |truth| truths.push(truth))?;
+        Ok(truths)
+    }
+
+    /// How many rows are in each segment, in their order. The undecided explain why a
+    /// segment may be smaller than expected. The table's schema holds at least the
+    /// book's features, in any order.
+    ///
+    /// # Errors
+    /// When a value that is looked at cannot be used, or the table lacks a feature; the
+    /// error names the feature, and the row.
+    pub fn count(&self, table: &Table<'_>) -> Result<Vec<MembershipCount>> {
+        let map: Option<Vec<FeatureIndex>> = if table.schema() == &self.0.schema {
+            None
+        } else {
+            Some(self.0.schema.locate_in(table.schema())?)
+        };
+        let none = vec![MembershipCount::default(); self.0.segments.len()];
+        let blocks = map_blocks(table.len(), 1024, |rows| -> Result<_> {
+            let mut counts = none.clone();
+            for i in rows {
+                let row = table.row(i);
+                let mut places = counts.iter_mut();
+                let add = |truth| {
+                    if let Some(count) = places.next() {
+                        count.add(truth);
+                    }
+                };
+                match &map {
+                    None => self.for_each(&row, add),
+                    Some(map) => self.for_each(&Remapped::new(&row, map), add),
+                }
+                .map_err(|e| e.at_row(i))?;
+            }
+            Ok(counts)
+        });
+        let mut total = none;
+        for counts in blocks {
+            for (sum, count) in total.iter_mut().zip(&counts?) {
+                sum.merge(count);
+            }
+        }
+        Ok(total)
+    }
+
+    /// Tells the truth about each segment, in their order.
+    fn for_each(
+        &self,
+        customer: &dyn Customer,
+        mut tell: impl FnMut(Truth),
+    ) -> Result<()> {
+        let mut taken = false;
+        for rule in &self.0.rules {
+            let truth = rule.truth(customer)?;
+            taken |= truth.is_true();
+            tell(truth);
+        }
+        if self.0.has_rest() {
+            tell(Truth::from(!taken));
+        }
+        Ok(())
+    }
+}
+
+impl Segmenter for RuleBook {
+    fn schema(&self) -> &Schema {
+        &self.0.schema
+    }
+
+    fn segments(&self) -> &[Segment] {
+        &self.0.segments
+    }
+
+    /// The first segment whose rule holds.
+    fn assign_with(
+        &self,
+        customer: &dyn Customer,
+        _scratch: &mut Scratch,
+    ) -> Result<Assignment> {
+        self.0.first_match(customer)
+    }
+
+    /// Every clause of all rules. A clause at which `assign_with` did not look and whose
+    /// value cannot be used is Unknown, and its text says why.
+    fn explain(&self, customer: &dyn Customer) -> Result<Explanation> {
+        self.0.explain(customer, true)
+    }
+
+    /// 1 for every segment whose rule holds, 0 for others. It looks at more values than
+    /// `assign_with`, which stops at the first.
+    fn affinities_with(
+        &self,
+        customer: &dyn Customer,
+        _scratch: &mut Scratch,
+        out: &mut [f64],
+    ) -> Result<()> {
+        check_affinities_len(self.0.segments.len(), out)?;
+        let mut taken = false;
+        for (rule, place) in self.0.rules.iter().zip(out.iter_mut()) {
+            let holds = rule.holds(customer)?;
+            taken |= holds;
+            *place = f64::from(u8::from(holds));
+        }
+        if let Some(rest) = self.0.rest_index() {
+            out[rest.get()] = f64::from(u8::from(!taken));
+        }
+        Ok(())
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.0.capabilities()
+    }
+}
+
+impl Relabel for RuleBook {
+    fn relabel(&mut self, segments: Vec<Segment>) -> Result<()> {
+        replace_segments(&mut self.0.segments, segments)
+    }
+}
+
+impl Persist for RuleBook {
+    const KIND: &'static str = "segmenta.rule_book";
+    const VERSION: u32 = 1;
+    type Repr = RulesRepr;
+
+    fn to_repr(&self, _registry: &Registry) -> Result<RulesRepr> {
+        Ok(self.0.to_repr())
+    }
+
+    fn from_repr(
+        repr: RulesRepr,
+        schema: Schema,
+        _registry: &Registry,
+    ) -> Result<RuleBook> {
+        CompiledSet::from_repr(Self::KIND, repr, &schema).map(RuleBook)
+    }
+}

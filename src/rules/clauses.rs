@@ -1,0 +1,117 @@
+//! Lays a rule's evaluation open, clause by clause.
+
+use super::ast::Rule;
+use super::compile::CompiledRule;
+use crate::data::Customer;
+use crate::segmenter::{ClauseResult, SegmentIndex, Truth};
+
+impl CompiledRule {
+    /// Appends the truth of every clause, whether or not the answer needs it, outer
+    /// clauses before inner ones. The outermost is introduced by `title`.
+    ///
+    /// This does not fail: a value that cannot be used makes its clause Unknown, and its
+    /// text says why. Where [`holds`](CompiledRule::holds) has an answer, such a clause
+    /// did not matter for it, and so the outermost truth agrees with that answer.
+    pub(super) fn clauses(
+        &self,
+        segment: SegmentIndex,
+        title: &str,
+        customer: &dyn Customer,
+        out: &mut Vec<ClauseResult>,
+    ) -> Truth {
+        let first = out.len();
+        let mut walk =
+            Walk { rule: self, segment, customer, leaf: 0, path: String::new(), out };
+        let truth = walk.clause(&self.rule, 0);
+        if let Some(outermost) = out.get_mut(first) {
+            outermost.text = format!("{title}: {}", outermost.text);
+        }
+        truth
+    }
+}
+
+struct Walk<'a> {
+    rule: &'a CompiledRule,
+    segment: SegmentIndex,
+    customer: &'a dyn Customer,
+    /// Number of the next leaf.
+    leaf: usize,
+    /// JSON pointer to the current clause.
+    path: String,
+    out: &'a mut Vec<ClauseResult>,
+}
+
+impl Walk<'_> {
+    fn clause(&mut self, rule: &Rule, depth: usize) -> Truth {
+        let at = self.out.len();
+        self.out.push(ClauseResult {
+            segment: self.segment,
+            path: self.path.clone(),
+            depth,
+            text: rule.head(),
+            observed: None,
+            truth: Truth::Unknown,
+        });
+        let truth = match rule {
+            Rule::Everyone => Truth::True,
+            Rule::Nobody => Truth::False,
+            Rule::All(rules) => {
+                let truths = self.clauses("all", rules, depth);
+                truths.into_iter().fold(Truth::True, Truth::and)
+            }
+            Rule::Any(rules) => {
+                let truths = self.clauses("any", rules, depth);
+                truths.into_iter().fold(Truth::False, Truth::or)
+            }
+            Rule::AtLeast { n, of } => {
+                let truths = self.clauses("at_least/of", of, depth);
+                let count = |truth| truths.iter().filter(|&&t| t == truth).count();
+                if count(Truth::True) >= *n {
+                    Truth::True
+                } else if count(Truth::True) + count(Truth::Unknown) < *n {
+                    Truth::False
+                } else {
+                    Truth::Unknown
+                }
+            }
+            Rule::Not(rule) => self.below("not", |w| w.clause(rule, depth + 1)).not(),
+            Rule::Field(_) => self.test(at),
+        };
+        self.out[at].truth = truth;
+        truth
+    }
+
+    fn clauses(&mut self, token: &str, rules: &[Rule], depth: usize) -> Vec<Truth> {
+        let clause = |(i, rule)| {
+            self.below(&format!("{token}/{i}"), |w| w.clause(rule, depth + 1))
+        };
+        rules.iter().enumerate().map(clause).collect()
+    }
+
+    fn below<T>(&mut self, token: &str, work: impl FnOnce(&mut Self) -> T) -> T {
+        let len = self.path.len();
+        self.path.push('/');
+        self.path.push_str(token);
+        let result = work(self);
+        self.path.truncate(len);
+        result
+    }
+
+    /// The next leaf's truth; what was observed goes to clause `at`.
+    fn test(&mut self, at: usize) -> Truth {
+        let leaf = &self.rule.leaves[self.leaf];
+        self.leaf += 1;
+        let value = self.customer.value(leaf.feature);
+        match leaf.test(value) {
+            Some(truth) => {
+                self.out[at].observed = Some(value.to_owned());
+                truth
+            }
+            None => {
+                let fault = self.rule.fault(leaf, value);
+                self.out[at].text.push_str(&format!(" ({fault})"));
+                Truth::Unknown
+            }
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! From a checked rule to a program of jumps.
+
+use super::ast::Rule;
+use super::check::{Checker, Node};
+use super::leaf::Leaf;
+use super::limits::Limits;
+use crate::data::Schema;
+use crate::error::Result;
+
+/// A rule that was checked against a schema and is ready to be asked.
+///
+/// The tests are looked at in the order in which they are written, and only as far as
+/// the answer needs them. Only values that are looked at are checked: a customer whose
+/// `orders` is NaN gives an error if a test of `orders` is reached, and none otherwise.
+/// A value that is looked at is checked in full, whatever the test: a category of closed
+/// levels must be one of them even for [`Test::Set`](super::Test::Set).
+///
+/// ```
+/// use segmenta::data::{FeatureSpec, OwnedCustomer, Schema};
+/// use segmenta::rules::field;
+/// use segmenta::segmenter::Truth;
+///
+/// let schema = Schema::new([FeatureSpec::number("orders"), FeatureSpec::flag("opted_out")])?;
+/// let rule = (field("orders").ge(3) & !field("opted_out").eq(true)).compile(&schema)?;
+///
+/// let ann = OwnedCustomer::new(&schema, 1_u64).set("orders", 5.0)?;
+/// assert!(!rule.holds(&ann)?);
+/// assert_eq!(rule.truth(&ann)?, Truth::Unknown);
+/// assert!(rule.holds(&ann.set("opted_out", false)?)?);
+/// # Ok::<(), segmenta::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct CompiledRule {
+    pub(super) schema: Schema,
+    pub(super) rule: Rule,
+    /// The tests, in the order in which the rule names them.
+    pub(super) leaves: Box<[Leaf]>,
+    pub(super) program: Program,
+    /// Where to start to learn whether the rule is True …
+    pub(super) holds: Label,
+    /// … and whether it is False.
+    pub(super) fails: Label,
+}
+
+impl Rule {
+    /// The rule, checked against a schema and ready to be asked, within the default
+    /// [`Limits`].
+    ///
+    /// # Errors
+    /// As [`RuleSet::compile`](super::RuleSet::compile); paths start at the rule.
+    pub fn compile(&self, schema: &Schema) -> Result<CompiledRule> {
+        self.compile_with(schema, &Limits::new())
+    }
+
+    /// [`compile`](Rule::compile) within other limits.
+    ///
+    /// # Errors
+    /// As [`compile`](Rule::compile), or when the limits are not valid.
+    pub fn compile_with(&self, schema: &Schema, limits: &Limits) -> Result<CompiledRule> {
+        limits.validate()?;
+        let mut checker = Checker::new(schema, limits);
+        let mut leaves = Vec::new();
+        let node = checker.rule(self, &mut leaves);
+        checker.finish("the rule")?;
+        // Without a fault there is a node.
+        let node = node.unwrap_or(Node::Always(false));
+        Ok(CompiledRule::new(schema, self, leaves, &node))
+    }
+}
+
+impl CompiledRule {
+    pub(super) fn new(
+        schema: &Schema,
+        rule: &Rule,
+        leaves: Vec<Leaf>,
+        node: &Node,
+    ) -> CompiledRule {
+        let mut program = Program::default();
+        let holds = program.emit(node, true, YES, NO);
+        let fails = program.emit(node, false, YES, NO);
+        CompiledRule {
+            schema: schema.clone(),
+            rule: rule.clone(),
+            leaves: leaves.into(),
+            program,
+            holds,
+            fails,
+        }
+    }
+
+    /// The definition.
+    #[must_use]
+    pub fn rule(&self) -> &Rule {
+        &self.rule
+    }
+
+    /// The schema through which customers are seen.
+    #[must_use]
+    pub fn schema(&self) -> &Schema {
+        &self.schema
+    }
+}
+
+/// Position of a step in a [`Program`], or the end of it: [`YES`] or [`NO`].
+pub(super) type Label = u32;
+
+/// The end of a program that answers yes.
+pub(super) const YES: Label = u32::MAX;
+/// The end of a program that answers no.
+pub(super) const NO: Label = u32::MAX - 1;
+
+/// A graph of steps without circles: every jump goes to a step that was emitted earlier.
+///
+/// "The rule is True" and "the rule is False" are questions with two answers each, and
+/// negation only swaps them: `all` is True when every part is True, and False when some
+/// part is False. So each question becomes a chain of tests, each with a next step for
+/// yes and one for no; the three-valued truth of the parts is never stored.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Program {
+    pub(super) steps: Vec<Step>,
+    /// Entries of the parts of [`Question::AtLeast`].
+    pub(super) entries: Vec<Label>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Step {
+    pub(super) question: Question,
+    pub(super) yes: Label,
+    pub(super) no: Label,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Question {
+    /// Is the leaf True?
+    Holds(u32),
+    /// Is the leaf False?
+    Fails(u32),
+    /// Do at least `n` of the programs at `entries[from..to]` end with yes?
+    AtLeast { n: u32, from: u32, to: u32 },
+}
+
+impl Program {
+    /// Appends the steps that tell whether a node has this truth, and that go on to `yes`
+    /// or `no`. Gives their entry.
+    fn emit(&mut self, node: &Node, truth: bool, yes: Label, no: Label) -> Label {
+        match node {
+            Node::Always(answer) => {
+                if *answer == truth {
+                    yes
+                } else {
+                    no
+                }
+            }
+            Node::Not(node) => self.emit(node, !truth, yes, no),
+            Node::All(nodes) if truth => self.every(nodes, truth, yes, no),
+            Node::Any(nodes) if !truth => self.every(nodes, truth, yes, no),
+            Node::All(nodes) | Node::Any(nodes) => nodes
+                .iter()
+                .rev()
+                .fold(no, |next, node| self.emit(node, truth, yes, next)),
+            Node::AtLeast(n, nodes) => {
+                // At least n True; or more than `len - n` False, so that n cannot be.
+                let n = if truth { *n } else { nodes.len() - n + 1 };
+                let parts: Vec<Label> =
+                    nodes.iter().map(|node| self.emit(node, truth, YES, NO)).collect();
+                let from = self.entries.len() as u32;
+                self.entries.extend(parts);
+                let to = self.entries.len() as u32;
+                let question = Question::AtLeast { n: n as u32, from, to };
+                self.step(Step { question, yes, no })
+            }
+            Node::Leaf(leaf) => {
+                let question =
+                    if truth { Question::Holds(*leaf) } else { Question::Fails(*leaf) };
+                self.step(Step { question, yes, no })
+            }
+        }
+    }
+
+    /// Every one of the nodes has this truth.
+    fn every(&mut self, nodes: &[Node], truth: bool, yes: Label, no: Label) -> Label {
+        nodes.iter().rev().fold(yes, |next, node| self.emit(node, truth, next, no))
+    }
+
+    fn step(&mut self, step: Step) -> Label {
+        self.steps.push(step);
+        (self.steps.len() - 1) as Label
+    }
+}

@@ -1,0 +1,194 @@
+//! The kernel: one test of one value.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use crate::data::{FeatureIndex, FeatureKind, FeatureSpec, Tags, Value};
+use crate::error::Error;
+use crate::segmenter::Truth;
+
+/// Lists up to this length are searched from the front: cheaper than halving.
+const SHORT: usize = 8;
+
+/// A test of one feature, resolved against the schema.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Leaf {
+    pub(super) feature: FeatureIndex,
+    /// The answer for a missing value.
+    pub(super) missing: Truth,
+    pub(super) check: Check,
+}
+
+/// What is asked of a value that is there, by its kind.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Check {
+    Number(NumberCheck),
+    Flag {
+        yes: bool,
+        no: bool,
+    },
+    /// Of the days since the epoch.
+    Date(NumberCheck),
+    /// Of a category whose set of names is open.
+    Text(TextCheck),
+    /// Of a category or ordinal with levels: the answer for each level.
+    Level {
+        levels: Arc<Names>,
+        answers: Box<[bool]>,
+    },
+    Tags {
+        check: TagCheck,
+        levels: Option<Arc<Names>>,
+    },
+}
+
+/// A set of finite numbers.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum NumberCheck {
+    /// From the first to the second, both included; empty when they are swapped.
+    Range(f64, f64),
+    /// Ascending, different.
+    In(Box<[f64]>),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum TextCheck {
+    Always(bool),
+    In(Names),
+    Contains(Box<str>),
+    StartsWith(Box<str>),
+    EndsWith(Box<str>),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum TagCheck {
+    Always(bool),
+    Any(Names),
+    All(Names),
+    Size(NumberCheck),
+}
+
+/// Names in ascending order, each once.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Names(Box<[Box<str>]>);
+
+impl Names {
+    pub(super) fn new<'s>(names: impl IntoIterator<Item = &'s str>) -> Names {
+        let mut names: Vec<Box<str>> = names.into_iter().map(Box::from).collect();
+        names.sort_unstable();
+        names.dedup();
+        Names(names.into())
+    }
+
+    pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.0.iter().map(|name| &**name)
+    }
+
+    pub(super) fn position(&self, name: &str) -> Option<usize> {
+        if self.0.len() <= SHORT {
+            self.0.iter().position(|n| **n == *name)
+        } else {
+            self.0.binary_search_by(|n| (**n).cmp(name)).ok()
+        }
+    }
+
+    fn contains(&self, name: &str) -> bool {
+        self.position(name).is_some()
+    }
+}
+
+impl NumberCheck {
+    pub(super) const ALL: NumberCheck =
+        NumberCheck::Range(f64::NEG_INFINITY, f64::INFINITY);
+    pub(super) const NONE: NumberCheck =
+        NumberCheck::Range(f64::INFINITY, f64::NEG_INFINITY);
+
+    pub(super) fn list(mut numbers: Vec<f64>) -> NumberCheck {
+        numbers.sort_unstable_by(f64::total_cmp);
+        // `==`, so that -0 and 0 are one number, here and below.
+        numbers.dedup_by(|a, b| a == b);
+        NumberCheck::In(numbers.into())
+    }
+
+    pub(super) fn accepts(&self, x: f64) -> bool {
+        match self {
+            NumberCheck::Range(lo, hi) => *lo <= x && x <= *hi,
+            NumberCheck::In(list) if list.len() <= SHORT => list.contains(&x),
+            NumberCheck::In(list) => list
+                .binary_search_by(|y| y.partial_cmp(&x).unwrap_or(Ordering::Less))
+                .is_ok(),
+        }
+    }
+}
+
+impl TextCheck {
+    pub(super) fn accepts(&self, text: &str) -> bool {
+        match self {
+            TextCheck::Always(answer) => *answer,
+            TextCheck::In(names) => names.contains(text),
+            TextCheck::Contains(part) => text.contains(&**part),
+            TextCheck::StartsWith(start) => text.starts_with(&**start),
+            TextCheck::EndsWith(end) => text.ends_with(&**end),
+        }
+    }
+}
+
+impl TagCheck {
+    fn accepts(&self, tags: Tags<'_>) -> bool {
+        match self {
+            TagCheck::Always(answer) => *answer,
+            TagCheck::Any(names) => tags.iter().any(|tag| names.contains(tag)),
+            TagCheck::All(names) => names.iter().all(|name| tags.contains(name)),
+            TagCheck::Size(check) => check.accepts(tags.len() as f64),
+        }
+    }
+}
+
+impl Leaf {
+    /// The truth for a value, or `None` for a value that cannot be used: of another kind,
+    /// not finite, or not among the levels. Whatever the test, the whole value is checked.
+    pub(super) fn test(&self, value: Value<'_>) -> Option<Truth> {
+        let holds = match (&self.check, value) {
+            (_, Value::Missing) => return Some(self.missing),
+            (Check::Number(check), Value::Number(x)) if x.is_finite() => check.accepts(x),
+            (Check::Flag { yes, .. }, Value::Flag(true)) => *yes,
+            (Check::Flag { no, .. }, Value::Flag(false)) => *no,
+            (Check::Date(check), Value::Date(date)) => {
+                check.accepts(f64::from(date.days_since_epoch()))
+            }
+            (Check::Text(check), Value::Category(name)) => check.accepts(name),
+            (Check::Level { levels, answers }, Value::Category(name)) => {
+                answers[levels.position(name)?]
+            }
+            (Check::Tags { check, levels }, Value::Tags(tags)) => {
+                if let Some(levels) = levels
+                    && !tags.iter().all(|tag| levels.contains(tag))
+                {
+                    return None;
+                }
+                check.accepts(tags)
+            }
+            _ => return None,
+        };
+        Some(holds.into())
+    }
+}
+
+/// Why a value of this feature cannot be used. For a value that can, which
+/// [`Leaf::test`] never refuses, the kind is blamed.
+#[cold]
+pub(super) fn fault(spec: &FeatureSpec, value: Value<'_>) -> Error {
+    let unknown =
+        |name: &str| !spec.get_levels().is_empty() && spec.level_code(name).is_none();
+    match (spec.kind(), value) {
+        (FeatureKind::Number, Value::Number(x)) => spec.non_finite(x, None),
+        (FeatureKind::Category | FeatureKind::Ordinal, Value::Category(name)) => {
+            spec.unknown_level(name, None)
+        }
+        (FeatureKind::Tags, Value::Tags(tags)) => {
+            let tag = tags.iter().find(|tag| unknown(tag));
+            spec.unknown_level(tag.unwrap_or_default(), None)
+        }
+        (_, value) => spec.wrong_kind(value.kind_name(), None),
+    }
+}

@@ -1,0 +1,118 @@
+//! How large a rule may be.
+
+use serde::{Deserialize, Serialize};
+
+use super::ast::Rule;
+use crate::error::{Error, Issue, Result};
+
+/// How large a rule may be, so that a rule from a stranger costs little.
+///
+/// ```
+/// use segmenta::data::{FeatureSpec, Schema};
+/// use segmenta::rules::{Limits, RuleSet, field};
+///
+/// let schema = Schema::new([FeatureSpec::number("orders")])?;
+/// let set = RuleSet::new().segment("some", "Some", !!!field("orders").ge(1));
+/// assert!(set.compile(&schema).is_ok());
+/// assert!(set.compile_with(&schema, &Limits::new().depth(3)).is_err());
+/// # Ok::<(), segmenta::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    depth: usize,
+    nodes: usize,
+    list_len: usize,
+}
+
+impl Limits {
+    /// The greatest depth that can be allowed. A rule of this depth, saved as a model,
+    /// nests 126 levels of JSON, and readers of JSON commonly stop at 128.
+    pub const MAX_DEPTH: usize = 40;
+
+    /// Depth 32, 1000 nodes, lists of 10 000.
+    #[must_use]
+    pub const fn new() -> Limits {
+        Limits { depth: 32, nodes: 1000, list_len: 10_000 }
+    }
+
+    /// Rules inside rules, the outermost included: 1 to [`Limits::MAX_DEPTH`].
+    #[must_use]
+    pub const fn depth(mut self, depth: usize) -> Limits {
+        self.depth = depth;
+        self
+    }
+
+    /// Rules of one segment, at all depths together: at least 1.
+    #[must_use]
+    pub const fn nodes(mut self, nodes: usize) -> Limits {
+        self.nodes = nodes;
+        self
+    }
+
+    /// Entries of a list of values, and segments of a set: at least 1.
+    #[must_use]
+    pub const fn list_len(mut self, list_len: usize) -> Limits {
+        self.list_len = list_len;
+        self
+    }
+
+    /// Checks the limits themselves.
+    ///
+    /// # Errors
+    /// When one is 0, or the depth is beyond [`Limits::MAX_DEPTH`].
+    pub fn validate(&self) -> Result<()> {
+        if !(1..=Limits::MAX_DEPTH).contains(&self.depth) {
+            let expected = format!("from 1 to {}", Limits::MAX_DEPTH);
+            return Err(Error::parameter("depth", expected, self.depth));
+        }
+        for (name, value) in [("nodes", self.nodes), ("list_len", self.list_len)] {
+            if value == 0 {
+                return Err(Error::parameter(name, "at least 1", value));
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn get_list_len(&self) -> usize {
+        self.list_len
+    }
+
+    /// Measures a rule of any depth, without recursion and without going far beyond the
+    /// limits. What passes may be walked recursively.
+    pub(super) fn check_size(&self, rule: &Rule, path: &str) -> Option<Issue> {
+        let mut open = vec![(rule, 1)];
+        let mut n_nodes = 0;
+        while let Some((rule, depth)) = open.pop() {
+            n_nodes += 1;
+            if n_nodes + open.len() > self.nodes {
+                let issue = Issue::new("too-large", path, "the rule is too large")
+                    .expected(format!("at most {} nodes", self.nodes))
+                    .found("more");
+                return Some(issue);
+            }
+            if depth > self.depth {
+                let issue = Issue::new("too-deep", path, "the rule is nested too deeply")
+                    .expected(format!("at most {} levels", self.depth))
+                    .found("more");
+                return Some(issue);
+            }
+            match rule {
+                Rule::All(rules) | Rule::Any(rules) | Rule::AtLeast { of: rules, .. } => {
+                    // One more than allowed is enough to be refused above.
+                    let enough = rules.iter().take(self.nodes.saturating_add(1));
+                    open.extend(enough.map(|rule| (rule, depth + 1)));
+                }
+                Rule::Not(rule) => open.push((rule, depth + 1)),
+                Rule::Everyone | Rule::Nobody | Rule::Field(_) => {}
+            }
+        }
+        None
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits::new()
+    }
+}

@@ -1,0 +1,92 @@
+//! Asks a compiled rule about one customer.
+
+use super::compile::{CompiledRule, Label, Question, YES};
+use super::leaf::{Leaf, fault};
+use crate::data::{Customer, Value};
+use crate::error::{Error, Result};
+use crate::segmenter::Truth;
+
+impl CompiledRule {
+    /// Whether the customer is a member: whether the rule is True. Allocates nothing.
+    ///
+    /// # Errors
+    /// When a value that is looked at is of another kind than its feature, is NaN or
+    /// infinite, or is not among the feature's levels; the error names the feature.
+    pub fn holds(&self, customer: &dyn Customer) -> Result<bool> {
+        self.run(self.holds, customer)
+    }
+
+    /// The truth of the rule for the customer. Allocates nothing. For those who are no
+    /// members it asks twice, and may look at values at which
+    /// [`holds`](CompiledRule::holds) need not look.
+    ///
+    /// # Errors
+    /// As [`holds`](CompiledRule::holds).
+    pub fn truth(&self, customer: &dyn Customer) -> Result<Truth> {
+        if self.run(self.holds, customer)? {
+            Ok(Truth::True)
+        } else if self.run(self.fails, customer)? {
+            Ok(Truth::False)
+        } else {
+            Ok(Truth::Unknown)
+        }
+    }
+
+    /// Follows the program from `entry`. Recursion is as deep as `at_least` in the rule.
+    fn run(&self, entry: Label, customer: &dyn Customer) -> Result<bool> {
+        let mut at = entry;
+        // Both ends lie beyond the last step.
+        while let Some(step) = self.program.steps.get(at as usize) {
+            let yes = match step.question {
+                Question::Holds(leaf) => self.ask(leaf, customer)? == Truth::True,
+                Question::Fails(leaf) => self.ask(leaf, customer)? == Truth::False,
+                Question::AtLeast { n, from, to } => {
+                    self.at_least(n, from, to, customer)?
+                }
+            };
+            at = if yes { step.yes } else { step.no };
+        }
+        Ok(at == YES)
+    }
+
+    fn at_least(
+        &self,
+        n: u32,
+        from: u32,
+        to: u32,
+        customer: &dyn Customer,
+    ) -> Result<bool> {
+        let mut needed = n;
+        for i in from..to {
+            if needed > to - i {
+                return Ok(false);
+            }
+            if self.run(self.program.entries[i as usize], customer)? {
+                needed -= 1;
+                if needed == 0 {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    #[inline]
+    fn ask(&self, leaf: u32, customer: &dyn Customer) -> Result<Truth> {
+        let leaf = &self.leaves[leaf as usize];
+        let value = customer.value(leaf.feature);
+        match leaf.test(value) {
+            Some(truth) => Ok(truth),
+            None => Err(self.fault(leaf, value)),
+        }
+    }
+
+    #[cold]
+    pub(super) fn fault(&self, leaf: &Leaf, value: Value<'_>) -> Error {
+        // A leaf's feature is one of the schema's.
+        self.schema.get(leaf.feature).map_or_else(
+            || Error::undefined("the test", "its feature is not in the schema"),
+            |spec| fault(spec, value),
+        )
+    }
+}

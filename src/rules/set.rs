@@ -1,0 +1,286 @@
+//! The definition of a whole set of segments.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::ast::Rule;
+use super::book::RuleBook;
+use super::check::{Checker, Node};
+use super::compile::CompiledRule;
+use super::limits::Limits;
+use super::model::RuleSegmenter;
+use crate::data::Schema;
+use crate::error::{ErrorKind, Issue, Result};
+use crate::segmenter::{Segment, SegmentId};
+
+/// Segments and their rules as plain data: what a host keeps in its configuration.
+///
+/// ```
+/// use segmenta::data::{FeatureSpec, Schema};
+/// use segmenta::rules::RuleSet;
+/// use segmenta::Segmenter;
+///
+/// let schema = Schema::new([FeatureSpec::number("orders")])?;
+/// let set = RuleSet::from_json(r#"{
+///     "segments": [
+///         {"id": "vip", "name": "VIP customers",
+///          "rule": {"field": {"name": "orders", "is": {"ge": 10}}}}
+///     ],
+///     "rest": {"id": "other", "name": "Everyone else"}
+/// }"#)?;
+/// assert_eq!(set.compile(&schema)?.segments().len(), 2);
+///
+/// let set = RuleSet::from_json(&set.to_json()?.replace("orders", "order"))?;
+/// assert_eq!(
+///     set.compile(&schema).unwrap_err().to_string(),
+///     "the rules cannot be used: /segments/0/rule/field/name: no feature is named `order`; \
+///      did you mean `orders`?",
+/// );
+/// # Ok::<(), segmenta::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RuleSet {
+    /// The segments in order of priority.
+    pub segments: Vec<SegmentRule>,
+    /// The segment of those whom no rule takes; without it they are in none.
+    #[serde(default)]
+    pub rest: Option<RestSegment>,
+}
+
+/// A segment and the rule for its members.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SegmentRule {
+    /// The durable key.
+    pub id: SegmentId,
+    /// The name for people.
+    pub name: String,
+    /// Who is a member.
+    pub rule: Rule,
+}
+
+/// The segment of those whom no rule takes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RestSegment {
+    /// The durable key.
+    pub id: SegmentId,
+    /// The name for people.
+    pub name: String,
+}
+
+impl RuleSet {
+    /// No segments yet.
+    #[must_use]
+    pub fn new() -> RuleSet {
+        RuleSet::default()
+    }
+
+    /// Adds a segment with a lower priority than those before it.
+    #[must_use]
+    pub fn segment(
+        mut self,
+        id: impl Into<Arc<str>>,
+        name: impl Into<String>,
+        rule: Rule,
+    ) -> RuleSet {
+        let id = SegmentId::new(id);
+        self.segments.push(SegmentRule { id, name: name.into(), rule });
+        self
+    }
+
+    /// States the segment of those whom no rule takes.
+    #[must_use]
+    pub fn rest(mut self, id: impl Into<Arc<str>>, name: impl Into<String>) -> RuleSet {
+        self.rest = Some(RestSegment { id: SegmentId::new(id), name: name.into() });
+        self
+    }
+
+    /// Reads the set from JSON. What the rules say is checked when they are compiled.
+    ///
+    /// # Errors
+    /// When the text is not JSON or not of this shape: one issue, `bad-json`, whose
+    /// message has line and column.
+    pub fn from_json(json: &str) -> Result<RuleSet> {
+        serde_json::from_str(json).map_err(|e| bad_json(&e))
+    }
+
+    /// Writes the set as JSON.
+    ///
+    /// # Errors
+    /// When a number in a rule is not finite.
+    pub fn to_json(&self) -> Result<String> {
+        serde_json::to_string(self).map_err(|e| bad_json(&e))
+    }
+
+    /// A segmenter that gives each customer the first segment whose rule holds, within
+    /// the default [`Limits`].
+    ///
+    /// # Errors
+    /// [`ErrorKind::Definition`] with all faults (the first 100, and how many more there
+    /// are). The paths are JSON pointers into this set, and the codes are:
+    ///
+    /// | code | fault |
+    /// |---|---|
+    /// | `unknown-feature` | the schema has no such feature |
+    /// | `wrong-operator` | the feature's kind has no such test |
+    /// | `wrong-literal` | a value of another kind than the feature |
+    /// | `unknown-level` | a name that is not among the feature's levels |
+    /// | `bad-date` | a text that is not a date |
+    /// | `not-finite` | a number that is NaN or infinite |
+    /// | `empty-range` | `between` whose lower end lies above the upper |
+    /// | `empty-text` | a test for an empty text |
+    /// | `empty-list` | a list of rules, values or segments without entries |
+    /// | `list-too-long` | a list beyond [`Limits::list_len`] |
+    /// | `bad-count` | `at_least` none, or more than there are |
+    /// | `no-effect` | `when_missing` on a test that is never Unknown |
+    /// | `too-deep` | a rule beyond [`Limits::depth`] |
+    /// | `too-large` | a rule beyond [`Limits::nodes`] |
+    /// | `empty-id` | a segment without an id |
+    /// | `duplicate-id` | two segments with one id |
+    /// | `too-many-issues` | further faults, which are counted only |
+    pub fn compile(&self, schema: &Schema) -> Result<RuleSegmenter> {
+        self.compile_with(schema, &Limits::new())
+    }
+
+    /// [`compile`](RuleSet::compile) within other limits.
+    ///
+    /// # Errors
+    /// As [`compile`](RuleSet::compile), or when the limits are not valid.
+    pub fn compile_with(
+        &self,
+        schema: &Schema,
+        limits: &Limits,
+    ) -> Result<RuleSegmenter> {
+        CompiledSet::new(self, schema, limits).map(RuleSegmenter::new)
+    }
+
+    /// A book that gives each customer all segments whose rules hold, within the default
+    /// [`Limits`].
+    ///
+    /// # Errors
+    /// As [`compile`](RuleSet::compile).
+    pub fn compile_book(&self, schema: &Schema) -> Result<RuleBook> {
+        self.compile_book_with(schema, &Limits::new())
+    }
+
+    /// [`compile_book`](RuleSet::compile_book) within other limits.
+    ///
+    /// # Errors
+    /// As [`compile_book`](RuleSet::compile_book), or when the limits are not valid.
+    pub fn compile_book_with(
+        &self,
+        schema: &Schema,
+        limits: &Limits,
+    ) -> Result<RuleBook> {
+        CompiledSet::new(self, schema, limits).map(RuleBook::new)
+    }
+}
+
+fn bad_json(error: &serde_json::Error) -> crate::Error {
+    let issue = Issue::new("bad-json", "", error.to_string());
+    ErrorKind::Definition { what: "the rules".into(), issues: vec![issue] }.into()
+}
+
+/// What a [`RuleSegmenter`] and a [`RuleBook`] have in common.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct CompiledSet {
+    pub(super) schema: Schema,
+    /// One for each rule, then the rest if there is one.
+    pub(super) segments: Vec<Segment>,
+    pub(super) rules: Vec<CompiledRule>,
+    pub(super) limits: Limits,
+}
+
+impl CompiledSet {
+    pub(super) fn new(
+        set: &RuleSet,
+        schema: &Schema,
+        limits: &Limits,
+    ) -> Result<CompiledSet> {
+        limits.validate()?;
+        let mut checker = Checker::new(schema, limits);
+        check_ids(&mut checker, set);
+        let fits = checker.at("segments", |c| c.list_len(set.segments.len()));
+        let mut parts: Vec<(&Rule, Vec<_>, Option<Node>)> = Vec::new();
+        if fits {
+            for (i, SegmentRule { rule, .. }) in set.segments.iter().enumerate() {
+                let mut leaves = Vec::new();
+                let path = format!("segments/{i}/rule");
+                let node = checker.at(path, |c| c.rule(rule, &mut leaves));
+                parts.push((rule, leaves, node));
+            }
+        }
+        checker.finish("the rules")?;
+        let rules = parts.into_iter().map(|(rule, leaves, node)| {
+            // Without a fault there is a node.
+            let node = node.unwrap_or(Node::Always(false));
+            CompiledRule::new(schema, rule, leaves, &node)
+        });
+        let segment =
+            |id: &SegmentId, name: &String| Segment::new(id.as_str(), name.clone());
+        let named = set.segments.iter().map(|s| segment(&s.id, &s.name));
+        let rest = set.rest.iter().map(|s| segment(&s.id, &s.name));
+        Ok(CompiledSet {
+            schema: schema.clone(),
+            segments: named.chain(rest).collect(),
+            rules: rules.collect(),
+            limits: *limits,
+        })
+    }
+
+    /// The definition, with the current ids and names.
+    pub(super) fn definition(&self) -> RuleSet {
+        let named = self.segments.iter().zip(&self.rules);
+        RuleSet {
+            segments: named
+                .map(|(segment, rule)| SegmentRule {
+                    id: segment.id.clone(),
+                    name: segment.name.clone(),
+                    rule: rule.rule().clone(),
+                })
+                .collect(),
+            rest: self.segments.get(self.rules.len()).map(|segment| RestSegment {
+                id: segment.id.clone(),
+                name: segment.name.clone(),
+            }),
+        }
+    }
+
+    pub(super) fn has_rest(&self) -> bool {
+        self.segments.len() > self.rules.len()
+    }
+}
+
+fn check_ids(checker: &mut Checker<'_>, set: &RuleSet) {
+    let n = set.segments.len();
+    let path = |i: usize| {
+        if i < n { format!("segments/{i}/id") } else { "rest/id".to_owned() }
+    };
+    let ids = set.segments.iter().map(|s| &s.id).chain(set.rest.iter().map(|s| &s.id));
+    let mut sorted: Vec<(&SegmentId, usize)> =
+        ids.enumerate().map(|(i, id)| (id, i)).collect();
+    for &(id, i) in &sorted {
+        if id.as_str().is_empty() {
+            checker.at(path(i), |c| {
+                c.issue("empty-id", "the segment has no id", |issue| {
+                    issue.expected("a text that is not empty")
+                });
+            });
+        }
+    }
+    sorted.sort();
+    for pair in sorted.windows(2) {
+        let ((first, _), (id, i)) = (pair[0], pair[1]);
+        if first == id && !id.as_str().is_empty() {
+            checker.at(path(i), |c| {
+                let message = format!("the segment id `{id}` is used twice");
+                c.issue("duplicate-id", message, |issue| {
+                    issue.expected("an id of its own").found(format!("`{id}`"))
+                });
+            });
+        }
+    }
+}
