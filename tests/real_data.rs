@@ -1,0 +1,229 @@
+//! Published figures, from public research data that are not part of this repository.
+//!
+//! `SEGMENTA_DATA` names the folder with `cdnow/CDNOW_master.txt` (brucehardie.com) and
+//! `online_retail/online_retail.csv.gz` (UCI). Run with
+//! `SEGMENTA_DATA=… cargo test --test real_data -- --ignored`.
+
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)]
+
+use std::io::Read;
+use std::path::PathBuf;
+
+use segmenta::data::{Customer, Date, Table};
+use segmenta::history::{Ledger, LedgerOptions, Occasion, Summary, ZeroValue};
+use segmenta::rfm::{Axis, Rfm, RfmScores, TiePolicy};
+use segmenta::segmenter::Persist;
+use segmenta::{Fit, Segmenter, SegmenterExt};
+
+fn read(path: &str) -> Vec<u8> {
+    let folder = std::env::var("SEGMENTA_DATA").expect("SEGMENTA_DATA names the folder");
+    let path = PathBuf::from(folder).join(path);
+    std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+/// `12.34` with `digits` decimals as an integer.
+fn minor(text: &str, digits: usize) -> i64 {
+    let (whole, rest) = text.split_once('.').unwrap_or((text, ""));
+    assert!(rest.len() <= digits, "{text}");
+    let padded = format!("{whole}{rest:0<digits$}");
+    padded.parse().unwrap_or_else(|e| panic!("{text}: {e}"))
+}
+
+type Purchase = (u32, Date, i64);
+
+fn cdnow() -> Vec<Purchase> {
+    let text = String::from_utf8(read("cdnow/CDNOW_master.txt")).unwrap();
+    let purchase = |line: &str| {
+        let fields: Vec<&str> = line.split_ascii_whitespace().collect();
+        let [id, day, _, dollars] = fields[..] else { panic!("{line}") };
+        let day = format!("{}-{}-{}", &day[..4], &day[4..6], &day[6..]);
+        (id.parse().unwrap(), day.parse().unwrap(), minor(dollars, 2))
+    };
+    text.lines().skip(1).filter(|l| !l.trim().is_empty()).map(purchase).collect()
+}
+
+fn cdnow_summary(purchases: impl IntoIterator<Item = Purchase>) -> Summary {
+    let mut ledger = Ledger::new(LedgerOptions::new().currency("USD")).unwrap();
+    for (id, day, cents) in purchases {
+        ledger.add(id, day, cents).unwrap();
+    }
+    ledger.summary("1998-06-30".parse().unwrap()).unwrap()
+}
+
+/// A fixed permutation of `n` places: multiplication by a number without common divisor.
+fn shuffled<T: Clone>(items: &[T]) -> Vec<T> {
+    let n = items.len();
+    assert_ne!(n % 7919, 0);
+    (0..n).map(|i| items[(i * 7919 + 13) % n].clone()).collect()
+}
+
+fn histogram(scores: &RfmScores, axis: Axis) -> Vec<u64> {
+    scores.ties(axis).unwrap().histogram.clone()
+}
+
+#[test]
+#[ignore = "needs SEGMENTA_DATA"]
+fn real_cdnow_frequency_scores() {
+    let purchases = cdnow();
+    assert_eq!(purchases.len(), 69_659);
+    let summary = cdnow_summary(purchases.iter().copied());
+    assert_eq!(summary.len(), 23_570);
+    let report = summary.report();
+    assert_eq!((report.rows, report.zero_rows, report.refunds), (69_659, 80, 0));
+    assert_eq!(report.duplicate_rows, 255);
+    let total: i64 = summary.iter().map(|c| c.monetary_minor()).sum();
+    assert_eq!(total, 250_031_563);
+
+    let table = summary.table().unwrap();
+    let scores = Rfm::new().score_table(&table).unwrap();
+    // Distinct purchase days, days with purchases of 0 dollars included. Rows instead of
+    // days would give 11,908, 4,079, 3,658 and 3,925.
+    assert_eq!(histogram(&scores, Axis::Frequency), [12_054, 0, 4_040, 3_641, 3_835]);
+    let ties = scores.ties(Axis::Frequency).unwrap();
+    assert_eq!(ties.largest_tie_value, 1.0);
+    assert_eq!(ties.largest_tie_share, 12_054.0 / 23_570.0);
+    assert_eq!(ties.empty_scores, [2]);
+
+    // The order of the transactions, and that of the customers, leaves no trace.
+    assert_eq!(cdnow_summary(shuffled(&purchases)), summary);
+    let rows = shuffled(&(0..table.len()).collect::<Vec<_>>());
+    let other = table.select_rows(&rows).unwrap();
+    let reordered = Rfm::new().score_table(&other).unwrap();
+    for (place, &row) in rows.iter().enumerate() {
+        assert_eq!(reordered.scores()[place], scores.scores()[row]);
+    }
+}
+
+#[test]
+#[ignore = "needs SEGMENTA_DATA"]
+fn real_cdnow_in_parts() {
+    let purchases = cdnow();
+    let whole = cdnow_summary(purchases.iter().copied());
+    let mut merged = Ledger::new(LedgerOptions::new().currency("USD")).unwrap();
+    for part in purchases.chunks(9_973).rev() {
+        let mut ledger = Ledger::new(LedgerOptions::new().currency("USD")).unwrap();
+        for &(id, day, cents) in part {
+            ledger.add(id, day, cents).unwrap();
+        }
+        merged.merge(ledger).unwrap();
+    }
+    assert_eq!(merged.summary(whole.as_of()).unwrap(), whole);
+}
+
+/// Non-empty cells and the size of the largest.
+fn cells(scores: &RfmScores) -> (usize, usize) {
+    let mut sizes = [0_usize; 125];
+    for score in scores.scores() {
+        sizes[score.cell(5).unwrap()] += 1;
+    }
+    (sizes.iter().filter(|&&n| n > 0).count(), sizes.into_iter().max().unwrap())
+}
+
+#[test]
+#[ignore = "needs SEGMENTA_DATA"]
+fn real_cdnow_model_saved_and_loaded() {
+    let table = cdnow_summary(cdnow()).table().unwrap();
+    for nested in [false, true] {
+        let rfm = Rfm::new().nested(nested);
+        let (model, labels, report) = rfm.fit(&table).unwrap().into_parts();
+        // Half of the customers bought once: nobody has the frequency score 2, unless
+        // frequency is scored within recency.
+        let notes: Vec<&str> = report.notes.iter().map(|n| n.code.as_str()).collect();
+        assert_eq!(notes.contains(&"empty-scores"), !nested);
+        let sizes: u64 = model.segments().iter().filter_map(|s| s.size).sum();
+        assert_eq!(sizes, 23_570);
+        let loaded = segmenta::rfm::RfmModel::load(&model.save().unwrap()).unwrap();
+        assert_eq!(loaded, model);
+        let assigned = loaded.assign_all(&table).unwrap();
+        for (row, (label, assigned)) in labels.iter().zip(&assigned).enumerate() {
+            assert_eq!(*label, assigned.segment(), "row {row}");
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs SEGMENTA_DATA"]
+fn real_cdnow_nested_cells_are_more_even() {
+    let table = cdnow_summary(cdnow()).table().unwrap();
+    let independent = cells(&Rfm::new().score_table(&table).unwrap());
+    let nested = cells(&Rfm::new().nested(true).score_table(&table).unwrap());
+    assert_eq!(independent, (71, 2_340));
+    assert_eq!(nested, (80, 913));
+}
+
+fn split_csv(line: &str) -> Vec<String> {
+    let (mut fields, mut quoted) = (vec![String::new()], false);
+    for c in line.chars() {
+        match c {
+            '"' => quoted = !quoted,
+            ',' if !quoted => fields.push(String::new()),
+            c => fields.last_mut().unwrap().push(c),
+        }
+    }
+    fields
+}
+
+/// Lines with a customer that are no cancellations; without those of value 0, which the
+/// ledger drops, 4,338 customers.
+fn online_retail() -> Table<'static> {
+    let packed = read("online_retail/online_retail.csv.gz");
+    let mut text = String::new();
+    flate2::read::GzDecoder::new(&packed[..]).read_to_string(&mut text).unwrap();
+    let options = LedgerOptions::new()
+        .occasion(Occasion::Orders)
+        .zero_value(ZeroValue::Drop)
+        .minor_digits(3)
+        .currency("GBP");
+    let mut ledger = Ledger::new(options).unwrap();
+    for line in text.lines().skip(1) {
+        let fields = split_csv(line);
+        let [invoice, _, _, quantity, time, price, customer, _] = &fields[..] else {
+            panic!("{line}")
+        };
+        if customer.is_empty() || invoice.starts_with('C') {
+            continue;
+        }
+        let amount = minor(price, 3) * quantity.parse::<i64>().unwrap();
+        let customer: u32 = customer.parse().unwrap();
+        ledger.add_order(customer, time[..10].parse().unwrap(), amount, invoice).unwrap();
+    }
+    let summary = ledger.summary("2011-12-11".parse().unwrap()).unwrap();
+    assert_eq!(summary.len(), 4_338);
+    assert_eq!(summary.report().zero_rows_dropped, 40);
+    summary.table().unwrap()
+}
+
+#[test]
+#[ignore = "needs SEGMENTA_DATA"]
+fn real_online_retail_ten_names() {
+    let table = online_retail();
+    let rfm = Rfm::rf()
+        .axis_ties(Axis::Recency, TiePolicy::Quantile7)
+        .axis_ties(Axis::Frequency, TiePolicy::RankFirst);
+    let (model, labels, _) = rfm.fit(&table).unwrap().into_parts();
+    let expected = [
+        ("Champions", 633),
+        ("Loyal", 819),
+        ("Potential Loyalist", 484),
+        ("New", 42),
+        ("Promising", 94),
+        ("Need Attention", 187),
+        ("About To Sleep", 352),
+        ("At Risk", 593),
+        ("Can't Lose", 63),
+        ("Hibernating", 1_071),
+    ];
+    for (segment, (name, size)) in model.segments().iter().zip(expected) {
+        assert_eq!((segment.name.as_str(), segment.size), (name, Some(size)));
+    }
+    assert_eq!(labels.len(), 4_338);
+    assert!(!model.capabilities().inductive);
+
+    // Ties are told apart by the customers' ids, not by the order of the rows.
+    let rows = shuffled(&(0..table.len()).collect::<Vec<_>>());
+    let other = rfm.fit(&table.select_rows(&rows).unwrap()).unwrap();
+    assert_eq!(other.model(), &model);
+    for (place, &row) in rows.iter().enumerate() {
+        assert_eq!(other.labels()[place], labels[row], "{}", table.row(row).id());
+    }
+}
