@@ -29,7 +29,7 @@ fn minor(text: &str, digits: usize) -> i64 {
     padded.parse().unwrap_or_else(|e| panic!("{text}: {e}"))
 }
 
-type Purchase = (u32, Date, i64);
+type Purchase = (u64, Date, i64);
 
 fn cdnow() -> Vec<Purchase> {
     let text = String::from_utf8(read("cdnow/CDNOW_master.txt")).unwrap();
@@ -184,7 +184,7 @@ fn online_retail() -> Table<'static> {
             continue;
         }
         let amount = minor(price, 3) * quantity.parse::<i64>().unwrap();
-        let customer: u32 = customer.parse().unwrap();
+        let customer: u64 = customer.parse().unwrap();
         ledger.add_order(customer, time[..10].parse().unwrap(), amount, invoice).unwrap();
     }
     let summary = ledger.summary("2011-12-11".parse().unwrap()).unwrap();

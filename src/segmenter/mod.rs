@@ -132,7 +132,8 @@ pub struct Capabilities {
     /// glossary's *inductive*); false when labels and assignments may differ
     /// (*transductive*), as for hierarchical clusterings.
     pub inductive: bool,
-    /// True when a customer with missing values gets an answer.
+    /// True when a customer gets an answer whatever is missing; false when that may be an
+    /// error.
     pub accepts_missing: bool,
     /// True when a customer may be in no segment.
     pub may_leave_out: bool,
@@ -152,7 +153,7 @@ impl Capabilities {
         self
     }
 
-    /// States whether customers with missing values get an answer.
+    /// States whether customers get an answer whatever is missing.
     #[must_use]
     pub const fn accepts_missing(mut self, accepts: bool) -> Capabilities {
         self.accepts_missing = accepts;
