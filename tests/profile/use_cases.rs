@@ -140,6 +140,7 @@ fn threads_do_not_change_a_bit() {
     }
 }
 
+#[allow(clippy::disallowed_methods, reason = "tests may read files")]
 fn read(path: &str) -> String {
     let folder = std::env::var("SEGMENTA_DATA").expect("SEGMENTA_DATA");
     fs::read_to_string(format!("{folder}/{path}")).expect(path)
