@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::summary::{ShareSummary, Summary};
-use super::{FeatureProfile, Profile, Profiles};
+use super::{FeatureProfile, Marker, Profile, Profiles};
 use crate::data::{FeatureSpec, Sensitivity};
 use crate::segmenter::SegmentIndex;
 
@@ -31,7 +31,9 @@ impl fmt::Display for Profiles {
         if groups.is_empty() {
             write_panel(f, self, &[])?;
         }
-        for beside in groups.chunks(BESIDE) {
+        // As many panels as are needed, of nearly the same width.
+        let n_panels = groups.len().div_ceil(BESIDE).max(1);
+        for beside in groups.chunks(groups.len().div_ceil(n_panels).max(1)) {
             write_panel(f, self, beside)?;
         }
         let hidden = self.features.iter().filter(|spec| !is_printed(spec)).count();
@@ -45,14 +47,27 @@ impl fmt::Display for Profiles {
             let markers = self
                 .distinguishing(SegmentIndex::new(i as u32), MARKERS)
                 .unwrap_or_default();
-            let texts: Vec<String> = markers.iter().map(ToString::to_string).collect();
-            let text =
-                if texts.is_empty() { "nothing".to_owned() } else { texts.join(", ") };
             let label = clip(&profile.name, LABEL);
-            writeln!(f, "{label:<LABEL$} {}", clip(&text, WIDTH - LABEL - 1))?;
+            writeln!(f, "{label:<LABEL$} {}", listed(&markers, WIDTH - LABEL - 1))?;
         }
         Ok(())
     }
+}
+
+/// The first marker, clipped, and as many others as fit beside it in full.
+fn listed(markers: &[Marker], width: usize) -> String {
+    let Some((first, others)) = markers.split_first() else {
+        return "nothing".to_owned();
+    };
+    let mut text = clip(&first.to_string(), width);
+    for other in others {
+        let longer = format!("{text}, {other}");
+        if longer.chars().count() > width {
+            break;
+        }
+        text = clip(&longer, width);
+    }
+    text
 }
 
 fn is_printed(spec: &FeatureSpec) -> bool {

@@ -32,7 +32,8 @@ pub struct Marker {
     /// For shares, the rule of marker variables of Dolnicar, Grün & Leisch (2018, "Market
     /// Segmentation Analysis", step 6): the share differs by at least 0.25, or by at
     /// least half of the population's share. For numbers and dates, where a fixed
-    /// difference would depend on the unit, |effect| ≥ 0.5 standard deviations.
+    /// difference would depend on the unit, |effect| ≥ 0.5 standard deviations. A
+    /// difference that misses its threshold by no more than 1e-9 counts as reaching it.
     pub marks: bool,
 }
 
@@ -84,6 +85,9 @@ impl fmt::Display for Marker {
     }
 }
 
+/// Differences below this are taken for rounding.
+const ROUNDING: f64 = 1e-9;
+
 /// All markers of a profile that are at most as sensitive as `most`, largest effect
 /// first; ties in the order of features and levels.
 pub(super) fn ranked(
@@ -99,8 +103,10 @@ pub(super) fn ranked(
             push_markers(&mut markers, spec.kind(), ours, all);
         }
     }
-    // Stable, so that ties keep their order.
-    markers.sort_by(|a, b| b.effect.abs().total_cmp(&a.effect.abs()));
+    // Rounded, so that ties do not hang on the last bit; stable, so that they keep their
+    // order.
+    let size = |marker: &Marker| (marker.effect.abs() / ROUNDING).round();
+    markers.sort_by(|a, b| size(b).total_cmp(&size(a)));
     markers
 }
 
@@ -110,15 +116,19 @@ fn push_markers(
     ours: &FeatureProfile,
     all: &FeatureProfile,
 ) {
-    let mut push = |level: Option<&String>, effect, measure, index, marks| {
+    let mut push = |level: Option<&String>,
+                    effect: Option<f64>,
+                    measure,
+                    index,
+                    marks| {
         if let Some(effect) = effect
-            && effect != 0.0
+            && effect.abs() > ROUNDING
         {
             let (feature, level) = (ours.feature.clone(), level.cloned());
             markers.push(Marker { feature, kind, level, effect, measure, index, marks });
         }
     };
-    let marks_by = |smd: Option<f64>| smd.is_some_and(|d| d.abs() >= 0.5);
+    let marks_by = |smd: Option<f64>| smd.is_some_and(|d| d.abs() >= 0.5 - ROUNDING);
     let in_sd = EffectSize::StandardizedMeanDifference;
     match (&ours.summary, &all.summary) {
         (Summary::Number(n), _) => push(None, n.smd, in_sd, n.index, marks_by(n.smd)),
@@ -140,7 +150,7 @@ fn push_markers(
 
 fn share_marks(ours: &ShareSummary, all: &ShareSummary) -> bool {
     ours.share.zip(all.share).is_some_and(|(p, q)| {
-        let difference = (p - q).abs();
+        let difference = (p - q).abs() + ROUNDING;
         difference >= 0.25 || (q > 0.0 && difference >= 0.5 * q)
     })
 }

@@ -290,8 +290,9 @@ impl Profiles {
     ///
     /// Standardised mean differences (numbers, dates) and Cohen's h (flags, levels) are
     /// ranked together, since both read 0.2, 0.5 and 0.8 as small, medium and large
-    /// (Cohen 1988). Ties go to the earlier feature, then the earlier level. Effects of 0
-    /// are left out, and so are features of special categories; ask for those with
+    /// (Cohen 1988). Effects that agree to 1e-9 are ties, which go to the earlier feature,
+    /// then the earlier level. Effects of 0 are left out, and so are features of special
+    /// categories; ask for those with
     /// [`distinguishing_within`](Profiles::distinguishing_within).
     ///
     /// # Errors
