@@ -34,9 +34,9 @@ impl Linkage {
         match self {
             Linkage::Single => 0,
             Linkage::Ward if n_rows > WARD_MATRIX_ROWS => {
-                n_rows as u128 * n_columns as u128 * number
+                (n_rows as u128 * n_columns as u128).saturating_mul(number)
             }
-            _ => Condensed::len_of(n_rows) * number,
+            _ => Condensed::len_of(n_rows).saturating_mul(number),
         }
     }
 }
@@ -126,8 +126,8 @@ pub fn linkage_with(
 /// The dendrogram of `n` things whose distances are given: `condensed` has that of each
 /// pair, in the order `(0, 1), (0, 2), …, (1, 2), …`, as SciPy's `pdist` gives them.
 ///
-/// Centroid, median and Ward linkage have a meaning for Euclidean distances only; others
-/// are refused where they show.
+/// Centroid, median and Ward linkage have a meaning for Euclidean distances only. For
+/// others the formulas still give heights, but not those of any points.
 ///
 /// ```
 /// use segmenta::cluster::hierarchical::{Linkage, linkage_from_distances};
@@ -139,8 +139,7 @@ pub fn linkage_with(
 ///
 /// # Errors
 /// When `n` is 0 or there are not `n (n − 1) / 2` distances; when one is NaN, infinite or
-/// negative, or too large to be squared and added up; when centroid or median linkage
-/// meets distances that no points have; when a copy needs more than
+/// negative, or too large to be squared and added up; when a copy needs more than
 /// [`DEFAULT_MEMORY_LIMIT`].
 pub fn linkage_from_distances(
     condensed: &[f64],
@@ -185,7 +184,7 @@ pub fn linkage_from_distances(
 /// overflow; when the result needs more than [`DEFAULT_MEMORY_LIMIT`].
 pub fn condensed_distances(x: ArrayView2<'_, f64>) -> Result<Vec<f64>> {
     let (n, p) = x.dim();
-    check_memory(Condensed::len_of(n) * size_of::<f64>() as u128, DEFAULT_MEMORY_LIMIT)?;
+    check_memory(Linkage::Complete.memory(n, p), DEFAULT_MEMORY_LIMIT)?;
     check_rows(x, None, column_number)?;
     let x = row_major(&x);
     Ok(Condensed::squared(&x, n, p).map(f64::sqrt).into_values())

@@ -69,10 +69,6 @@ impl Condensed {
         self.values[at] = value;
     }
 
-    pub(super) fn largest(&self) -> f64 {
-        self.values.iter().copied().fold(0.0, f64::max)
-    }
-
     pub(super) fn map(mut self, change: impl Fn(f64) -> f64) -> Condensed {
         self.values.iter_mut().for_each(|value| *value = change(*value));
         self

@@ -211,7 +211,7 @@ impl Hierarchical {
         let weights = Some(&rows.weights[..]);
         // again below, but here the columns have names
         let columns = rows.encoder.columns();
-        check_rows(x, weights, |j| format!("`{}`", columns[j].name()))?;
+        check_rows(x, weights, |j| columns[j].name().to_owned())?;
         linkage_with(x, self.linkage, weights, self.memory_limit, observer)
     }
 }

@@ -12,7 +12,7 @@
 use super::condensed::Condensed;
 use super::linkage::{Linkage, Triangle};
 use super::step::{Step, Watch};
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// The nearest neighbour of a slot among the slots above.
 #[derive(Clone, Copy)]
@@ -32,9 +32,6 @@ pub(super) fn generic(
     watch: &mut Watch<'_>,
 ) -> Result<Vec<Step>> {
     let n = distances.n();
-    // How far below 0 rounding may take a squared distance. What lies deeper comes from
-    // distances that no points have.
-    let tolerance = distances.largest() * 1e-9;
     let mut active: Vec<usize> = (0..n).collect();
     let mut nearest: Vec<Neighbour> =
         (0..n).map(|slot| look_up(slot, &active[slot + 1..], &distances)).collect();
@@ -47,12 +44,6 @@ pub(super) fn generic(
         for &k in active.iter().filter(|&&k| k != j) {
             let sides = Triangle { ik: distances.get(i, k), jk: distances.get(j, k), ij };
             let updated = linkage.update(sides, [sizes[i], sizes[j], sizes[k]]);
-            if updated < -tolerance {
-                let expected = format!("Euclidean, for {linkage} linkage");
-                let found = "such that a squared distance of clusters is negative";
-                return Err(Error::parameter("distances", expected, found));
-            }
-            let updated = updated.max(0.0);
             distances.set(j, k, updated);
             if k < j {
                 let known = &mut nearest[k];

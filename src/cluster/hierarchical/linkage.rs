@@ -101,7 +101,8 @@ impl Linkage {
     /// tells.
     ///
     /// For a reducible linkage the result is held at the nearer of the parts, from which
-    /// only rounding could take it: the chain of neighbours relies on that.
+    /// only rounding could take it: the chain of neighbours relies on that. The result is
+    /// never negative when `ij` is the least of the three.
     #[inline]
     pub(super) fn update(self, d: Triangle, n: [f64; 3]) -> f64 {
         let Triangle { ik, jk, ij } = d;

@@ -36,7 +36,7 @@ use crate::segmenter::{
 /// let table = Table::builder(&schema, 6).numbers("orders", &orders[..]).build()?;
 /// let model = Hierarchical::new(Cut::Number(3)).fit(&table)?.into_model();
 ///
-/// let ann = OwnedCustomer::new(&schema, 7).set("orders", 19.0)?;
+/// let ann = OwnedCustomer::new(&schema, 7_u64).set("orders", 19.0)?;
 /// let assignment = model.assign(&ann)?;
 /// assert_eq!(model.segment_of(&assignment).map(|s| s.name.as_str()), Some("Segment 2"));
 ///
