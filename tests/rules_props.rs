@@ -14,7 +14,11 @@ const WORDS: [&str; 6] = ["ab", "b", "abc", "ca", "AB", "ä"];
 mod naive {
     use super::*;
 
-    pub fn truth(rule: &Rule, schema: &Schema, customer: &OwnedCustomer) -> Option<bool> {
+    pub(crate) fn truth(
+        rule: &Rule,
+        schema: &Schema,
+        customer: &OwnedCustomer,
+    ) -> Option<bool> {
         let all = |rules: &[Rule]| -> Vec<Option<bool>> {
             rules.iter().map(|r| truth(r, schema, customer)).collect()
         };
@@ -68,25 +72,18 @@ mod naive {
         let value = &customer.values()[index.get()];
         let spec = &schema.features()[index.get()];
         match (&test.is, value) {
-            (Test::Set, OwnedValue::Missing) | (Test::Missing, _)
-                if !matches!((&test.is, value), (Test::Missing, OwnedValue::Missing)) =>
-            {
-                // A value that cannot be used says nothing either way.
-                if *value != OwnedValue::Missing && !usable(spec, value) {
-                    None
-                } else {
-                    Some(false)
-                }
-            }
-            (Test::Missing, _) => Some(true),
+            (Test::Set, OwnedValue::Missing) => Some(false),
+            (Test::Missing, OwnedValue::Missing) => Some(true),
             (_, OwnedValue::Missing) => test.when_missing,
+            // A value that cannot be used says nothing either way.
             (_, value) if !usable(spec, value) => None,
             (Test::Set, _) => Some(true),
+            (Test::Missing, _) => Some(false),
             (is, value) => Some(satisfies(is, value, spec)),
         }
     }
 
-    pub fn usable(spec: &FeatureSpec, value: &OwnedValue) -> bool {
+    pub(crate) fn usable(spec: &FeatureSpec, value: &OwnedValue) -> bool {
         let levels = spec.get_levels();
         let known = |name: &String| levels.is_empty() || levels.contains(name);
         match (spec.kind(), value) {

@@ -74,7 +74,6 @@ impl MembershipCount {
 
 impl RuleBook {
     /// Starts without segments.
-    #[must_use]
     pub fn builder(schema: &Schema) -> RulesBuilder<RuleBook> {
         RulesBuilder::new(schema)
     }

@@ -102,7 +102,7 @@ impl Walk<'_> {
         let leaf = &self.rule.leaves[self.leaf];
         self.leaf += 1;
         let value = self.customer.value(leaf.feature);
-        match leaf.test(value) {
+        match leaf.test(&value) {
             Some(truth) => {
                 self.out[at].observed = Some(value.to_owned());
                 truth

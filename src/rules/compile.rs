@@ -6,6 +6,7 @@ use super::leaf::Leaf;
 use super::limits::Limits;
 use crate::data::Schema;
 use crate::error::Result;
+use crate::segmenter::Truth;
 
 /// A rule that was checked against a schema and is ready to be asked.
 ///
@@ -131,10 +132,8 @@ pub(super) struct Step {
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Question {
-    /// Is the leaf True?
-    Holds(u32),
-    /// Is the leaf False?
-    Fails(u32),
+    /// Has the leaf this truth, which is True or False?
+    Leaf { leaf: u32, truth: Truth },
     /// Do at least `n` of the programs at `entries[from..to]` end with yes?
     AtLeast { n: u32, from: u32, to: u32 },
 }
@@ -170,8 +169,7 @@ impl Program {
                 self.step(Step { question, yes, no })
             }
             Node::Leaf(leaf) => {
-                let question =
-                    if truth { Question::Holds(*leaf) } else { Question::Fails(*leaf) };
+                let question = Question::Leaf { leaf: *leaf, truth: truth.into() };
                 self.step(Step { question, yes, no })
             }
         }

@@ -70,31 +70,75 @@ pub(super) enum TagCheck {
 
 /// Names in ascending order, each once.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Names(Box<[Box<str>]>);
+pub(super) struct Names {
+    names: Box<[Box<str>]>,
+    /// The first eight bytes of each name as a number, so that most comparisons are of
+    /// two numbers. They ascend with the names.
+    heads: Box<[u64]>,
+}
+
+/// The first eight bytes, filled up with zeros, the first byte highest.
+#[inline]
+fn head(name: &str) -> u64 {
+    let bytes = name.as_bytes();
+    match bytes.first_chunk() {
+        Some(chunk) => u64::from_be_bytes(*chunk),
+        None => {
+            let head = bytes.iter().fold(0, |head, &b| head << 8 | u64::from(b));
+            // A shift by all 64 bits, for the empty name, would overflow.
+            head << (8 * (8 - bytes.len().max(1)))
+        }
+    }
+}
 
 impl Names {
     pub(super) fn new<'s>(names: impl IntoIterator<Item = &'s str>) -> Names {
         let mut names: Vec<Box<str>> = names.into_iter().map(Box::from).collect();
         names.sort_unstable();
         names.dedup();
-        Names(names.into())
+        let heads = names.iter().map(|name| head(name)).collect();
+        Names { names: names.into(), heads }
     }
 
     pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = &str> {
-        self.0.iter().map(|name| &**name)
+        self.names.iter().map(|name| &**name)
     }
 
+    #[inline]
     pub(super) fn position(&self, name: &str) -> Option<usize> {
-        if self.0.len() <= SHORT {
-            self.0.iter().position(|n| **n == *name)
-        } else {
-            self.0.binary_search_by(|n| (**n).cmp(name)).ok()
+        let wanted = head(name);
+        if self.heads.len() > SHORT {
+            let order = |at: usize| {
+                self.heads[at].cmp(&wanted).then_with(|| (*self.names[at]).cmp(name))
+            };
+            return binary_search(self.heads.len(), order);
         }
+        self.heads.iter().zip(&self.names).position(|(&head, candidate)| {
+            // Names of up to eight bytes with one head differ by trailing zeros at most.
+            head == wanted
+                && candidate.len() == name.len()
+                && (name.len() <= 8 || **candidate == *name)
+        })
     }
 
+    #[inline]
     fn contains(&self, name: &str) -> bool {
         self.position(name).is_some()
     }
+}
+
+/// The position below `n` at which `order` is `Equal`, where it ascends.
+fn binary_search(n: usize, order: impl Fn(usize) -> Ordering) -> Option<usize> {
+    let (mut from, mut to) = (0, n);
+    while from < to {
+        let middle = from + (to - from) / 2;
+        match order(middle) {
+            Ordering::Less => from = middle + 1,
+            Ordering::Greater => to = middle,
+            Ordering::Equal => return Some(middle),
+        }
+    }
+    None
 }
 
 impl NumberCheck {
@@ -110,6 +154,7 @@ impl NumberCheck {
         NumberCheck::In(numbers.into())
     }
 
+    #[inline]
     pub(super) fn accepts(&self, x: f64) -> bool {
         match self {
             NumberCheck::Range(lo, hi) => *lo <= x && x <= *hi,
@@ -122,6 +167,7 @@ impl NumberCheck {
 }
 
 impl TextCheck {
+    #[inline]
     pub(super) fn accepts(&self, text: &str) -> bool {
         match self {
             TextCheck::Always(answer) => *answer,
@@ -147,31 +193,44 @@ impl TagCheck {
 impl Leaf {
     /// The truth for a value, or `None` for a value that cannot be used: of another kind,
     /// not finite, or not among the levels. Whatever the test, the whole value is checked.
-    pub(super) fn test(&self, value: Value<'_>) -> Option<Truth> {
-        let holds = match (&self.check, value) {
-            (_, Value::Missing) => return Some(self.missing),
-            (Check::Number(check), Value::Number(x)) if x.is_finite() => check.accepts(x),
-            (Check::Flag { yes, .. }, Value::Flag(true)) => *yes,
-            (Check::Flag { no, .. }, Value::Flag(false)) => *no,
-            (Check::Date(check), Value::Date(date)) => {
-                check.accepts(f64::from(date.days_since_epoch()))
-            }
-            (Check::Text(check), Value::Category(name)) => check.accepts(name),
-            (Check::Level { levels, answers }, Value::Category(name)) => {
-                answers[levels.position(name)?]
-            }
-            (Check::Tags { check, levels }, Value::Tags(tags)) => {
-                if let Some(levels) = levels
-                    && !tags.iter().all(|tag| levels.contains(tag))
-                {
-                    return None;
+    ///
+    /// The value is read in place: to copy it right after the host has written it, in
+    /// other portions, makes the processor wait.
+    #[inline]
+    pub(super) fn test(&self, value: &Value<'_>) -> Option<Truth> {
+        let holds = match value {
+            Value::Missing => return Some(self.missing),
+            Value::Number(x) => match &self.check {
+                Check::Number(check) if x.is_finite() => check.accepts(*x),
+                _ => return None,
+            },
+            Value::Flag(x) => match &self.check {
+                Check::Flag { yes, no } => *if *x { yes } else { no },
+                _ => return None,
+            },
+            Value::Category(name) => match &self.check {
+                Check::Text(check) => check.accepts(name),
+                Check::Level { levels, answers } => answers[levels.position(name)?],
+                _ => return None,
+            },
+            Value::Date(date) => match &self.check {
+                Check::Date(check) => check.accepts(f64::from(date.days_since_epoch())),
+                _ => return None,
+            },
+            Value::Tags(tags) => match &self.check {
+                Check::Tags { check, levels } if within(tags, levels.as_deref()) => {
+                    check.accepts(*tags)
                 }
-                check.accepts(tags)
-            }
-            _ => return None,
+                _ => return None,
+            },
         };
         Some(holds.into())
     }
+}
+
+/// Whether all tags are among the levels, if these are closed.
+fn within(tags: &Tags<'_>, levels: Option<&Names>) -> bool {
+    levels.is_none_or(|levels| tags.iter().all(|tag| levels.contains(tag)))
 }
 
 /// Why a value of this feature cannot be used. For a value that can, which

@@ -59,7 +59,6 @@ pub struct RuleSegmenter(CompiledSet);
 
 impl RuleSegmenter {
     /// Starts without segments.
-    #[must_use]
     pub fn builder(schema: &Schema) -> RulesBuilder<RuleSegmenter> {
         RulesBuilder::new(schema)
     }

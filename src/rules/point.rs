@@ -38,8 +38,14 @@ impl CompiledRule {
         // Both ends lie beyond the last step.
         while let Some(step) = self.program.steps.get(at as usize) {
             let yes = match step.question {
-                Question::Holds(leaf) => self.ask(leaf, customer)? == Truth::True,
-                Question::Fails(leaf) => self.ask(leaf, customer)? == Truth::False,
+                Question::Leaf { leaf, truth } => {
+                    let leaf = &self.leaves[leaf as usize];
+                    let value = customer.value(leaf.feature);
+                    match leaf.test(&value) {
+                        Some(found) => found == truth,
+                        None => return Err(self.fault(leaf, value)),
+                    }
+                }
                 Question::AtLeast { n, from, to } => {
                     self.at_least(n, from, to, customer)?
                 }
@@ -69,16 +75,6 @@ impl CompiledRule {
             }
         }
         Ok(false)
-    }
-
-    #[inline]
-    fn ask(&self, leaf: u32, customer: &dyn Customer) -> Result<Truth> {
-        let leaf = &self.leaves[leaf as usize];
-        let value = customer.value(leaf.feature);
-        match leaf.test(value) {
-            Some(truth) => Ok(truth),
-            None => Err(self.fault(leaf, value)),
-        }
     }
 
     #[cold]
