@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::map::show;
+use super::grid::show;
 use crate::score::RfmScore;
 
 /// What a map, or the definition of one, says about every cell.

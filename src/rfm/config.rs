@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::map::{Grid, SegmentMap};
+use super::grid::Grid;
+use super::map::SegmentMap;
 use super::quantile::{TiePolicy, check_policy};
 use crate::error::{Error, ErrorKind, Result};
 use crate::score::Direction;

@@ -33,6 +33,7 @@
 mod audit;
 mod config;
 mod fit;
+mod grid;
 mod map;
 mod model;
 mod named;
@@ -42,7 +43,8 @@ mod ties;
 pub use self::audit::{MapAudit, Overlap, Step};
 pub use self::config::{Axis, Rfm};
 pub use self::fit::RfmScores;
-pub use self::map::{CellRange, Grid, SegmentMap, SegmentMapBuilder};
+pub use self::grid::{CellRange, Grid};
+pub use self::map::{SegmentMap, SegmentMapBuilder};
 pub use self::model::{RfmModel, RfmRepr};
 pub use self::quantile::{CutPoint, NTiles, Side, TiePolicy};
 pub use self::ties::TieReport;

@@ -1,6 +1,7 @@
 //! The named maps that are in wide use and hold together.
 
-use super::map::{Grid, SegmentMap};
+use super::grid::Grid;
+use super::map::SegmentMap;
 
 /// Eleven names for the codes 111 to 555, best first.
 const ELEVEN: [(&str, &[u32]); 11] = [

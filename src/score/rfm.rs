@@ -70,7 +70,7 @@ impl RfmScore {
     #[must_use]
     pub fn cell(&self, n: u32) -> Option<usize> {
         self.axes().try_fold(0_usize, |cell, score| {
-            let step = (1..=n).contains(&score).then_some(score as usize - 1)?;
+            let step = score.checked_sub(1).filter(|&step| step < n)? as usize;
             cell.checked_mul(n as usize)?.checked_add(step)
         })
     }
