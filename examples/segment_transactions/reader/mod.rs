@@ -200,7 +200,7 @@ pub(crate) fn read(
             }
             Found::End => break,
         }
-        if rows.n_rows % STEP == 0 {
+        if rows.n_rows.is_multiple_of(STEP) {
             let part = |length: u64| taken.get() as f64 / length.max(1) as f64;
             observer.progress(rows.n_rows, length.map(part));
         }
