@@ -11,9 +11,9 @@
 // A program may read files and clocks, and print.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)]
 
-mod args;
-mod reader;
-mod report;
+pub(crate) mod args;
+pub(crate) mod reader;
+pub(crate) mod report;
 
 use std::ffi::OsString;
 use std::io::{self, BufWriter, IsTerminal, Read, Write};
@@ -74,7 +74,7 @@ fn segment(
         false => summary.write_text(out),
     })?;
     if read.records.is_empty() {
-        let file = args.file.display();
+        let file = reader::file_name(&args.file);
         return Err(Failure::Input(format!("{file} has no row that can be used")));
     }
     Ok(())

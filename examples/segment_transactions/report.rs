@@ -8,7 +8,7 @@ use segmenta::data::Date;
 use serde::Serialize;
 
 use super::args::Args;
-use super::reader::{BadRow, Observer, Reason, Transactions};
+use super::reader::{BadRow, Observer, Reason, Transactions, file_name};
 
 /// The standard error, with a line of progress where it is a terminal.
 pub(crate) struct Console<'a> {
@@ -107,7 +107,7 @@ impl Summary {
         let amounts = read.records.iter().map(|record| i128::from(record.amount_minor));
         let has_orders = args.reading.columns.order.is_some();
         Summary {
-            file: args.file.display().to_string(),
+            file: file_name(&args.file),
             separator: read.separator.to_string(),
             header: read.header,
             rows: read.rows,
@@ -166,7 +166,7 @@ pub(crate) fn grouped(number: impl ToString) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

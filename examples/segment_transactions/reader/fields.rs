@@ -161,6 +161,26 @@ impl Splitter {
         Split::Open
     }
 
+    /// Whether a quoted field that goes on in `line` ends there before a separator, at
+    /// the end of the line, or not at all. RFC 4180 has no other way; csv-core does not
+    /// insist on it.
+    pub(crate) fn closes_properly(&self, line: &[u8]) -> bool {
+        let mut i = 0;
+        while let Some(&byte) = line.get(i) {
+            match (byte, line.get(i + 1)) {
+                (b'"', Some(b'"')) => i += 2,
+                (b'"', _) => {
+                    let rest = &line[i + 1..];
+                    let blanks = rest.iter().take_while(|&&b| b == b' ').count();
+                    let next = rest.get(blanks).copied().map(Separator::Byte);
+                    return next.is_none_or(|next| next == self.separator);
+                }
+                _ => i += 1,
+            }
+        }
+        true
+    }
+
     /// Splits a line that is looked at alone; a field left open ends with the line.
     fn split_alone(&mut self, line: &[u8]) {
         self.clear();

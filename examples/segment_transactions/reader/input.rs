@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use flate2::read::MultiGzDecoder;
 
-use super::Failure;
+use super::{Failure, file_name};
 
 const BUFFER: usize = 1 << 16;
 
@@ -42,7 +42,7 @@ impl<'a> Input<'a> {
         path: &Path,
         stdin: &'a mut dyn Read,
     ) -> Result<Input<'a>, Failure> {
-        let name = path.display();
+        let name = file_name(path);
         if path.as_os_str() == "-" {
             return Input::new(stdin, None).map_err(|e| Failure::input(name, e));
         }

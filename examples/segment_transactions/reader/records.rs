@@ -62,7 +62,8 @@ impl<R: BufRead> Records<R> {
     }
 
     /// Reads the next record. A record of several lines that has not the expected
-    /// `width` is taken for an open quote, since that is what joins foreign lines.
+    /// `width`, or in which a quote closes amid text, is taken for an open quote, since
+    /// that is what joins foreign lines.
     pub(crate) fn advance(&mut self, width: Option<Width>) -> io::Result<Found> {
         loop {
             if !self.lines.next_into(&mut self.line)? {
@@ -92,13 +93,13 @@ impl<R: BufRead> Records<R> {
                 break;
             }
             n_bytes += line.text.len();
-            let cut = line.cut;
-            let complete = !cut && self.splitter.push(&line.text) == Split::Complete;
+            let broken = line.cut || !self.splitter.closes_properly(&line.text);
+            let complete = !broken && self.splitter.push(&line.text) == Split::Complete;
             joined.push(line);
             if complete && width.is_none_or(|width| width.holds(&self.splitter)) {
                 return Ok(Found::Record);
             }
-            if complete || cut {
+            if complete || broken {
                 break;
             }
         }
