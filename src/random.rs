@@ -33,18 +33,6 @@ impl Random {
             }
         }
     }
-
-    /// `k` different integers below `n`, in random order (Fisher-Yates, first `k` steps).
-    /// `k` is at most `n`.
-    pub(crate) fn sample(&mut self, n: usize, k: usize) -> Vec<usize> {
-        let mut all: Vec<usize> = (0..n).collect();
-        for i in 0..k.min(n) {
-            let j = i + self.below(n - i);
-            all.swap(i, j);
-        }
-        all.truncate(k);
-        all
-    }
 }
 
 /// SplitMix64's finaliser (Steele, Lea & Flood 2014).
@@ -71,13 +59,4 @@ mod tests {
 
     const PINNED: [u64; 3] =
         [16022262741338017731, 11992476375684980331, 13921952619901832074];
-
-    #[test]
-    fn a_sample_has_no_repetitions() {
-        let mut sample = Random::new(1, 1).sample(100, 40);
-        sample.sort_unstable();
-        sample.dedup();
-        assert_eq!(sample.len(), 40);
-        assert!(sample.iter().all(|&i| i < 100));
-    }
 }

@@ -5,7 +5,8 @@
 //!     CDNOW_master.txt --customer 1 --date 2 --amount 4
 //! ```
 //!
-//! `args` reads the arguments, `reader` the file; `report` writes. The library itself
+//! `args` reads the arguments, `reader` the file; `segmentation` does the work that the
+//! library is for; `report` writes. The library itself
 //! does no I/O: a program like this one does it.
 
 // A program may read files and clocks, and print.
@@ -14,10 +15,13 @@
 pub(crate) mod args;
 pub(crate) mod reader;
 pub(crate) mod report;
+mod segmentation;
 
 use std::ffi::OsString;
 use std::io::{self, BufWriter, IsTerminal, Read, Write};
 use std::process::ExitCode;
+
+use segmenta::segmenter::Progress;
 
 use self::args::{Args, Request};
 use self::reader::Failure;
@@ -69,15 +73,21 @@ fn segment(
     let read = reader::read(&args.file, stdin, &args.reading, console)?;
     console.finish();
     let summary = Summary::new(args, &read);
-    write(out, |out| match args.json {
-        true => summary.write_json(out),
-        false => summary.write_text(out),
-    })?;
-    if read.records.is_empty() {
+    if !args.json {
+        write(out, |out| summary.write_text(out))?;
+    }
+    let Some(as_of) = summary.as_of().filter(|_| !read.records.is_empty()) else {
         let file = reader::file_name(&args.file);
         return Err(Failure::Input(format!("{file} has no row that can be used")));
-    }
-    Ok(())
+    };
+    let watch = |progress: &Progress| console.working(progress);
+    let segmentation = segmentation::segment(&read, as_of, watch)
+        .map_err(|error| Failure::Input(format!("cannot be segmented: {error}")))?;
+    console.finish();
+    write(out, |out| match args.json {
+        true => summary.write_json(&segmentation, out),
+        false => write!(out, "{segmentation}"),
+    })
 }
 
 /// Writes and flushes. A reader that went away, as `head` does, is no error.

@@ -5,10 +5,12 @@ use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 use segmenta::data::Date;
+use segmenta::segmenter::Progress;
 use serde::Serialize;
 
 use super::args::Args;
 use super::reader::{BadRow, Observer, Reason, Transactions, file_name};
+use super::segmentation::Segmentation;
 
 /// The standard error, with a line of progress where it is a terminal.
 pub(crate) struct Console<'a> {
@@ -34,6 +36,18 @@ impl<'a> Console<'a> {
     pub(crate) fn say(&mut self, text: &str) {
         self.clear();
         let _ = writeln!(self.out, "{text}");
+    }
+
+    /// Shows how far long work is, on a terminal.
+    pub(crate) fn working(&mut self, progress: &Progress) {
+        let last = self.drawn.unwrap_or(self.started);
+        if !self.terminal || last.elapsed() < Self::PAUSE {
+            return;
+        }
+        let Progress { stage, done, total, .. } = progress;
+        let _ = write!(self.out, "\r{stage}, step {done} of at most {total}\x1b[K");
+        let _ = self.out.flush();
+        self.drawn = Some(Instant::now());
     }
 
     /// Removes the line of progress and counts the bad rows that were not shown.
@@ -89,7 +103,7 @@ pub(crate) struct Summary {
     rows: usize,
     skipped: usize,
     by_reason: BTreeMap<Reason, usize>,
-    customers: usize,
+    customer_ids: usize,
     /// `None` where no column holds orders.
     orders: Option<usize>,
     first_day: Option<Date>,
@@ -113,7 +127,7 @@ impl Summary {
             rows: read.rows,
             skipped: read.skipped,
             by_reason: read.by_reason.clone(),
-            customers: read.customers.len(),
+            customer_ids: read.customers.len(),
             orders: has_orders.then_some(read.orders.len()),
             first_day: days().min(),
             last_day: days().max(),
@@ -133,7 +147,7 @@ impl Summary {
         for (reason, &count) in &self.by_reason {
             writeln!(out, "           {} {reason}", grouped(count))?;
         }
-        writeln!(out, "customers  {}", grouped(self.customers))?;
+        writeln!(out, "customers  {}", grouped(self.customer_ids))?;
         if let Some(orders) = self.orders {
             writeln!(out, "orders     {}", grouped(orders))?;
         }
@@ -154,9 +168,25 @@ impl Summary {
         Ok(())
     }
 
-    /// Writes the summary for programs.
-    pub(crate) fn write_json(&self, out: &mut dyn Write) -> io::Result<()> {
-        serde_json::to_writer_pretty(&mut *out, self)?;
+    /// The day from which to look back; `None` where no row can be used.
+    pub(crate) fn as_of(&self) -> Option<Date> {
+        self.as_of
+    }
+
+    /// Writes one object with all figures for programs.
+    pub(crate) fn write_json(
+        &self,
+        segmentation: &Segmentation,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
+        #[derive(Serialize)]
+        struct All<'a> {
+            #[serde(flatten)]
+            summary: &'a Summary,
+            #[serde(flatten)]
+            segmentation: &'a Segmentation,
+        }
+        serde_json::to_writer_pretty(&mut *out, &All { summary: self, segmentation })?;
         writeln!(out)
     }
 }

@@ -2,9 +2,7 @@
 
 use super::fitted::{EncodedFeature, FittedEncoder, Raw, is_scaled, one_hot, raw};
 use super::{Encoder, Impute, Scaling, UnknownLevel};
-use crate::data::{
-    Column, Customer, FeatureIndex, FeatureKind, FeatureSpec, Table, Value,
-};
+use crate::data::{Column, FeatureIndex, FeatureKind, FeatureSpec, Table, Value};
 use crate::error::{Error, ErrorKind, Result};
 
 pub(super) fn fit(config: &Encoder, table: &Table<'_>) -> Result<FittedEncoder> {
