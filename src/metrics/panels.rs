@@ -38,16 +38,18 @@ impl<'p, 'm> Panels<'p, 'm> {
         Panels { points, order, codes, panels }
     }
 
-    /// Shows `visit` the squared distances from the rows at `positions` to each panel:
-    /// the place within `positions`, the groups of the panel's rows, and the distances.
-    /// The last panel may have fewer groups than distances; the rest means nothing.
+    /// Shows `visit` the squared distances from the rows at `positions` to each panel
+    /// from number `first` on: the place within `positions`, the groups of the panel's
+    /// rows, and the distances. The last panel may have fewer groups than distances; the
+    /// rest means nothing.
     pub(super) fn visit(
         &self,
         positions: Range<usize>,
+        first: usize,
         mut visit: impl FnMut(usize, &[usize], &[f64; LANES]),
     ) {
         let d = self.points.n_columns();
-        for (p, codes) in self.codes.chunks(LANES).enumerate() {
+        for (p, codes) in self.codes.chunks(LANES).enumerate().skip(first) {
             let panel = &self.panels[p * d..(p + 1) * d];
             for (place, position) in positions.clone().enumerate() {
                 let row = self.points.row(self.order[position]);

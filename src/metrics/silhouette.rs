@@ -63,7 +63,7 @@ fn samples_of(points: &Points<'_>, groups: &Groups) -> Result<Vec<f64>> {
     let panels = Panels::new(points, groups);
     let blocks = map_blocks(n, TASK, |positions| {
         let mut sums = vec![0.0; positions.len() * k];
-        panels.visit(positions.clone(), |place, codes, squares| {
+        panels.visit(positions.clone(), 0, |place, codes, squares| {
             let distances = squares.map(f64::sqrt);
             let sums = &mut sums[place * k..(place + 1) * k];
             if let Some(c) = common_group(codes) {
