@@ -1,0 +1,114 @@
+//! Nothing is allocated for one customer.
+
+#![allow(clippy::unwrap_used, reason = "a test may")]
+
+use allocation_counter::measure;
+use segmenta::cluster::hierarchical::{Cut, Hierarchical};
+use segmenta::cluster::kmeans::KMeans;
+use segmenta::data::{FeatureSet, FeatureSpec, Schema, Table};
+use segmenta::encode::{Encoder, Impute};
+use segmenta::rfm::Rfm;
+use segmenta::rules::{RuleSegmenter, field};
+use segmenta::segmenter::{Crosstab, Fallback, Scratch, Tree};
+use segmenta::{Fit, Segmenter};
+
+struct Shopper {
+    id: u64,
+    recency: f64,
+    frequency: f64,
+    monetary: f64,
+    country: &'static str,
+}
+
+fn features() -> FeatureSet<Shopper> {
+    FeatureSet::<Shopper>::builder()
+        .id(|s| s.id.into())
+        .number("recency", |s: &Shopper| s.recency)
+        .number("frequency", |s: &Shopper| s.frequency)
+        .number("monetary", |s: &Shopper| s.monetary)
+        .category(FeatureSpec::category("country").levels(["AT", "DE"]), |s| {
+            Some(s.country)
+        })
+        .build()
+        .unwrap()
+}
+
+fn shoppers() -> Vec<Shopper> {
+    (0..40_u32)
+        .map(|i| Shopper {
+            id: i.into(),
+            recency: f64::from(i * 37 % 40),
+            frequency: f64::from(1 + i * 11 % 9),
+            monetary: f64::from(i * i % 101) + 0.5,
+            country: if i % 3 == 0 { "AT" } else { "DE" },
+        })
+        .collect()
+}
+
+fn rules(schema: &Schema) -> RuleSegmenter {
+    let ten =
+        (field("recency").lt(5) & field("frequency").ge(2) & field("monetary").gt(1))
+            | (field("country").is_in(["AT"]) & !field("monetary").between(10, 50))
+            | (field("country").starts_with("D")
+                & field("recency").ge(20)
+                & field("recency").is_set());
+    RuleSegmenter::builder(schema).segment("ten", "Ten", ten).build().unwrap()
+}
+
+#[test]
+fn assigning_one_customer_allocates_nothing() {
+    let (features, shoppers) = (features(), shoppers());
+    let schema = features.schema();
+    let table: Table<'_> = features.table(&shoppers).unwrap();
+    let encoder = Encoder::new().log1p(["monetary"]).impute(Impute::Median);
+    let kmeans =
+        || KMeans::new(4).encoder(encoder.clone()).fit(&table).unwrap().into_model();
+    let rfm = || Rfm::new().fit(&table).unwrap().into_model();
+    let ward = Hierarchical::new(Cut::Number(3)).encoder(encoder.clone()).fit(&table);
+    let models: Vec<Box<dyn Segmenter>> = vec![
+        Box::new(rules(schema)),
+        Box::new(rfm()),
+        Box::new(kmeans()),
+        Box::new(ward.unwrap().into_model()),
+        Box::new(
+            Fallback::new(schema)
+                .then("rules", Box::new(rules(schema)))
+                .unwrap()
+                .then("k", Box::new(kmeans()))
+                .unwrap(),
+        ),
+        Box::new(
+            Crosstab::new(schema, ("a", Box::new(rfm())), ("b", Box::new(kmeans())))
+                .unwrap(),
+        ),
+        Box::new(
+            Tree::new(schema, Box::new(rules(schema)))
+                .unwrap()
+                .refine("ten", Box::new(kmeans()))
+                .unwrap(),
+        ),
+    ];
+    for model in &models {
+        let mut scratch = Scratch::new();
+        // The scratch grows with its first use.
+        for shopper in &shoppers {
+            model.assign_with(&features.view(shopper), &mut scratch).unwrap();
+        }
+        let count = measure(|| {
+            for shopper in &shoppers {
+                model.assign_with(&features.view(shopper), &mut scratch).unwrap();
+            }
+        });
+        assert_eq!(count.count_total, 0, "{:?}", model.segments());
+    }
+
+    let (kmeans, rfm) = (kmeans(), rfm());
+    let row = vec![0.5; kmeans.encoder().n_columns()];
+    assert_eq!(measure(|| drop(kmeans.assign_row(&row).unwrap())).count_total, 0);
+    assert_eq!(measure(|| drop(rfm.score(3.0, 2.0, 10.0).unwrap())).count_total, 0);
+    assert_eq!(
+        measure(|| drop(std::hint::black_box(vec![1]))).count_total,
+        1,
+        "the counter counts"
+    );
+}
