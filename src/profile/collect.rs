@@ -255,7 +255,10 @@ fn share_of(part: f64, whole: f64) -> ShareSummary {
 pub(super) fn compare(group: &mut FeatureProfile, population: &FeatureProfile) {
     match (&mut group.summary, &population.summary) {
         (Summary::Number(ours), Summary::Number(all)) => {
-            ours.index = index(ours.mean, all.mean);
+            let largest = all.min.zip(all.max).map(|(a, b)| a.abs().max(b.abs()));
+            // A mean that is 0 but for rounding is no base of a ratio.
+            let base = all.mean.zip(largest).filter(|(m, l)| m.abs() > 1e-12 * l);
+            ours.index = index(ours.mean, base.map(|(mean, _)| mean));
             ours.smd = smd(ours.mean, all.mean, all.std_dev);
         }
         (Summary::Date(ours), Summary::Date(all)) => {

@@ -205,21 +205,21 @@ pub(super) fn names(
 /// The two largest markers above the population, then the largest below it, each of
 /// another feature.
 fn name_of<'m>(markers: impl Iterator<Item = &'m Marker>) -> String {
-    let (mut above, mut below): (Vec<&Marker>, Vec<&Marker>) = (Vec::new(), Vec::new());
-    for marker in markers {
-        let used = above.iter().chain(&below).any(|m| m.feature == marker.feature);
-        if used {
-            continue;
-        }
-        if marker.effect > 0.0 && above.len() < 2 {
-            above.push(marker);
-        } else if marker.effect < 0.0 && below.is_empty() {
-            below.push(marker);
+    let (above, below): (Vec<&Marker>, Vec<&Marker>) =
+        markers.partition(|marker| marker.effect > 0.0);
+    let mut chosen: Vec<&Marker> = Vec::new();
+    for (from, n) in [(above, 2), (below, 1)] {
+        let most = chosen.len() + n;
+        for marker in from {
+            let used = chosen.iter().any(|m| m.feature == marker.feature);
+            if !used && chosen.len() < most {
+                chosen.push(marker);
+            }
         }
     }
-    if above.is_empty() && below.is_empty() {
+    if chosen.is_empty() {
         return "average".to_owned();
     }
-    let phrases: Vec<String> = above.iter().chain(&below).map(|m| m.phrase()).collect();
+    let phrases: Vec<String> = chosen.into_iter().map(Marker::phrase).collect();
     phrases.join(", ")
 }

@@ -95,8 +95,8 @@ pub struct NumberSummary {
     pub upper_quartile: Option<f64>,
     /// Greatest value.
     pub max: Option<f64>,
-    /// 100 · mean / population mean. `None` when the population mean is 0 or the two
-    /// means have opposite signs.
+    /// 100 · mean / population mean. `None` when the population mean is 0 (within 1e-12
+    /// of the largest value) or the two means have opposite signs.
     pub index: Option<f64>,
     /// Standardised mean difference: (mean − population mean) / population standard
     /// deviation. `None` when that deviation is 0.

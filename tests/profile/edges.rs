@@ -14,6 +14,9 @@ fn an_undefined_figure_is_none() {
     let profiles = profile(&[-1.0, -1.0, 1.0, 1.0], &[0, 0, 1, 1]);
     let x = x_of(&profiles.segments()[0]);
     assert_eq!((x.index, x.smd), (None, Some(-1.0)));
+    // It is 0 but for rounding.
+    let profiles = profile(&[0.1, 0.2, -0.3, 0.0], &[0, 0, 1, 1]);
+    assert_eq!(x_of(&profiles.segments()[0]).index, None);
     // Means of opposite signs; of the same; 0 against something.
     let profiles = profile(&[-1.0, -1.0, 3.0, 9.0], &[0, 0, 1, 1]);
     assert_eq!(x_of(&profiles.segments()[0]).index, None);
@@ -29,6 +32,19 @@ fn an_undefined_figure_is_none() {
     assert_eq!(x.index, Some(100.0));
     assert!(profiles.tests().is_empty());
     assert!(profiles.distinguishing(at(0), 5).unwrap().is_empty());
+    for x in [0.1, 0.3, 1e8 + 0.1, 1e300 / 3.0] {
+        for n in [3, 7, 49, 93, 20_011] {
+            let weights: Vec<f64> = (0..n).map(|i| 0.1 + (i % 7) as f64).collect();
+            let table = Table::builder(number_table(&[]).schema(), n)
+                .numbers("x", vec![x; n])
+                .sample_weight(weights)
+                .build()
+                .unwrap();
+            let profiles = Profiles::of(&table, &[], &vec![None; n]).unwrap();
+            let found = x_of(profiles.population());
+            assert_eq!((found.mean, found.std_dev), (Some(x), Some(0.0)));
+        }
+    }
     // Nothing varies within the segments: F would be infinite.
     assert!(profile(&[1.0, 1.0, 2.0, 2.0], &[0, 0, 1, 1]).tests().is_empty());
 }

@@ -50,6 +50,9 @@ fn the_rule_for_marks() {
     // 0.75 and 0.5: a quarter apart. One yes less is not enough.
     assert!(mark(1500, 500));
     assert!(!mark(1499, 501));
+    // 0.95 and 0.7, where half as much again is out of reach.
+    assert!(mark(1900, 900));
+    assert!(!mark(1899, 901));
     // 0.03 and 0.02: half as much again.
     assert!(mark(60, 20));
     assert!(!mark(59, 21));
@@ -148,6 +151,28 @@ fn names_are_made_of_what_marks_a_segment() {
     segments[0].name = "average".into();
     let renamed = Profiles::of(&table, &segments, &labels(&of)).unwrap();
     assert_eq!(renamed.suggested_names(), names);
+}
+
+#[test]
+fn a_marker_of_all_but_one_segment_is_no_name() {
+    // Means 1, 1, −2 with a deviation of √2: all three segments are marked, but `high x`
+    // does not tell the first two apart.
+    let table = number_table(&[1.0, 1.0, -2.0]);
+    let profiles =
+        Profiles::of(&table, &Segment::numbered(3), &labels(&[0, 1, 2])).unwrap();
+    assert!(profiles.distinguishing(at(0), 1).unwrap()[0].marks);
+    assert_eq!(profiles.suggested_names(), ["average", "average (2)", "low x"]);
+}
+
+#[test]
+fn a_name_holds_each_feature_once() {
+    let schema = Schema::new([FeatureSpec::category("country")]).unwrap();
+    let table = Table::builder(&schema, 2)
+        .categories("country", vec![0, 1], ["AT", "DE"].map(str::to_owned).to_vec())
+        .build()
+        .unwrap();
+    let profiles = Profiles::of(&table, &Segment::numbered(2), &labels(&[0, 1])).unwrap();
+    assert_eq!(profiles.suggested_names(), ["more country: AT", "more country: DE"]);
 }
 
 #[test]
