@@ -1,5 +1,7 @@
 //! Rules: evaluation, assignments, explanations, saved models.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use segmenta::data::{
     Customer, Date, FeatureSpec, OwnedCustomer, OwnedValue, Schema, Table,
 };

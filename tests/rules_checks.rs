@@ -1,5 +1,7 @@
 //! Definitions of rules: JSON, words, checks, limits, altered files.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use segmenta::data::{FeatureSpec, Schema};
 use segmenta::error::Issue;
 use segmenta::rules::{Limits, Literal, Rule, RuleSegmenter, RuleSet, Test, field};

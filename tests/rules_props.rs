@@ -1,5 +1,7 @@
 //! Rules against a naive interpreter of the tree, on random schemas, rules and customers.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use proptest::prelude::*;
 use segmenta::data::{
     Date, FeatureKind, FeatureSpec, OwnedCustomer, OwnedValue, Schema, Table,

@@ -79,6 +79,7 @@ impl CompiledRule {
         let mut program = Program::default();
         let holds = program.emit(node, true, YES, NO);
         let fails = program.emit(node, false, YES, NO);
+        let [holds, fails] = program.reverse([holds, fails]);
         CompiledRule {
             schema: schema.clone(),
             rule: rule.clone(),
@@ -110,12 +111,12 @@ pub(super) const YES: Label = u32::MAX;
 /// The end of a program that answers no.
 pub(super) const NO: Label = u32::MAX - 1;
 
-/// A graph of steps without circles: every jump goes to a step that was emitted earlier.
+/// Steps that are taken one after the other, unless one jumps. Jumps lead only forward.
 ///
 /// "The rule is True" and "the rule is False" are questions with two answers each, and
 /// negation only swaps them: `all` is True when every part is True, and False when some
-/// part is False. So each question becomes a chain of tests, each with a next step for
-/// yes and one for no; the three-valued truth of the parts is never stored.
+/// part is False. So each question becomes a chain of tests, each of which either goes on
+/// or jumps; the three-valued truth of the parts is never stored.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Program {
     pub(super) steps: Vec<Step>,
@@ -126,8 +127,9 @@ pub(super) struct Program {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Step {
     pub(super) question: Question,
-    pub(super) yes: Label,
-    pub(super) no: Label,
+    /// The answer that jumps to `target`; the other goes on to the next step.
+    pub(super) jump_if: bool,
+    pub(super) target: Label,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -136,11 +138,14 @@ pub(super) enum Question {
     Leaf { leaf: u32, truth: Truth },
     /// Do at least `n` of the programs at `entries[from..to]` end with yes?
     AtLeast { n: u32, from: u32, to: u32 },
+    /// No question: always yes.
+    Jump,
 }
 
 impl Program {
     /// Appends the steps that tell whether a node has this truth, and that go on to `yes`
-    /// or `no`. Gives their entry.
+    /// or `no`. Gives their entry. The last step comes first, so that what a step leads to
+    /// is known; [`reverse`](Program::reverse) puts them in order.
     fn emit(&mut self, node: &Node, truth: bool, yes: Label, no: Label) -> Label {
         match node {
             Node::Always(answer) => {
@@ -166,11 +171,11 @@ impl Program {
                 self.entries.extend(parts);
                 let to = self.entries.len() as u32;
                 let question = Question::AtLeast { n: n as u32, from, to };
-                self.step(Step { question, yes, no })
+                self.step(question, yes, no)
             }
             Node::Leaf(leaf) => {
                 let question = Question::Leaf { leaf: *leaf, truth: truth.into() };
-                self.step(Step { question, yes, no })
+                self.step(question, yes, no)
             }
         }
     }
@@ -180,8 +185,37 @@ impl Program {
         nodes.iter().rev().fold(yes, |next, node| self.emit(node, truth, next, no))
     }
 
-    fn step(&mut self, step: Step) -> Label {
+    fn step(&mut self, question: Question, yes: Label, no: Label) -> Label {
+        // The step that was appended last is the one that will come next.
+        let next = self.steps.len().checked_sub(1).map(|at| at as Label);
+        let step = if next == Some(no) {
+            Step { question, jump_if: true, target: yes }
+        } else {
+            if next != Some(yes) {
+                self.push(Step { question: Question::Jump, jump_if: true, target: yes });
+            }
+            Step { question, jump_if: false, target: no }
+        };
+        self.push(step)
+    }
+
+    fn push(&mut self, step: Step) -> Label {
         self.steps.push(step);
         (self.steps.len() - 1) as Label
+    }
+
+    /// Puts the steps in the order in which they are taken, and gives the new places of
+    /// the entries.
+    fn reverse(&mut self, entries: [Label; 2]) -> [Label; 2] {
+        let n = self.steps.len() as Label;
+        let place = |label: Label| if label < n { n - 1 - label } else { label };
+        self.steps.reverse();
+        for step in &mut self.steps {
+            step.target = place(step.target);
+        }
+        for entry in &mut self.entries {
+            *entry = place(*entry);
+        }
+        entries.map(place)
     }
 }

@@ -251,3 +251,48 @@ pub(super) fn fault(spec: &FeatureSpec, value: Value<'_>) -> Error {
         (_, value) => spec.wrong_kind(value.kind_name(), None),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_found_in_short_and_long_lists() {
+        let long = "one name that goes on";
+        let pool = [
+            "",
+            "a",
+            "a\0",
+            "a\0\0",
+            "ab",
+            "abcdefg",
+            "abcdefgh",
+            "abcdefgh\0",
+            "abcdefghi",
+            "abcdefghj",
+            "abcdefghij",
+            "b",
+            "ä",
+            "ä\0",
+            "\u{10ffff}",
+            "zzzzzzzz",
+            "zzzzzzzzz",
+            long,
+        ];
+        // Lists of every other, every third … name: some short, some long.
+        for step in 1..=9 {
+            for from in 0..step {
+                let listed: Vec<&str> =
+                    pool.iter().copied().skip(from).step_by(step).collect();
+                let names = Names::new(listed.iter().chain(&listed).copied());
+                assert_eq!(names.iter().len(), listed.len());
+                assert!(names.iter().is_sorted() && names.heads.is_sorted());
+                for name in pool {
+                    let expected = names.iter().position(|n| n == name);
+                    assert_eq!(names.position(name), expected, "{name:?} in {listed:?}");
+                    assert_eq!(expected.is_some(), listed.contains(&name));
+                }
+            }
+        }
+    }
+}

@@ -35,22 +35,31 @@ impl CompiledRule {
     /// Follows the program from `entry`. Recursion is as deep as `at_least` in the rule.
     fn run(&self, entry: Label, customer: &dyn Customer) -> Result<bool> {
         let mut at = entry;
-        // Both ends lie beyond the last step.
-        while let Some(step) = self.program.steps.get(at as usize) {
-            let yes = match step.question {
-                Question::Leaf { leaf, truth } => {
-                    let leaf = &self.leaves[leaf as usize];
-                    let value = customer.value(leaf.feature);
-                    match leaf.test(&value) {
-                        Some(found) => found == truth,
-                        None => return Err(self.fault(leaf, value)),
+        // Both ends lie beyond the last step. Going on is a loop of its own, so that the
+        // processor can guess it and need not wait for each answer.
+        'jumps: while let Some(steps) = self.program.steps.get(at as usize..) {
+            for step in steps {
+                let yes = match step.question {
+                    Question::Leaf { leaf, truth } => {
+                        let leaf = &self.leaves[leaf as usize];
+                        let value = customer.value(leaf.feature);
+                        match leaf.test(&value) {
+                            Some(found) => found == truth,
+                            None => return Err(self.fault(leaf, value)),
+                        }
                     }
+                    Question::AtLeast { n, from, to } => {
+                        self.at_least(n, from, to, customer)?
+                    }
+                    Question::Jump => true,
+                };
+                if yes == step.jump_if {
+                    at = step.target;
+                    continue 'jumps;
                 }
-                Question::AtLeast { n, from, to } => {
-                    self.at_least(n, from, to, customer)?
-                }
-            };
-            at = if yes { step.yes } else { step.no };
+            }
+            // The last step jumps.
+            break;
         }
         Ok(at == YES)
     }
