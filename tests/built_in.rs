@@ -1,5 +1,6 @@
 //! The built-in segmenters pass the kit that is offered to others.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may")]
 #![cfg(feature = "testing")]
 
 use segmenta::cluster::hierarchical::{

@@ -1,6 +1,7 @@
 //! The conformance kit: a third-party segmenter passes it, and each check fails on one
 //! that was broken on purpose.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may")]
 #![cfg(feature = "testing")]
 
 use std::ops::ControlFlow;

@@ -1,5 +1,7 @@
 //! Values, dates, schemas, feature sets and tables: what they accept and what they refuse.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may")]
+
 use proptest::prelude::*;
 use segmenta::data::{
     Basis, Column, Customer, CustomerId, Date, EventColumn, Feature, FeatureIndex,

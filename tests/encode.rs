@@ -1,5 +1,7 @@
 //! Encoding against scikit-learn's scalers, and what it promises.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may")]
+
 use proptest::prelude::*;
 use segmenta::data::{
     Column, Date, FeatureSpec, Numbers, OwnedCustomer, OwnedValue, Schema, Table,
