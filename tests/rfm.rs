@@ -545,7 +545,7 @@ fn weights_count_in_the_model() {
 fn values_that_cannot_be_scored_are_errors() {
     let model = Rfm::new().fit(&table(&[(1, 1, 1), (2, 2, 2)])).unwrap().into_model();
     let customer = |value: OwnedValue| {
-        OwnedCustomer::with_values(&schema(), 1_u32, vec![3.0.into(), value, 5.0.into()])
+        OwnedCustomer::with_values(&schema(), 1, vec![3.0.into(), value, 5.0.into()])
             .unwrap()
     };
     for (value, message) in [
