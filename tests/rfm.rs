@@ -441,6 +441,9 @@ proptest! {
             }
         }
         prop_assert_eq!(found.tiles(Axis::Monetary).len(), 9);
+        let f = |score| found.scores().iter().filter(|s| s.f == score).count() as u64;
+        let ties = found.ties(Axis::Frequency).unwrap();
+        prop_assert_eq!(&ties.histogram, &(1..=3).map(f).collect::<Vec<_>>());
     }
 }
 
