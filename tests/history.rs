@@ -52,7 +52,7 @@ fn ledger(options: &LedgerOptions, sales: &[Sale], texts: bool) -> Ledger {
             let order = format!("order {}", sale.order);
             ledger.add_order(&customer, day, amount, &order).unwrap();
         } else {
-            let (customer, order) = (u32::from(sale.customer), u32::from(sale.order));
+            let (customer, order) = (u64::from(sale.customer), u64::from(sale.order));
             ledger.add_order(customer, day, amount, order).unwrap();
         }
     }
@@ -145,12 +145,12 @@ proptest! {
 #[test]
 fn everything_left_out_is_counted() {
     let mut ledger = Ledger::new(LedgerOptions::new()).unwrap();
-    ledger.add(1_u32, day(0), 10).unwrap();
-    ledger.add(1_u32, day(0), 10).unwrap(); // equal to the one before
-    ledger.add(1_u32, day(9), 10).unwrap(); // after the day
-    ledger.add(2_u32, day(1), -5).unwrap(); // only a refund
-    ledger.add(3_u32, day(1), 0).unwrap();
-    ledger.add(3_u32, day(2), -7).unwrap(); // below zero
+    ledger.add(1, day(0), 10).unwrap();
+    ledger.add(1, day(0), 10).unwrap(); // equal to the one before
+    ledger.add(1, day(9), 10).unwrap(); // after the day
+    ledger.add(2, day(1), -5).unwrap(); // only a refund
+    ledger.add(3, day(1), 0).unwrap();
+    ledger.add(3, day(2), -7).unwrap(); // below zero
     assert_eq!(ledger.kept_rows(), 6);
     let summary = ledger.summary(day(3)).unwrap();
     let report = summary.report();
@@ -160,8 +160,8 @@ fn everything_left_out_is_counted() {
     assert_eq!((report.customers_without_purchase, report.customers_below_zero), (1, 1));
     let ids: Vec<CustomerId<'_>> = summary.iter().map(|c| c.id()).collect();
     assert_eq!(ids, [CustomerId::Number(1), CustomerId::Number(3)]);
-    assert_eq!(summary.find(3_u32).unwrap().monetary_minor(), -7);
-    assert!(summary.find(2_u32).is_none() && summary.find("3").is_none());
+    assert_eq!(summary.find(3).unwrap().monetary_minor(), -7);
+    assert!(summary.find(2).is_none() && summary.find("3").is_none());
 
     let options =
         LedgerOptions::new().refunds(RefundPolicy::Drop).zero_value(ZeroValue::Drop);
@@ -182,15 +182,15 @@ fn a_rejected_transaction_changes_nothing() {
     let options =
         LedgerOptions::new().refunds(RefundPolicy::Reject).occasion(Occasion::Orders);
     let mut ledger = Ledger::new(options).unwrap();
-    ledger.add_order("ann", day(0), 5, 1_u32).unwrap();
-    let refund = ledger.add_order("ann", day(0), -5, 2_u32).unwrap_err();
+    ledger.add_order("ann", day(0), 5, 1).unwrap();
+    let refund = ledger.add_order("ann", day(0), -5, 2).unwrap_err();
     assert_eq!(
         refund.to_string(),
         "`-5` is not an amount of 0 or more: refunds are rejected in row 1"
     );
     let without = ledger.add("ann", day(0), 5).unwrap_err();
     assert!(without.to_string().contains("an order id"), "{without}");
-    let number = ledger.add_order(7_u32, day(0), 5, 2_u32).unwrap_err();
+    let number = ledger.add_order(7, day(0), 5, 2).unwrap_err();
     assert_eq!(number.to_string(), "`7` is not a text, like the ids before it in row 1");
     let order = ledger.add_order("ann", day(0), 5, "two").unwrap_err();
     assert_eq!(
@@ -206,7 +206,7 @@ fn a_rejected_transaction_changes_nothing() {
 fn ledgers_that_differ_do_not_merge() {
     let new = |options: LedgerOptions| Ledger::new(options).unwrap();
     let mut ledger = new(LedgerOptions::new());
-    ledger.add(1_u32, day(0), 5).unwrap();
+    ledger.add(1, day(0), 5).unwrap();
     let other = new(LedgerOptions::new().currency("EUR"));
     assert!(ledger.merge(other).unwrap_err().is_parameter());
     let mut texts = new(LedgerOptions::new());
@@ -222,14 +222,14 @@ fn ledgers_that_differ_do_not_merge() {
 #[test]
 fn money_beyond_64_bits_is_an_error_and_sums_within_are_exact() {
     let mut ledger = Ledger::new(LedgerOptions::new()).unwrap();
-    ledger.add(7_u32, day(0), i64::MAX).unwrap();
-    ledger.add(7_u32, day(0), i64::MAX).unwrap();
+    ledger.add(7, day(0), i64::MAX).unwrap();
+    ledger.add(7, day(0), i64::MAX).unwrap();
     let error = ledger.summary(day(0)).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Undefined { .. }));
     assert!(error.to_string().contains("customer `7`"), "{error}");
-    ledger.add(7_u32, day(1), i64::MIN).unwrap();
+    ledger.add(7, day(1), i64::MIN).unwrap();
     let summary = ledger.summary(day(1)).unwrap();
-    assert_eq!(summary.find(7_u32).unwrap().monetary_minor(), i64::MAX - 1);
+    assert_eq!(summary.find(7).unwrap().monetary_minor(), i64::MAX - 1);
 }
 
 #[test]

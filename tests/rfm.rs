@@ -441,6 +441,9 @@ proptest! {
             }
         }
         prop_assert_eq!(found.tiles(Axis::Monetary).len(), 9);
+        let f = |score| found.scores().iter().filter(|s| s.f == score).count() as u64;
+        let ties = found.ties(Axis::Frequency).unwrap();
+        prop_assert_eq!(&ties.histogram, &(1..=3).map(f).collect::<Vec<_>>());
     }
 }
 
@@ -545,7 +548,7 @@ fn weights_count_in_the_model() {
 fn values_that_cannot_be_scored_are_errors() {
     let model = Rfm::new().fit(&table(&[(1, 1, 1), (2, 2, 2)])).unwrap().into_model();
     let customer = |value: OwnedValue| {
-        OwnedCustomer::with_values(&schema(), 1_u32, vec![3.0.into(), value, 5.0.into()])
+        OwnedCustomer::with_values(&schema(), 1, vec![3.0.into(), value, 5.0.into()])
             .unwrap()
     };
     for (value, message) in [

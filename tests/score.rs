@@ -182,7 +182,7 @@ proptest! {
         close(&scores, &expected, "composite");
         for (row, &score) in scores.iter().enumerate() {
             prop_assert_eq!(model.score_row(&[b[row], a[row]]).unwrap(), score);
-            let one = OwnedCustomer::new(model.schema(), 1_u32)
+            let one = OwnedCustomer::new(model.schema(), 1)
                 .set("a", a[row]).unwrap().set("b", b[row]).unwrap();
             prop_assert_eq!(model.score(&one).unwrap(), score);
             let parts = model.contributions(&one).unwrap();

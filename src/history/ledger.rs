@@ -23,12 +23,6 @@ impl From<u64> for OrderId<'_> {
     }
 }
 
-impl From<u32> for OrderId<'_> {
-    fn from(id: u32) -> Self {
-        OrderId::Number(id.into())
-    }
-}
-
 impl<'a> From<&'a str> for OrderId<'a> {
     fn from(id: &'a str) -> Self {
         OrderId::Text(id)

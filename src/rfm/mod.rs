@@ -14,10 +14,10 @@
 //! use segmenta::{Fit, Segmenter, SegmenterExt};
 //!
 //! let mut ledger = Ledger::new(LedgerOptions::new().currency("EUR"))?;
-//! for customer in 0..50_u32 {
+//! for customer in 0..50_u64 {
 //!     for purchase in 0..=customer / 10 {
 //!         let day = Date::from_ymd(2024, 1 + purchase as u8, 1 + (customer % 28) as u8)?;
-//!         ledger.add(customer, day, i64::from(customer) * 1_00)?;
+//!         ledger.add(customer, day, customer as i64 * 1_00)?;
 //!     }
 //! }
 //! let table = ledger.summary(Date::from_ymd(2024, 6, 30)?)?.table()?;
