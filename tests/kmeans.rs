@@ -506,6 +506,81 @@ fn several_centres_without_rows_take_the_farthest_rows_in_turn() {
 }
 
 #[test]
+fn labels_that_stay_while_a_centre_moves_do_not_end_the_run() {
+    // The third centre moves to the first row, but the first centre comes there too and
+    // keeps the rows; so it moves once more.
+    let x = array![[10.0], [10.0], [100.0], [103.0]];
+    let result = fit(&from(array![[0.0], [101.0], [1e6]]), x.view(), None);
+    assert_eq!(result.centers, array![[10.0], [103.0], [100.0]]);
+    assert_eq!(result.labels, [0, 0, 2, 1]);
+    assert_eq!((result.n_iter, result.inertia), (3, 0.0));
+}
+
+#[test]
+fn a_centre_that_gives_its_only_row_away_is_not_lost() {
+    let x = array![[10.0], [100.0], [103.0]];
+    // Until it is given a row in turn, it waits at the heaviest centre.
+    let once = from(array![[0.0], [101.0], [1e6]]).max_iter(1);
+    let centers = fit(&once, x.view(), None).centers;
+    assert_eq!(centers, array![[101.5], [101.5], [10.0]]);
+    for w in [[1.0, 1.0, 1.0], [0.1, 0.7, 0.3]] {
+        let result = fit(&from(array![[0.0], [101.0], [1e6]]), x.view(), Some(&w));
+        let mut labels = result.labels.clone();
+        labels.sort_unstable();
+        assert_eq!(labels, [0, 1, 2]);
+        assert!(result.inertia < 1e-20 && result.converged);
+    }
+}
+
+#[test]
+fn rows_between_two_segments_follow_the_canonical_order() {
+    // The rows at 5 are as near to 0 as to 10. They begin in the cluster at 0, then belong
+    // to the larger one at 10, and the cluster at 0 falls behind the one at 100.
+    let x = array![
+        [-4.0],
+        [-3.0],
+        [-3.0],
+        [5.0],
+        [5.0],
+        [9.0],
+        [9.0],
+        [10.0],
+        [10.0],
+        [11.0],
+        [11.0],
+        [99.0],
+        [99.0],
+        [101.0],
+        [101.0]
+    ];
+    let schema = number_schema(1);
+    let table = Table::from_array(&schema, x.view()).unwrap();
+    let kmeans = from(array![[0.0], [100.0], [10.0]]).encoder(Encoder::unscaled());
+    let fitted = kmeans.fit(&table).unwrap();
+    let sizes: Vec<_> = fitted.model().segments().iter().map(|s| s.size).collect();
+    assert_eq!(sizes, [8, 4, 3].map(Some));
+    assert_eq!(fitted.model().cluster_centers(), array![[10.0], [100.0], [0.0]]);
+    check_model(&fitted, &table);
+}
+
+#[test]
+fn k_means_plus_plus_weighs_what_a_candidate_leaves() {
+    // The heavy first row is a centre. The others are drawn alike, for w · D² is 100 for
+    // both; of the two, the second row leaves 81, the third 100 (without weights: 1).
+    let x = array![[0.0], [1.0], [10.0]];
+    let w = [1e6, 100.0, 1.0];
+    let kmeans = KMeans::new(2).n_init(1);
+    let second = (0..200)
+        .filter(|&seed| {
+            let labels = fit(&kmeans.clone().seed(seed), x.view(), Some(&w)).labels;
+            labels[1] == labels[2]
+        })
+        .count();
+    // 150 expected; four standard deviations are 25.
+    assert!((125..=175).contains(&second), "{second}");
+}
+
+#[test]
 fn every_row_can_be_its_own_cluster() {
     let x = blobs(30, 2, 3, 1);
     let result = fit(&KMeans::new(30), x.view(), None);
