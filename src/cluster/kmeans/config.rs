@@ -273,7 +273,14 @@ impl KMeans {
             let n_best = inertias.iter().filter(|&&i| same(best.inertia, i)).count();
             let n_runs = inertias.len();
             inertias.sort_by(f64::total_cmp);
-            let n_optima = inertias.chunk_by(|&a, &b| same(a, b)).count();
+            let mut n_optima = 0;
+            let mut least = f64::NEG_INFINITY;
+            for inertia in inertias {
+                if n_optima == 0 || !same(least, inertia) {
+                    n_optima += 1;
+                    least = inertia;
+                }
+            }
             notes.push(Note::new(
                 "restart-agreement",
                 format!(

@@ -151,20 +151,27 @@ impl KMeansModel {
     /// The error for a row whose distances are not all finite.
     #[cold]
     fn not_finite(&self, x: &[f64]) -> Error {
-        let name = |j: usize| self.encoder.columns()[j].name().to_owned();
+        let spec = |j: usize| &self.schema().features()[self.column_feature(j)];
         if let Some(j) = x.iter().position(|x| !x.is_finite()) {
-            return ErrorKind::NonFinite { feature: name(j), found: x[j], row: None }
-                .into();
+            return spec(j).non_finite(x[j], None);
         }
         let largest =
             (0..x.len()).fold(0, |a, b| if x[b].abs() > x[a].abs() { b } else { a });
+        let name = spec(largest).name();
         ErrorKind::Value {
-            expected: "near enough to the centres for its squared distances to be finite"
-                .into(),
-            found: format!("{} = {}", name(largest), x[largest]),
+            expected: format!(
+                "a `{name}` so near to the centres that squared distances are finite"
+            )
+            .into(),
+            found: format!("{:e}", x[largest]),
             row: None,
         }
         .into()
+    }
+
+    /// Position of the feature that an encoded column belongs to.
+    fn column_feature(&self, column: usize) -> usize {
+        self.encoder.columns()[column].feature().get()
     }
 
     /// Encodes a customer into `scratch` and finds her nearest centre.
@@ -225,8 +232,8 @@ impl Segmenter for KMeansModel {
                 margin: 0.0,
             })
             .collect();
-        for (j, column) in self.encoder.columns().iter().enumerate() {
-            let contribution = &mut contributions[column.feature().get()];
+        for j in 0..row.len() {
+            let contribution = &mut contributions[self.column_feature(j)];
             let (x, a) = (row[j], own[j]);
             contribution.cost += (x - a) * (x - a);
             if let Some(next) = next {
