@@ -223,12 +223,11 @@ impl Dendrogram {
         for (at, &leaf) in order.iter().enumerate() {
             place[leaf] = at;
         }
-        // each cluster is a stretch of the order; a merge's parts lie side by side
+        // each cluster is a stretch of the order; the left part of a merge comes first
         let mut first = place;
         let mut distances = vec![0.0; n * (n - 1) / 2];
         for merge in &self.merges {
-            let start = first[merge.left].min(first[merge.right]);
-            let middle = first[merge.left].max(first[merge.right]);
+            let (start, middle) = (first[merge.left], first[merge.right]);
             first.push(start);
             for &a in &order[start..middle] {
                 for &b in &order[middle..start + merge.size] {
