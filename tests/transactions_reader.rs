@@ -146,6 +146,16 @@ mod layout {
     }
 
     #[test]
+    fn other_signs_within_fields_do_not_hide_the_separator_either() {
+        let (read, _) = table(BY_NUMBER, "a b,2011-12-01 08:26,3, x y z\n");
+        assert_eq!(rows(&read), ["a b 2011-12-01 300"]);
+        // Split at the comma there would be two columns, and the third is asked for.
+        let args = format!("{BY_NUMBER} --decimal comma");
+        let (read, _) = table(&args, "a 20111201 11,77\nb 20111202 -2,50\n");
+        assert_eq!(rows(&read), ["a 2011-12-01 1177", "b 2011-12-02 -250"]);
+    }
+
+    #[test]
     fn a_stated_separator_is_used() {
         let text = "id|day|paid\n007|2011-12-01|11.77\n8|2011-12-02|-2.5\n";
         let (read, _) = table(&format!("{BY_NAME} --separator |"), text);
@@ -238,6 +248,14 @@ mod layout {
             assert_eq!((read.rows, read.records.len()), (lines + 3, lines + 1));
             assert_eq!(bad.iter().map(|b| b.line).collect::<Vec<_>>(), [2, lines + 4]);
         }
+    }
+
+    #[test]
+    fn a_quote_that_closes_far_away_joins_no_rows() {
+        let text = "id,day,paid\n\"a,2011-12-01,1\nb,2011-12-02,2\nc\",2011-12-03,3,4\n";
+        let (read, bad) = table(BY_NAME, text);
+        assert_eq!(rows(&read), ["b 2011-12-02 200"]);
+        assert_eq!(bad.iter().map(|b| b.line).collect::<Vec<_>>(), [2, 4]);
     }
 
     #[test]
@@ -417,6 +435,9 @@ mod days {
         let (read, _) = table(BY_NAME, &unclear);
         assert_eq!(rows(&read), ["a 2011-02-01 100", "b 2011-05-05 100"]);
         assert!(read.notes[0].contains("`01/02/2011` was read as DD/MM/YYYY"));
+        // Some dates are the same day both ways.
+        let (read, _) = table(BY_NAME, format!("{head}b,05/05/2011,1\n"));
+        assert!(read.notes.is_empty(), "{:?}", read.notes);
         // A day beyond 12 in front settles it.
         let (read, _) = table(BY_NAME, format!("{unclear}c,13/01/2011,1\n"));
         assert!(read.notes.is_empty(), "{:?}", read.notes);
