@@ -65,7 +65,7 @@ impl Columns {
         let whole = Column::new(&self.amount);
         // A name may hold the sign of multiplication: the whole of it goes first.
         let amount = match position(&whole, first) {
-            Ok(place) if factors.len() > 1 => vec![place],
+            Ok(place) => vec![place],
             _ => factors.iter().map(|c| position(c, first)).collect::<Result<_, _>>()?,
         };
         Ok(Places {
