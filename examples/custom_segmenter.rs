@@ -7,7 +7,7 @@
 //! ```
 
 // A program may print; the library never does.
-#![allow(clippy::print_stdout)]
+#![allow(clippy::print_stdout, clippy::unwrap_used)]
 
 use segmenta::data::{Customer, FeatureSpec, OwnedCustomer, OwnedValue, Schema, Value};
 use segmenta::segmenter::{
