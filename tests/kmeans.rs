@@ -1,5 +1,10 @@
 //! k-means: scikit-learn's values, a naive twin, properties, hostile input, real data.
 
+// Helpers of tests may unwrap as tests do; clippy allows it in test functions only. The
+// real data are named by the environment.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::disallowed_methods)]
+
 use std::ops::ControlFlow;
 
 use proptest::prelude::*;
