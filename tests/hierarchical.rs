@@ -1,5 +1,8 @@
 //! Hierarchical segments: fit, assignment, explanation, saved models.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may fail")]
+#![allow(clippy::disallowed_methods, reason = "tests on real data read files")]
+
 use std::ops::ControlFlow;
 
 use ndarray::{Array2, ArrayView2, Axis};

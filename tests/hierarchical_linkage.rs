@@ -1,5 +1,8 @@
 //! Linkage: against SciPy, against the obvious algorithm, and what must hold of any.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may fail")]
+#![allow(clippy::disallowed_methods, reason = "tests on real data read files")]
+
 use std::ops::ControlFlow;
 
 use ndarray::{Array2, ArrayView2, Axis};
@@ -33,8 +36,10 @@ struct Oracle<'x> {
     weights: Vec<f64>,
     linkage: Linkage,
     /// For each cluster its rows, and the two it was made of.
-    clusters: Vec<(Vec<usize>, Option<(usize, usize)>)>,
+    clusters: Vec<Cluster>,
 }
+
+type Cluster = (Vec<usize>, Option<(usize, usize)>);
 
 impl<'x> Oracle<'x> {
     fn new(x: ArrayView2<'x, f64>, weights: Option<&[f64]>, linkage: Linkage) -> Self {

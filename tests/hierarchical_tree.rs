@@ -1,5 +1,7 @@
 //! Dendrograms: cuts, heights, and trees that come from files.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may fail")]
+
 use ndarray::{Array2, Axis};
 use proptest::prelude::*;
 use segmenta::cluster::hierarchical::{
