@@ -100,18 +100,18 @@ fn nested(outer_id: &str, outer_name: &str, inner: &Segment) -> Segment {
 ///
 /// ```
 /// use segmenta::data::{FeatureSpec, OwnedCustomer, Schema};
-/// use segmenta::rules::{RuleSegmenter, field};
+/// use segmenta::rules::{Rule, RuleSegmenter, field};
 /// use segmenta::segmenter::{Fallback, SegmenterExt};
 ///
 /// let schema = Schema::new([FeatureSpec::number("orders")])?;
 /// let vip = RuleSegmenter::builder(&schema).segment("vip", "VIP", field("orders").ge(20.0));
-/// let all = RuleSegmenter::builder(&schema).rest("rest", "Everybody else");
+/// let all = RuleSegmenter::builder(&schema).segment("all", "Everybody", Rule::Everyone);
 /// let both = Fallback::new(&schema)
 ///     .then("loyalty", Box::new(vip.build()?))?
 ///     .then("base", Box::new(all.build()?))?;
 /// let bob = OwnedCustomer::new(&schema, 1).set("orders", 3.0)?;
 /// let assignment = both.assign(&bob)?;
-/// assert_eq!(both.segment_of(&assignment).unwrap().id.as_str(), "base/rest");
+/// assert_eq!(both.segment_of(&assignment).unwrap().id.as_str(), "base/all");
 /// # Ok::<(), segmenta::Error>(())
 /// ```
 #[derive(Debug)]
