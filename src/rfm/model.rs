@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::config::{Axis, check_grid};
 use super::map::SegmentMap;
 use super::quantile::{CutPoint, NTiles, Side};
-use crate::data::{Customer, FeatureKind, Schema};
+use crate::data::{Customer, FeatureKind, FeatureSpec, Schema};
 use crate::error::{Error, Result};
 use crate::score::{Direction, RfmScore, number_of};
 use crate::segmenter::{
@@ -27,12 +27,9 @@ impl Axes {
         self.tiles.get(axis as usize).map_or(&[], Vec::as_slice)
     }
 
-    /// The scorer of an axis for a customer with these scores on the axes before it.
+    /// The scorer of a nested axis for a customer with these scores on the axes before it.
     fn scorer(&self, axis: usize, before: &[u32]) -> &NTiles {
         let tiles = &self.tiles[axis];
-        if !self.nested {
-            return &tiles[0];
-        }
         let cell = before.iter().enumerate().fold(0, |cell, (i, &score)| {
             cell * self.tiles[i][0].n_tiles() as usize + score as usize - 1
         });
@@ -40,8 +37,15 @@ impl Axes {
     }
 
     /// Scores of finite values; places beyond the axes stay 0.
+    #[inline]
     fn score(&self, values: [f64; 3]) -> [u32; 3] {
         let mut scores = [0; 3];
+        if !self.nested {
+            for ((score, tiles), x) in scores.iter_mut().zip(&self.tiles).zip(values) {
+                *score = tiles[0].score_finite(x);
+            }
+            return scores;
+        }
         for axis in 0..self.tiles.len() {
             let tiles = self.scorer(axis, &scores[..axis]);
             scores[axis] = tiles.score_finite(values[axis]);
@@ -180,24 +184,33 @@ impl RfmModel {
     ///
     /// # Errors
     /// When a value is not finite, or the money is needed and `None`.
+    #[inline]
     pub fn score(
         &self,
         recency: f64,
         frequency: f64,
         monetary: impl Into<Option<f64>>,
     ) -> Result<RfmScore> {
-        let given = [Some(recency), Some(frequency), monetary.into()];
-        let mut values = [0.0; 3];
-        for ((spec, given), value) in
-            self.schema.features().iter().zip(given).zip(&mut values)
-        {
-            let x = given.ok_or_else(|| spec.missing(None))?;
-            if !x.is_finite() {
-                return Err(spec.non_finite(x, None));
+        let money = monetary.into();
+        let m = if self.axes.tiles.len() == 3 { money } else { Some(0.0) };
+        match m {
+            Some(m) if recency.is_finite() && frequency.is_finite() && m.is_finite() => {
+                Ok(self.score_of(self.axes.score([recency, frequency, m])))
             }
-            *value = x;
+            _ => Err(self.refuse([Some(recency), Some(frequency), money])),
         }
-        Ok(self.score_of(self.axes.score(values)))
+    }
+
+    /// The error for values of which one cannot be scored.
+    #[cold]
+    fn refuse(&self, given: [Option<f64>; 3]) -> Error {
+        let bad = |(spec, x): (&FeatureSpec, Option<f64>)| match x {
+            None => Some(spec.missing(None)),
+            Some(x) if !x.is_finite() => Some(spec.non_finite(x, None)),
+            Some(_) => None,
+        };
+        let first = self.schema.features().iter().zip(given).find_map(bad);
+        first.unwrap_or_else(|| Error::undefined("the score", "a value is not usable"))
     }
 
     /// The segment of a cell of scores; `None` when they are not of this model's grid.
