@@ -33,6 +33,7 @@ impl Customer for Point {
         CustomerId::Number(0)
     }
 
+    #[inline]
     fn value(&self, feature: FeatureIndex) -> Value<'_> {
         self.0.get(feature.get()).copied().into()
     }
@@ -117,6 +118,7 @@ impl Customer for Shopper {
         CustomerId::Number(0)
     }
 
+    #[inline]
     fn value(&self, feature: FeatureIndex) -> Value<'_> {
         match feature.get() {
             0 => Value::Number(self.orders),
@@ -172,6 +174,7 @@ pub fn ten_leaves() -> Rule {
 
 /// The same condition as a closure over the host's own type would be. A missing age
 /// makes a test unknown, which is not true; under these `all`s that is `false`.
+#[inline]
 pub fn ten_leaves_by_hand(s: &Shopper) -> bool {
     (s.orders >= 3.0
         && s.spend > 250.0

@@ -11,7 +11,7 @@ use segmenta::data::Customer;
 use segmenta::segmenter::Scratch;
 use segmenta::{Segmenter, score::RfmScore};
 use segmenta_benches as setup;
-use segmenta_benches::{D, K, Point};
+use segmenta_benches::{D, K, Point, Shopper};
 
 fn points() -> Vec<[f64; D]> {
     let numbers = setup::numbers(256 * D, 9);
@@ -115,10 +115,20 @@ fn rules(c: &mut Criterion) {
         );
     }
     let mut group = c.benchmark_group("a rule of ten leaves");
-    group.bench_function("closure", |b| {
+    group.bench_function("closure, inlined", |b| {
         b.iter(|| {
             for shopper in &shoppers {
                 black_box(setup::ten_leaves_by_hand(black_box(shopper)));
+            }
+        });
+    });
+    // A condition that is chosen at run time, as a rule is, stands behind a pointer.
+    let closure: Box<dyn Fn(&Shopper) -> bool> =
+        black_box(Box::new(setup::ten_leaves_by_hand));
+    group.bench_function("closure, boxed", |b| {
+        b.iter(|| {
+            for shopper in &shoppers {
+                black_box(closure(black_box(shopper)));
             }
         });
     });

@@ -27,9 +27,12 @@ impl Axes {
         self.tiles.get(axis as usize).map_or(&[], Vec::as_slice)
     }
 
-    /// The scorer of a nested axis for a customer with these scores on the axes before it.
+    /// The scorer of an axis for a customer with these scores on the axes before it.
     fn scorer(&self, axis: usize, before: &[u32]) -> &NTiles {
         let tiles = &self.tiles[axis];
+        if !self.nested {
+            return &tiles[0];
+        }
         let cell = before.iter().enumerate().fold(0, |cell, (i, &score)| {
             cell * self.tiles[i][0].n_tiles() as usize + score as usize - 1
         });

@@ -233,11 +233,12 @@ impl NTiles {
     /// How many cut points lie below the value.
     #[inline]
     fn passed(&self, x: f64) -> u32 {
+        let above = |edge: f64| u32::from(x >= edge);
         // To ask a few of them all has no branches, and is quicker than halving.
-        if self.edges.len() <= 16 {
-            self.edges.iter().map(|&edge| u32::from(x >= edge)).sum()
-        } else {
-            self.edges.partition_point(|&edge| x >= edge) as u32
+        match self.edges[..] {
+            [a, b, c, d] => above(a) + above(b) + above(c) + above(d),
+            ref few if few.len() <= 16 => few.iter().map(|&edge| above(edge)).sum(),
+            ref many => many.partition_point(|&edge| x >= edge) as u32,
         }
     }
 

@@ -108,7 +108,7 @@ impl Walk<'_> {
                 truth
             }
             None => {
-                let fault = self.rule.fault(leaf, value);
+                let fault = self.rule.fault(leaf.feature, value);
                 self.out[at].text.push_str(&format!(" ({fault})"));
                 Truth::Unknown
             }

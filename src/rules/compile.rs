@@ -2,9 +2,9 @@
 
 use super::ast::Rule;
 use super::check::{Checker, Node};
-use super::leaf::Leaf;
+use super::leaf::{Check, Leaf, NumberCheck};
 use super::limits::Limits;
-use crate::data::Schema;
+use crate::data::{FeatureIndex, Schema};
 use crate::error::Result;
 use crate::segmenter::Truth;
 
@@ -80,6 +80,7 @@ impl CompiledRule {
         let holds = program.emit(node, true, YES, NO);
         let fails = program.emit(node, false, YES, NO);
         let [holds, fails] = program.reverse([holds, fails]);
+        program.lay_open(&leaves);
         CompiledRule {
             schema: schema.clone(),
             rule: rule.clone(),
@@ -136,6 +137,10 @@ pub(super) struct Step {
 pub(super) enum Question {
     /// Has the leaf this truth, which is True or False?
     Leaf { leaf: u32, truth: Truth },
+    /// The same of the commonest leaf, laid open, so that no other memory is read: is "the
+    /// number lies from `lo` to `hi`" equal to `truth`? `missing` answers for no number.
+    /// The ends are finite, or swapped where nothing lies between them.
+    Range { feature: FeatureIndex, lo: f64, hi: f64, truth: bool, missing: bool },
     /// Do at least `n` of the programs at `entries[from..to]` end with yes?
     AtLeast { n: u32, from: u32, to: u32 },
     /// No question: always yes.
@@ -202,6 +207,23 @@ impl Program {
     fn push(&mut self, step: Step) -> Label {
         self.steps.push(step);
         (self.steps.len() - 1) as Label
+    }
+
+    /// Replaces the commonest leaves, ranges of numbers, by their content.
+    fn lay_open(&mut self, leaves: &[Leaf]) {
+        for step in &mut self.steps {
+            let Question::Leaf { leaf, truth } = step.question else { continue };
+            let Leaf { feature, missing, check } = &leaves[leaf as usize];
+            if let Check::Number(NumberCheck::Range(lo, hi)) = check {
+                step.question = Question::Range {
+                    feature: *feature,
+                    lo: lo.max(f64::MIN),
+                    hi: hi.min(f64::MAX),
+                    truth: truth.is_true(),
+                    missing: *missing == truth,
+                };
+            }
+        }
     }
 
     /// Puts the steps in the order in which they are taken, and gives the new places of

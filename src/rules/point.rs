@@ -1,8 +1,8 @@
 //! Asks a compiled rule about one customer.
 
 use super::compile::{CompiledRule, Label, Question, YES};
-use super::leaf::{Leaf, fault};
-use crate::data::{Customer, Value};
+use super::leaf::fault;
+use crate::data::{Customer, FeatureIndex, Value};
 use crate::error::{Error, Result};
 use crate::segmenter::Truth;
 
@@ -41,19 +41,18 @@ impl CompiledRule {
         // processor can guess it and need not wait for each answer.
         'jumps: while let Some(steps) = self.program.steps.get(at as usize..) {
             for step in steps {
+                // The commonest question stays in this loop, which is small that way.
                 let yes = match step.question {
-                    Question::Leaf { leaf, truth } => {
-                        let leaf = &self.leaves[leaf as usize];
-                        let value = customer.value(leaf.feature);
-                        match leaf.test(&value) {
-                            Some(found) => found == truth,
-                            None => return Err(self.fault(leaf, value)),
+                    Question::Range { feature, lo, hi, truth, missing } => {
+                        match customer.value(feature) {
+                            // The ends are finite, so that what lies between them is.
+                            Value::Number(x) if lo <= x && x <= hi => truth,
+                            Value::Number(x) if x.is_finite() => !truth,
+                            Value::Missing => missing,
+                            value => return Err(self.fault(feature, value)),
                         }
                     }
-                    Question::AtLeast { n, from, to } => {
-                        self.at_least(n, from, to, customer)?
-                    }
-                    Question::Jump => true,
+                    _ => self.answer(&step.question, customer)?,
                 };
                 if yes == step.jump_if {
                     at = step.target;
@@ -64,6 +63,27 @@ impl CompiledRule {
             break;
         }
         Ok(at == YES)
+    }
+
+    /// The answer to a question of another kind than `Range`.
+    #[inline(never)]
+    fn answer<C: Customer + ?Sized>(
+        &self,
+        question: &Question,
+        customer: &C,
+    ) -> Result<bool> {
+        match *question {
+            Question::Leaf { leaf, truth } => {
+                let leaf = &self.leaves[leaf as usize];
+                let value = customer.value(leaf.feature);
+                match leaf.test(&value) {
+                    Some(found) => Ok(found == truth),
+                    None => Err(self.fault(leaf.feature, value)),
+                }
+            }
+            Question::AtLeast { n, from, to } => self.at_least(n, from, to, customer),
+            Question::Jump | Question::Range { .. } => Ok(true),
+        }
     }
 
     fn at_least<C: Customer + ?Sized>(
@@ -89,9 +109,9 @@ impl CompiledRule {
     }
 
     #[cold]
-    pub(super) fn fault(&self, leaf: &Leaf, value: Value<'_>) -> Error {
+    pub(super) fn fault(&self, feature: FeatureIndex, value: Value<'_>) -> Error {
         // A leaf's feature is one of the schema's.
-        self.schema.get(leaf.feature).map_or_else(
+        self.schema.get(feature).map_or_else(
             || Error::undefined("the test", "its feature is not in the schema"),
             |spec| fault(spec, value),
         )
