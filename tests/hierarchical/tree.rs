@@ -1,38 +1,12 @@
 //! Dendrograms: cuts, heights, and trees that come from files.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may fail")]
-
 use ndarray::{Array2, Axis};
 use proptest::prelude::*;
 use segmenta::cluster::hierarchical::{
     Dendrogram, Linkage, Merge, condensed_distances, linkage,
 };
 
-fn close(a: f64, b: f64) -> bool {
-    (a - b).abs() <= 1e-9 * (1.0 + a.abs().max(b.abs()))
-}
-
-/// Rows without ties, for all practical purposes.
-fn rows(n: std::ops::Range<usize>) -> impl Strategy<Value = Array2<f64>> {
-    (n, 1..4_usize).prop_flat_map(|(n, p)| {
-        prop::collection::vec(-10.0..10.0_f64, n * p)
-            .prop_map(move |x| Array2::from_shape_vec((n, p), x).unwrap())
-    })
-}
-
-/// Rows on a small grid: many ties and duplicates.
-fn tied_rows() -> impl Strategy<Value = Array2<f64>> {
-    (1..16_usize, 1..3_usize).prop_flat_map(|(n, p)| {
-        prop::collection::vec(0..4_i32, n * p).prop_map(move |x| {
-            Array2::from_shape_vec((n, p), x.into_iter().map(f64::from).collect())
-                .unwrap()
-        })
-    })
-}
-
-fn any_linkage() -> impl Strategy<Value = Linkage> {
-    prop::sample::select(Linkage::ALL.to_vec())
-}
+use super::*;
 
 proptest! {
     #![proptest_config(ProptestConfig {

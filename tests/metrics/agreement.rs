@@ -1,13 +1,13 @@
 //! Agreement of two segmentations against golden values, slow oracles and its own laws.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may fail")]
-
 use proptest::prelude::*;
+use segmenta::Result;
 use segmenta::metrics::*;
 use segmenta::ndarray::array;
 use segmenta::segmenter::SegmentIndex;
-use segmenta::{ErrorKind, Result};
 use serde_json::Value as Json;
+
+use super::*;
 
 const AVERAGES: [(&str, AverageMethod); 4] = [
     ("min", AverageMethod::Min),
@@ -16,38 +16,7 @@ const AVERAGES: [(&str, AverageMethod); 4] = [
     ("max", AverageMethod::Max),
 ];
 
-fn golden() -> Json {
-    serde_json::from_str(include_str!("golden/metrics.json")).unwrap()
-}
-
-fn integers(json: &Json) -> Vec<i64> {
-    json.as_array().unwrap().iter().map(|v| v.as_i64().unwrap()).collect()
-}
-
-#[track_caller]
-fn close(name: &str, found: f64, expected: f64) {
-    let scale = expected.abs().max(1.0);
-    assert!(
-        (found - expected).abs() <= 1e-10 * scale,
-        "{name}: {found} is not {expected}"
-    );
-}
-
-#[track_caller]
-fn undefined<T: std::fmt::Debug>(result: Result<T>) {
-    let error = result.unwrap_err();
-    assert!(matches!(error.kind(), ErrorKind::Undefined { .. }), "{error:?}");
-    assert!(error.is_data());
-}
-
 type Index = fn(&[u8], &[u8]) -> Result<f64>;
-
-fn distinct(labels: &[u8]) -> Vec<u8> {
-    let mut groups = labels.to_vec();
-    groups.sort_unstable();
-    groups.dedup();
-    groups
-}
 
 fn two_labelings(most: usize) -> impl Strategy<Value = (Vec<u8>, Vec<u8>)> {
     (1..most).prop_flat_map(|n| {

@@ -1,8 +1,5 @@
 //! Linkage: against SciPy, against the obvious algorithm, and what must hold of any.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may fail")]
-#![allow(clippy::disallowed_methods, reason = "tests on real data read files")]
-
 use std::ops::ControlFlow;
 
 use ndarray::{Array2, ArrayView2, Axis};
@@ -14,19 +11,10 @@ use segmenta::cluster::hierarchical::{
 };
 use segmenta::segmenter::Progress;
 
-fn close(a: f64, b: f64) -> bool {
-    (a - b).abs() <= 1e-9 * (1.0 + a.abs().max(b.abs()))
-}
+use super::*;
 
 fn all_close(a: &[f64], b: &[f64]) -> bool {
     a.len() == b.len() && a.iter().zip(b).all(|(&a, &b)| close(a, b))
-}
-
-/// The same groups, whatever their numbers.
-fn same_partition(a: &[usize], b: &[usize]) -> bool {
-    let pairs = |i: usize| (0..i).map(move |j| (i, j));
-    a.len() == b.len()
-        && (0..a.len()).flat_map(pairs).all(|(i, j)| (a[i] == a[j]) == (b[i] == b[j]))
 }
 
 /// Distances of two clusters from their definitions, not from the update formula.
@@ -171,10 +159,8 @@ fn euclidean(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt()
 }
 
-// ------------------------------------------------------------------ SciPy's results
-
 fn golden() -> serde_json::Value {
-    serde_json::from_str(include_str!("golden/linkage.json")).unwrap()
+    serde_json::from_str(include_str!("../golden/linkage.json")).unwrap()
 }
 
 fn floats(value: &serde_json::Value) -> Vec<f64> {
@@ -265,30 +251,6 @@ fn check_untied(
         let cut = tree.cut_height(t).unwrap();
         assert!(same_partition(&cut, &integers(&at["labels"])), "{name}");
     }
-}
-
-// ------------------------------------------------------------- the obvious algorithm
-
-/// Rows without ties, for all practical purposes.
-fn rows(n: std::ops::Range<usize>) -> impl Strategy<Value = Array2<f64>> {
-    (n, 1..4_usize).prop_flat_map(|(n, p)| {
-        prop::collection::vec(-10.0..10.0_f64, n * p)
-            .prop_map(move |x| Array2::from_shape_vec((n, p), x).unwrap())
-    })
-}
-
-/// Rows on a small grid: many ties and duplicates.
-fn tied_rows() -> impl Strategy<Value = Array2<f64>> {
-    (1..16_usize, 1..3_usize).prop_flat_map(|(n, p)| {
-        prop::collection::vec(0..4_i32, n * p).prop_map(move |x| {
-            Array2::from_shape_vec((n, p), x.into_iter().map(f64::from).collect())
-                .unwrap()
-        })
-    })
-}
-
-fn any_linkage() -> impl Strategy<Value = Linkage> {
-    prop::sample::select(Linkage::ALL.to_vec())
 }
 
 fn weighted_rows() -> impl Strategy<Value = (Array2<f64>, Vec<u8>)> {
@@ -388,8 +350,6 @@ proptest! {
     }
 }
 
-// --------------------------------------------------------------- Ward without a matrix
-
 /// Numbers in (0, 1) without a generator: fractional parts of multiples.
 fn scattered(n: usize, p: usize) -> Array2<f64> {
     Array2::from_shape_fn((n, p), |(i, j)| {
@@ -437,8 +397,6 @@ fn ward_without_a_matrix_ends_on_tied_rows() {
     let tree = linkage(equal.view(), Linkage::Ward, None).unwrap();
     assert!(tree.heights().iter().all(|&height| height == 0.0));
 }
-
-// ------------------------------------------------------------------- hostile and small
 
 #[test]
 fn one_row_has_no_merges_and_none_has_no_tree() {
@@ -604,8 +562,6 @@ fn an_observer_sees_the_merges_and_may_stop_them() {
         assert!(error.is_cancelled());
     }
 }
-
-// -------------------------------------------------------------------------- real data
 
 fn data(path: &str) -> String {
     let folder = std::env::var("SEGMENTA_DATA").unwrap();

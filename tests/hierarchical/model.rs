@@ -1,8 +1,5 @@
 //! Hierarchical segments: fit, assignment, explanation, saved models.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may fail")]
-#![allow(clippy::disallowed_methods, reason = "tests on real data read files")]
-
 use std::ops::ControlFlow;
 
 use ndarray::{Array2, ArrayView2, Axis};
@@ -16,6 +13,8 @@ use segmenta::segmenter::{
     Persist, Progress, Reason, Relabel, Saved, Scratch, Segment, SegmentIndex,
 };
 use segmenta::{ErrorKind, Fit, FitBoxed, Segmenter, SegmenterExt};
+
+use super::*;
 
 const RULES: [AssignRule; 2] = [AssignRule::Centroid, AssignRule::NearestMember];
 
@@ -42,11 +41,6 @@ fn indices(labels: &[Option<SegmentIndex>]) -> Vec<usize> {
     labels.iter().map(|label| label.unwrap().get()).collect()
 }
 
-fn same_partition(a: &[usize], b: &[usize]) -> bool {
-    let pairs = (0..a.len()).flat_map(|i| (0..i).map(move |j| (i, j)));
-    a.len() == b.len() && pairs.into_iter().all(|(i, j)| (a[i] == a[j]) == (b[i] == b[j]))
-}
-
 fn squared(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum()
 }
@@ -64,17 +58,6 @@ fn groups() -> Array2<f64> {
         [11.0, 1.5],
         [1.0, 31.0],
     ]
-}
-
-fn rows() -> impl Strategy<Value = Array2<f64>> {
-    (3..16_usize, 1..4_usize).prop_flat_map(|(n, p)| {
-        prop::collection::vec(-10.0..10.0_f64, n * p)
-            .prop_map(move |x| Array2::from_shape_vec((n, p), x).unwrap())
-    })
-}
-
-fn any_linkage() -> impl Strategy<Value = Linkage> {
-    prop::sample::select(Linkage::ALL.to_vec())
 }
 
 #[test]
@@ -238,7 +221,7 @@ proptest! {
 
     #[test]
     fn labels_are_the_cut_and_assignments_the_rule(
-        x in rows(),
+        x in rows(3..16),
         method in any_linkage(),
         k in 1..4_usize,
         nearest_member in any::<bool>(),
@@ -312,7 +295,7 @@ proptest! {
 
     #[test]
     fn a_weight_is_a_number_of_rows(
-        (x, weights) in rows().prop_flat_map(|x| {
+        (x, weights) in rows(3..16).prop_flat_map(|x| {
             let n = x.nrows();
             (Just(x), prop::collection::vec(0..4_u8, n))
         }),
@@ -335,7 +318,7 @@ proptest! {
     }
 
     #[test]
-    fn a_saved_model_assigns_alike(x in rows(), method in any_linkage(), k in 1..4_usize) {
+    fn a_saved_model_assigns_alike(x in rows(3..16), method in any_linkage(), k in 1..4_usize) {
         let table = table(x.view(), None);
         for rule in RULES {
             let config = Hierarchical::new(Cut::Number(k)).linkage(method).assignment(rule);

@@ -1,7 +1,5 @@
 //! Rules against a naive interpreter of the tree, on random schemas, rules and customers.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 use proptest::prelude::*;
 use segmenta::data::{
     Date, FeatureKind, FeatureSpec, OwnedCustomer, OwnedValue, Schema, Table,
@@ -9,6 +7,8 @@ use segmenta::data::{
 use segmenta::rules::{FieldTest, Literal, Rule, RuleBook, RuleSegmenter, RuleSet, Test};
 use segmenta::segmenter::{Persist, Reason, Saved, Truth};
 use segmenta::{ErrorKind, Segmenter, SegmenterExt};
+
+use super::*;
 
 const WORDS: [&str; 6] = ["ab", "b", "abc", "ca", "AB", "ä"];
 

@@ -1,26 +1,12 @@
 //! Definitions of rules: JSON, words, checks, limits, altered files.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 use segmenta::data::{FeatureSpec, Schema};
 use segmenta::error::Issue;
 use segmenta::rules::{Limits, Literal, Rule, RuleSegmenter, RuleSet, Test, field};
 use segmenta::segmenter::{Persist, Saved};
 use segmenta::{Error, ErrorKind};
 
-fn schema() -> Schema {
-    Schema::new([
-        FeatureSpec::number("orders"),
-        FeatureSpec::flag("opted_out"),
-        FeatureSpec::category("country").levels(["DE", "AT", "CH"]),
-        FeatureSpec::category("city"),
-        FeatureSpec::ordinal("tier", ["bronze", "silver", "gold"]),
-        FeatureSpec::date("last_order"),
-        FeatureSpec::tags("interests"),
-        FeatureSpec::tags("channels").levels(["web", "shop", "phone"]),
-    ])
-    .unwrap()
-}
+use super::*;
 
 fn issues(error: &Error) -> Vec<Issue> {
     match error.kind() {
@@ -436,22 +422,6 @@ fn the_deepest_rule_can_be_saved_and_read_back() {
     let json = model.save().unwrap().to_json().unwrap();
     let loaded = RuleSegmenter::load(&Saved::from_json(&json).unwrap()).unwrap();
     assert_eq!(loaded, model);
-}
-
-fn segmenter() -> RuleSegmenter {
-    definition().compile(&schema()).unwrap()
-}
-
-fn definition() -> RuleSet {
-    RuleSet::new()
-        .segment("gold", "Gold tier", field("tier").eq("gold"))
-        .segment(
-            "loyal",
-            "Loyal customers",
-            field("orders").ge(3) & !field("opted_out").eq(true),
-        )
-        .segment("austria", "Austrians", field("country").eq("AT"))
-        .rest("other", "Everyone else")
 }
 
 #[test]

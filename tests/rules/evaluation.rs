@@ -1,7 +1,5 @@
 //! Rules: evaluation, assignments, explanations, saved models.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 use segmenta::data::{
     Customer, Date, FeatureSpec, OwnedCustomer, OwnedValue, Schema, Table,
 };
@@ -11,19 +9,7 @@ use segmenta::segmenter::{
 };
 use segmenta::{ErrorKind, Segmenter, SegmenterExt};
 
-fn schema() -> Schema {
-    Schema::new([
-        FeatureSpec::number("orders"),
-        FeatureSpec::flag("opted_out"),
-        FeatureSpec::category("country").levels(["DE", "AT", "CH"]),
-        FeatureSpec::category("city"),
-        FeatureSpec::ordinal("tier", ["bronze", "silver", "gold"]),
-        FeatureSpec::date("last_order"),
-        FeatureSpec::tags("interests"),
-        FeatureSpec::tags("channels").levels(["web", "shop", "phone"]),
-    ])
-    .unwrap()
-}
+use super::*;
 
 fn nobody_known() -> OwnedCustomer {
     OwnedCustomer::new(&schema(), 1_u64)
@@ -301,22 +287,6 @@ fn only_values_that_are_looked_at_are_checked() {
     assert!(unusable.text.contains("NaN"), "{}", unusable.text);
     assert_eq!(clauses[0].truth, Truth::False);
     assert!(serde_json::to_string(&explanation).is_ok());
-}
-
-fn segmenter() -> RuleSegmenter {
-    definition().compile(&schema()).unwrap()
-}
-
-fn definition() -> RuleSet {
-    RuleSet::new()
-        .segment("gold", "Gold tier", field("tier").eq("gold"))
-        .segment(
-            "loyal",
-            "Loyal customers",
-            field("orders").ge(3) & !field("opted_out").eq(true),
-        )
-        .segment("austria", "Austrians", field("country").eq("AT"))
-        .rest("other", "Everyone else")
 }
 
 fn index(i: u32) -> SegmentIndex {

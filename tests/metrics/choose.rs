@@ -1,28 +1,12 @@
 //! Choosing the number of segments: tables of criteria, and the gap statistic.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may fail")]
-
 use std::cell::RefCell;
 
 use segmenta::metrics::*;
 use segmenta::ndarray::{Array2, ArrayView2, array};
 use segmenta::{ErrorKind, Result};
 
-#[track_caller]
-fn close(name: &str, found: f64, expected: f64) {
-    let scale = expected.abs().max(1.0);
-    assert!(
-        (found - expected).abs() <= 1e-10 * scale,
-        "{name}: {found} is not {expected}"
-    );
-}
-
-#[track_caller]
-fn undefined<T: std::fmt::Debug>(result: Result<T>) {
-    let error = result.unwrap_err();
-    assert!(matches!(error.kind(), ErrorKind::Undefined { .. }), "{error:?}");
-    assert!(error.is_data());
-}
+use super::*;
 
 fn two_clouds() -> Array2<f64> {
     array![[0.0], [1.0], [2.0], [3.0], [100.0], [101.0], [102.0], [103.0]]

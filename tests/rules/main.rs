@@ -1,0 +1,40 @@
+//! Rules and books of rules.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod checks;
+mod evaluation;
+mod properties;
+
+use segmenta::data::{FeatureSpec, Schema};
+use segmenta::rules::{RuleSegmenter, RuleSet, field};
+
+fn schema() -> Schema {
+    Schema::new([
+        FeatureSpec::number("orders"),
+        FeatureSpec::flag("opted_out"),
+        FeatureSpec::category("country").levels(["DE", "AT", "CH"]),
+        FeatureSpec::category("city"),
+        FeatureSpec::ordinal("tier", ["bronze", "silver", "gold"]),
+        FeatureSpec::date("last_order"),
+        FeatureSpec::tags("interests"),
+        FeatureSpec::tags("channels").levels(["web", "shop", "phone"]),
+    ])
+    .unwrap()
+}
+
+fn segmenter() -> RuleSegmenter {
+    definition().compile(&schema()).unwrap()
+}
+
+fn definition() -> RuleSet {
+    RuleSet::new()
+        .segment("gold", "Gold tier", field("tier").eq("gold"))
+        .segment(
+            "loyal",
+            "Loyal customers",
+            field("orders").ge(3) & !field("opted_out").eq(true),
+        )
+        .segment("austria", "Austrians", field("country").eq("AT"))
+        .rest("other", "Everyone else")
+}
