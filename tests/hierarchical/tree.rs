@@ -1,6 +1,6 @@
 //! Dendrograms: cuts, heights, and trees that come from files.
 
-use ndarray::{Array2, Axis};
+use ndarray::Axis;
 use proptest::prelude::*;
 use segmenta::cluster::hierarchical::{
     Dendrogram, Linkage, Merge, condensed_distances, linkage,

@@ -8,8 +8,6 @@ use segmenta::rules::{FieldTest, Literal, Rule, RuleBook, RuleSegmenter, RuleSet
 use segmenta::segmenter::{Persist, Reason, Saved, Truth};
 use segmenta::{ErrorKind, Segmenter, SegmenterExt};
 
-use super::*;
-
 const WORDS: [&str; 6] = ["ab", "b", "abc", "ca", "AB", "ä"];
 
 /// The obvious evaluation: `None` is Unknown, and everything is looked at.
