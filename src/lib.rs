@@ -98,6 +98,7 @@ pub mod history;
 pub mod metrics;
 mod parallel;
 pub mod profile;
+mod quantile;
 mod random;
 mod registry;
 pub mod rfm;

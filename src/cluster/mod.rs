@@ -1,4 +1,6 @@
 //! Segments learned from data.
 
+mod contributions;
 pub mod hierarchical;
 pub mod kmeans;
+mod order;

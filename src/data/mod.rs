@@ -14,6 +14,7 @@ mod feature;
 mod schema;
 mod table;
 mod value;
+mod weights;
 
 pub use self::column::{Column, Flags, Ids, Levels, Numbers, TagColumn, Validity};
 pub use self::customer::{Customer, CustomerId, OwnedCustomer, Remapped};
@@ -27,3 +28,4 @@ pub use self::schema::{
 };
 pub use self::table::{Row, Table, TableBuilder};
 pub use self::value::{OwnedValue, Tags, Value};
+pub(crate) use self::weights::check_weights;

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::column::{Column, Flags, Ids, Levels, Numbers, TagColumn, Validity};
+use super::weights::check_weights;
 use super::{
     Customer, CustomerId, Date, EventColumn, Events, FeatureIndex, FeatureKind,
     FeatureSpec, Schema, StreamIndex, Timestamp, Value,
@@ -335,17 +336,7 @@ impl<'a> TableBuilder<'a> {
             return Err(Error::length("the list of ids", n_rows, found));
         }
         if let Some(weights) = &self.weights {
-            if weights.len() != n_rows {
-                return Err(Error::length("`sample_weight`", n_rows, weights.len()));
-            }
-            if let Some(row) = weights.iter().position(|w| !w.is_finite() || *w < 0.0) {
-                return Err(ErrorKind::Value {
-                    expected: "a weight: finite and not negative".into(),
-                    found: weights[row].to_string(),
-                    row: Some(row),
-                }
-                .into());
-            }
+            check_weights("`sample_weight`", weights, n_rows)?;
         }
         Ok(Table {
             schema: self.schema,

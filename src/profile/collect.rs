@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::moments::{finite, mean_and_deviation, quantile};
+use super::moments::{finite, mean_and_deviation};
 use super::summary::{
     DateSummary, FeatureProfile, LevelSummary, NumberSummary, ShareSummary, Summary,
 };
 use crate::data::{Column, Date, FeatureSpec, Levels, Table, Validity};
 use crate::parallel::map_blocks;
+use crate::quantile::{least_reaching, quantile};
 
 /// Rows of one block when weights are added up. It bounds the memory for the levels of a
 /// category, which each block counts for itself.
@@ -198,15 +199,9 @@ fn dates_of(mut values: Vec<(f64, f64)>) -> DateSummary {
     let (Some(&(min, _)), Some(&(max, _))) = (values.first(), values.last()) else {
         return DateSummary::default();
     };
-    let total: f64 = values.iter().map(|&(_, w)| w).sum();
-    let mut cumulated = 0.0;
-    let median = values.iter().find(|&&(_, w)| {
-        cumulated += w;
-        cumulated >= total / 2.0
-    });
     // Days are whole numbers of the calendar's range, checked by the table.
     let date = |day: f64| Date::from_days(day as i32).ok();
-    let median = median.and_then(|&(day, _)| date(day));
+    let median = least_reaching(&values, 0.5).and_then(date);
     let (mean_days, std_dev_days) = mean_and_deviation(&mut values, min, max);
     DateSummary {
         min: date(min),

@@ -1,4 +1,4 @@
-//! Weight, mean and spread that can be built on parts and merged, and quantiles.
+//! Weight, mean and spread that can be built on parts and merged.
 
 use crate::parallel::map_blocks;
 
@@ -102,49 +102,6 @@ fn unit_of(largest: f64) -> f64 {
 /// The number, unless it is NaN or infinite.
 pub(super) fn finite(x: f64) -> Option<f64> {
     x.is_finite().then_some(x)
-}
-
-/// The `p`-quantile, 0 to 1, of at least one number with weights above 0, ascending.
-///
-/// Weights that are whole numbers are repetitions: definition 7 of Hyndman & Fan (1996),
-/// linear between the two values beside position (W − 1)·p, of the values repeated as
-/// often as they weigh. Other weights are shares: their definition 1, the least value at
-/// which the cumulated weight reaches p·W. W is the sum of the weights.
-pub(super) fn quantile(sorted: &[(f64, f64)], p: f64) -> Option<f64> {
-    let last = sorted.last()?.0;
-    let total: f64 = sorted.iter().map(|&(_, w)| w).sum();
-    if sorted.iter().any(|&(_, w)| w.fract() != 0.0) {
-        return Some(reached(sorted, |cumulated| cumulated >= p * total).unwrap_or(last));
-    }
-    let position = p * (total - 1.0);
-    let at = position.floor();
-    let low = reached(sorted, |cumulated| cumulated > at).unwrap_or(last);
-    let high = reached(sorted, |cumulated| cumulated > at + 1.0).unwrap_or(last);
-    finite(between(low, high, position - at))
-}
-
-/// The first value at which the cumulated weight satisfies a condition.
-fn reached(sorted: &[(f64, f64)], enough: impl Fn(f64) -> bool) -> Option<f64> {
-    let mut cumulated = 0.0;
-    for &(x, w) in sorted {
-        cumulated += w;
-        if enough(cumulated) {
-            return Some(x);
-        }
-    }
-    None
-}
-
-/// The number at the fraction `t` of the way from `a` to `b`, exact at both ends.
-fn between(a: f64, b: f64, t: f64) -> f64 {
-    let d = b - a;
-    if !d.is_finite() {
-        a * (1.0 - t) + b * t
-    } else if t < 0.5 {
-        a + d * t
-    } else {
-        b - d * (1.0 - t)
-    }
 }
 
 #[cfg(test)]

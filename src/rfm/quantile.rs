@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::ties::{Spread, TieReport};
+use crate::data::check_weights;
 use crate::error::{Error, ErrorKind, Result};
+use crate::quantile::between;
 use crate::score::Direction;
 
 /// How values become scores 1 to `n`, and what customers with equal values get.
@@ -168,17 +170,7 @@ impl NTiles {
             .into());
         }
         if let Some(weights) = weights {
-            if weights.len() != values.len() {
-                return Err(Error::length("`weights`", values.len(), weights.len()));
-            }
-            if let Some(row) = weights.iter().position(|w| !w.is_finite() || *w < 0.0) {
-                return Err(ErrorKind::Value {
-                    expected: "a weight: finite and not negative".into(),
-                    found: weights[row].to_string(),
-                    row: Some(row),
-                }
-                .into());
-            }
+            check_weights("`weights`", weights, values.len())?;
         }
         check_policy("ties", policy, n_tiles)?;
         let data = AxisData { values, weights, id_order: None, direction, n_tiles };
@@ -416,13 +408,7 @@ fn type_7(spread: &Spread, n: u32) -> Vec<CutPoint> {
         let (whole, rest) = (last * u128::from(k) / u128::from(n), last * u128::from(k));
         let part = (rest % u128::from(n)) as f64 / f64::from(n);
         let (a, b) = (value_at(whole), value_at((whole + 1).min(last)));
-        // From the nearer end, as numpy does, so that neither end is overshot.
-        let between = match b - a {
-            gap if !gap.is_finite() => a * (1.0 - part) + b * part,
-            gap if part < 0.5 => a + gap * part,
-            gap => b - gap * (1.0 - part),
-        };
-        CutPoint { value: between.clamp(a, b) + 0.0, belongs: Side::Below }
+        CutPoint { value: between(a, b, part).clamp(a, b) + 0.0, belongs: Side::Below }
     };
     (1..n).map(cut).collect()
 }

@@ -1,5 +1,6 @@
 //! From a dendrogram's clusters to a model.
 
+use super::super::order::largest_first;
 use super::config::{AssignRule, Choice, Rows};
 use super::dendrogram::Dendrogram;
 use super::model::{HierarchicalModel, Parts};
@@ -145,12 +146,7 @@ fn canonical(rows: &Rows, labels: Vec<usize>, p: usize) -> (Vec<usize>, Vec<Clus
     }
     let mut order: Vec<(usize, Cluster)> = clusters.into_iter().enumerate().collect();
     order.sort_by(|(_, a), (_, b)| {
-        let by_centroid = || {
-            let pairs = a.centroid.iter().zip(&b.centroid);
-            pairs.map(|(a, b)| a.total_cmp(b)).find(|order| order.is_ne())
-        };
-        let by_weight = b.weight.total_cmp(&a.weight);
-        by_weight.then_with(|| by_centroid().unwrap_or(std::cmp::Ordering::Equal))
+        largest_first((a.weight, &a.centroid), (b.weight, &b.centroid))
     });
     let mut renumbered = vec![0; k];
     for (new, (old, _)) in order.iter().enumerate() {

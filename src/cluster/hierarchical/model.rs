@@ -1,5 +1,6 @@
 //! Segments cut from a dendrogram, and how customers are assigned to them.
 
+use super::super::contributions::contributions;
 use super::config::AssignRule;
 use super::dendrogram::Dendrogram;
 use super::linkage::Linkage;
@@ -205,30 +206,12 @@ impl HierarchicalModel {
         let own = references.point(nearest.best.point);
         let other = nearest.next.map(|next| references.point(next.point));
         let centroid = self.0.centroids.point(nearest.best.segment);
-        let schema = self.0.encoder.schema();
-        let mut contributions: Vec<Contribution> = schema
-            .indices()
-            .zip(schema.features())
-            .map(|(index, spec)| Contribution {
-                feature: spec.name().to_owned(),
-                value: customer.value(index).to_owned(),
-                typical: Some(self.0.encoder.decode(index, centroid)),
-                cost: 0.0,
-                margin: 0.0,
-            })
-            .collect();
-        for (j, column) in self.0.encoder.columns().iter().enumerate() {
-            let Some(place) = contributions.get_mut(column.feature().get()) else {
-                continue;
-            };
+        let of_column = |j: usize| {
             let (x, a) = (row[j], own[j]);
-            place.cost += (x - a) * (x - a);
-            if let Some(other) = other {
-                let b = other[j];
-                place.margin += (a - b) * ((x - a) + (x - b));
-            }
-        }
-        contributions
+            let margin = other.map_or(0.0, |b| (a - b[j]) * ((x - a) + (x - b[j])));
+            ((x - a) * (x - a), margin)
+        };
+        contributions(&self.0.encoder, customer, centroid, of_column)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The fit of a table.
 
+use super::super::order::largest_first;
 use super::config::KMeans;
 use super::lloyd::label;
 use super::model::KMeansModel;
@@ -76,12 +77,7 @@ fn canonical(rows: Rows<'_>, mut centers: Vec<f64>) -> Ordered {
         let center = |c: usize| &centers[c * p..][..p];
         let mut order: Vec<usize> = (0..n_clusters).collect();
         order.sort_by(|&a, &b| {
-            let columns = center(a).iter().zip(center(b));
-            let by_center = || {
-                let differs = columns.map(|(x, y)| x.total_cmp(y)).find(|o| o.is_ne());
-                differs.unwrap_or(std::cmp::Ordering::Equal)
-            };
-            weights[b].total_cmp(&weights[a]).then_with(by_center)
+            largest_first((weights[a], center(a)), (weights[b], center(b)))
         });
         rounds += 1;
         if order.is_sorted() || rounds > 2 * n_clusters + 8 {

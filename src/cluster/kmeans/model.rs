@@ -3,15 +3,16 @@
 use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 
+use super::super::contributions::contributions;
 use super::nearest::{Lanes, Nearest};
 use crate::data::array::row_major;
 use crate::data::{Customer, Schema};
 use crate::encode::{EncoderRepr, FittedEncoder};
 use crate::error::{Error, ErrorKind, Result};
 use crate::segmenter::{
-    Assignment, Capabilities, Contribution, Explanation, Persist, Reason, Registry,
-    Relabel, Scratch, Segment, SegmentIndex, Segmenter, check_affinities_len,
-    check_segments, replace_segments,
+    Assignment, Capabilities, Explanation, Persist, Reason, Registry, Relabel, Scratch,
+    Segment, SegmentIndex, Segmenter, check_affinities_len, check_segments,
+    replace_segments,
 };
 
 /// Centres in encoded columns, one for each segment: a customer belongs to the nearest,
@@ -218,29 +219,13 @@ impl Segmenter for KMeansModel {
             .reduce(|a, b| if costs[b] < costs[a] { b } else { a });
         let own = self.centers.row(nearest.index);
         let next = runner_up.map(|c| self.centers.row(c));
-        let typical = own.to_vec();
-        let schema = self.schema();
-        let mut contributions: Vec<Contribution> = schema
-            .features()
-            .iter()
-            .zip(schema.indices())
-            .map(|(spec, feature)| Contribution {
-                feature: spec.name().to_owned(),
-                value: customer.value(feature).to_owned(),
-                typical: Some(self.encoder.decode(feature, &typical)),
-                cost: 0.0,
-                margin: 0.0,
-            })
-            .collect();
-        for j in 0..row.len() {
-            let contribution = &mut contributions[self.column_feature(j)];
+        let of_column = |j: usize| {
             let (x, a) = (row[j], own[j]);
-            contribution.cost += (x - a) * (x - a);
-            if let Some(next) = next {
-                let b = next[j];
-                contribution.margin += (a - b) * (2.0 * x - a - b);
-            }
-        }
+            let margin = next.map_or(0.0, |b| (a - b[j]) * (2.0 * x - a - b[j]));
+            ((x - a) * (x - a), margin)
+        };
+        let contributions =
+            contributions(&self.encoder, customer, &own.to_vec(), of_column);
         let mut explanation =
             Explanation::new(self.assignment(&nearest), Reason::Nearest { costs });
         explanation.runner_up = runner_up.map(|c| SegmentIndex::new(c as u32));

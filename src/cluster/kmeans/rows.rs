@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
+use crate::data::check_weights;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Rows of a matrix with their weights: at least one row and one column, finite values,
@@ -33,17 +34,7 @@ impl<'a> Rows<'a> {
             .into());
         }
         if let Some(weights) = weights {
-            if weights.len() != n_rows {
-                return Err(Error::length("`sample_weight`", n_rows, weights.len()));
-            }
-            if let Some(row) = weights.iter().position(|w| !w.is_finite() || *w < 0.0) {
-                return Err(ErrorKind::Value {
-                    expected: "a weight: finite and not negative".into(),
-                    found: weights[row].to_string(),
-                    row: Some(row),
-                }
-                .into());
-            }
+            check_weights("`sample_weight`", weights, n_rows)?;
         }
         Ok(Rows { data, n_columns, weights })
     }
