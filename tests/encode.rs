@@ -300,6 +300,19 @@ fn dates_are_numbers_of_days() {
     assert_eq!(encoder.decode(index, &[1e18]), OwnedValue::Missing);
 }
 
+#[test]
+fn weights_that_are_shares_have_quartiles_too() {
+    let schema = Schema::new([FeatureSpec::number("x")]).unwrap();
+    let table = Table::builder(&schema, 4)
+        .numbers("x", vec![4.0, 1.0, 2.0, 3.0])
+        .sample_weight(vec![0.25; 4])
+        .build()
+        .unwrap();
+    let encoder = Encoder::new().scaling(Scaling::Robust).fit(&table).unwrap();
+    // The median is 2, the quartiles are 1 and 3.
+    assert_eq!(encoder.encode_table(&table).unwrap(), [1.0, -0.5, 0.0, 0.5]);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
 

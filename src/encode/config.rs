@@ -22,7 +22,8 @@ pub enum Scaling {
     /// `(x − minimum) / (maximum − minimum)`.
     MinMax,
     /// `(x − median) / (third quartile − first quartile)`, quartiles of type 7 (Hyndman &
-    /// Fan 1996). For features with outliers.
+    /// Fan 1996); where weights are not whole numbers, of type 1. For features with
+    /// outliers.
     Robust,
 }
 
@@ -36,7 +37,8 @@ pub enum Impute {
     Error,
     /// The mean. For flags, categories and tags the share of each column.
     Mean,
-    /// The median. For flags, categories and tags, column by column.
+    /// The median, as [`Scaling::Robust`] defines it. For flags, categories and tags,
+    /// column by column.
     Median,
     /// The most frequent value; the lowest of several. Tags: column by column.
     MostFrequent,

@@ -4,6 +4,7 @@ use super::fitted::{EncodedFeature, FittedEncoder, Raw, is_scaled, one_hot, raw}
 use super::{Encoder, Impute, Scaling, UnknownLevel};
 use crate::data::{Column, FeatureIndex, FeatureKind, FeatureSpec, Table, Value};
 use crate::error::{Error, ErrorKind, Result};
+use crate::quantile::quantile;
 
 pub(super) fn fit(config: &Encoder, table: &Table<'_>) -> Result<FittedEncoder> {
     config.validate()?;
@@ -177,25 +178,8 @@ impl Sample {
         origin + sum / self.total
     }
 
-    /// Quantile of type 7 of the values, each repeated as often as its weight says.
     fn quantile(&self, p: f64) -> f64 {
-        let position = (self.total - 1.0).max(0.0) * p;
-        let below = position.floor();
-        let low = self.at(below);
-        let high = self.at(below + 1.0);
-        low + (high - low) * (position - below)
-    }
-
-    /// The value at a position, from 0, of the repeated values in order.
-    fn at(&self, position: f64) -> f64 {
-        let mut passed = 0.0;
-        for &(x, w) in &self.values {
-            passed += w;
-            if passed > position {
-                return x;
-            }
-        }
-        self.values.last().map_or(0.0, |&(x, _)| x)
+        quantile(&self.values, p).unwrap_or(0.0)
     }
 
     fn most_frequent(&self) -> f64 {
