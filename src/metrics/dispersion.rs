@@ -92,6 +92,15 @@ fn within(points: &Points<'_>, groups: &Groups, centroids: &Centroids) -> f64 {
 ///
 /// W is the [`inertia`], B = Σ nₖ ‖cₖ - c‖² with the mean c of all rows.
 ///
+/// ```
+/// use segmenta::metrics::calinski_harabasz_score;
+/// use segmenta::ndarray::array;
+///
+/// let x = array![[0.0], [2.0], [10.0], [12.0]];
+/// assert_eq!(calinski_harabasz_score(x.view(), &[0, 0, 1, 1])?, 50.0);
+/// # Ok::<(), segmenta::Error>(())
+/// ```
+///
 /// # Errors
 /// When the lengths differ or an element is not finite. Undefined for one group, for as
 /// many groups as rows, and for W = 0, where every row lies on its centroid and the ratio
@@ -142,6 +151,15 @@ pub(super) fn calinski_harabasz_of(points: &Points<'_>, groups: &Groups) -> Resu
 /// Sᵢ is the mean Euclidean distance of the rows of group i from their centroid, Mᵢⱼ the
 /// distance between two centroids. Other software takes Sᵢ as a root mean square (q = 2)
 /// and gets other numbers.
+///
+/// ```
+/// use segmenta::metrics::davies_bouldin_score;
+/// use segmenta::ndarray::array;
+///
+/// let x = array![[0.0], [2.0], [10.0], [12.0]];
+/// assert_eq!(davies_bouldin_score(x.view(), &[0, 0, 1, 1])?, 0.2);
+/// # Ok::<(), segmenta::Error>(())
+/// ```
 ///
 /// # Errors
 /// When the lengths differ or an element is not finite. Undefined for one group, for as

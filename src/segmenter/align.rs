@@ -38,7 +38,32 @@ pub(crate) fn replace_segments(
 /// Jaccard coefficients |A ∩ B| / |A ∪ B| (of weight) is greatest; a pair keeps its id
 /// when its coefficient is at least [`min_jaccard`](Aligner::min_jaccard). The order of
 /// the new model's segments does not change.
-#[derive(Clone, Debug, PartialEq)]
+///
+/// ```
+/// use segmenta::cluster::kmeans::KMeans;
+/// use segmenta::data::{FeatureSpec, Schema, Table};
+/// use segmenta::segmenter::{Aligner, Change};
+/// use segmenta::{Fit, Segmenter};
+///
+/// let schema = Schema::new([FeatureSpec::number("orders")])?;
+/// let table = |orders: &[f64]| {
+///     Table::builder(&schema, orders.len()).numbers("orders", orders.to_vec()).build()
+/// };
+/// let last_year = table(&[1.0, 2.0, 2.0, 30.0, 31.0])?;
+/// let this_year = table(&[1.0, 2.0, 30.0, 31.0, 33.0])?;
+/// let old = KMeans::new(2).fit(&last_year)?.into_model();
+/// let mut new = KMeans::new(2).fit(&this_year)?.into_model();
+///
+/// // The large segment is listed first: that of few orders then, that of many now.
+/// let alignment = Aligner::new().align(&old, &mut new, &this_year)?;
+/// let ids: Vec<&str> = new.segments().iter().map(|s| s.id.as_str()).collect();
+/// assert_eq!(ids, ["segment-2", "segment-1"]);
+/// assert!(alignment.is_one_to_one());
+/// assert!(matches!(alignment.changes()[0], Change::Kept { jaccard: 1.0, .. }));
+/// # Ok::<(), segmenta::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Aligner {
     min_jaccard: f64,
     reserved: BTreeSet<SegmentId>,

@@ -236,6 +236,33 @@ impl Persist for Fallback {
 ///
 /// Ids are `row/column`, in row-major order. Costs add up; the margin is the smaller one.
 /// A customer without a segment in either has none here.
+///
+/// ```
+/// use segmenta::data::{FeatureSpec, OwnedCustomer, Schema};
+/// use segmenta::rules::{RuleSegmenter, field};
+/// use segmenta::segmenter::{Crosstab, Segmenter, SegmenterExt};
+///
+/// let schema = Schema::new([FeatureSpec::number("orders"), FeatureSpec::number("spend")])?;
+/// let value = RuleSegmenter::builder(&schema)
+///     .segment("high", "High value", field("spend").ge(500.0))
+///     .rest("low", "Low value");
+/// let loyalty = RuleSegmenter::builder(&schema)
+///     .segment("often", "Often", field("orders").ge(10.0))
+///     .rest("rare", "Rarely");
+/// let crossed = Crosstab::new(
+///     &schema,
+///     ("value", Box::new(value.build()?)),
+///     ("loyalty", Box::new(loyalty.build()?)),
+/// )?;
+/// let ids: Vec<&str> = crossed.segments().iter().map(|s| s.id.as_str()).collect();
+/// assert_eq!(ids, ["high/often", "high/rare", "low/often", "low/rare"]);
+///
+/// let ann = OwnedCustomer::new(&schema, 1).set("orders", 2.0)?.set("spend", 900.0)?;
+/// let assignment = crossed.assign(&ann)?;
+/// let segment = crossed.segment_of(&assignment);
+/// assert_eq!(segment.map(|s| s.name.as_str()), Some("High value / Rarely"));
+/// # Ok::<(), segmenta::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Crosstab {
     schema: Schema,
@@ -358,6 +385,29 @@ impl Persist for Crosstab {
 /// A root segment that is not refined keeps its id; the children of a refined one have
 /// ids `segment/child`, in its place. A customer whose child segmenter knows no segment
 /// has none.
+///
+/// ```
+/// use segmenta::data::{FeatureSpec, OwnedCustomer, Schema};
+/// use segmenta::rules::{RuleSegmenter, field};
+/// use segmenta::segmenter::{Segmenter, SegmenterExt, Tree};
+///
+/// let schema = Schema::new([FeatureSpec::number("orders"), FeatureSpec::number("spend")])?;
+/// let root = RuleSegmenter::builder(&schema)
+///     .segment("active", "Active", field("orders").ge(1.0))
+///     .rest("asleep", "Asleep");
+/// let active = RuleSegmenter::builder(&schema)
+///     .segment("vip", "VIP", field("spend").ge(500.0))
+///     .rest("core", "Core");
+/// let tree = Tree::new(&schema, Box::new(root.build()?))?
+///     .refine("active", Box::new(active.build()?))?;
+/// let ids: Vec<&str> = tree.segments().iter().map(|s| s.id.as_str()).collect();
+/// assert_eq!(ids, ["active/vip", "active/core", "asleep"]);
+///
+/// let ann = OwnedCustomer::new(&schema, 1).set("orders", 2.0)?.set("spend", 90.0)?;
+/// let assignment = tree.assign(&ann)?;
+/// assert_eq!(tree.segment_of(&assignment).map(|s| s.id.as_str()), Some("active/core"));
+/// # Ok::<(), segmenta::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Tree {
     schema: Schema,

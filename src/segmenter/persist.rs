@@ -88,6 +88,30 @@ fn unsupported<M: Persist>(found: u32) -> Error {
 ///
 /// The digest covers meaning, not spelling: white space, the order of keys and `1` for
 /// `1.0` do not matter to it. It is no protection against forgery.
+///
+/// ```
+/// use segmenta::data::{FeatureSpec, OwnedCustomer, Schema};
+/// use segmenta::rules::{RuleSegmenter, field};
+/// use segmenta::segmenter::{Persist, Saved};
+/// use segmenta::{Segmenter, SegmenterExt};
+///
+/// let schema = Schema::new([FeatureSpec::number("orders")])?;
+/// let model = RuleSegmenter::builder(&schema)
+///     .segment("loyal", "Loyal", field("orders").ge(10.0))
+///     .build()?;
+/// let json = model.save()?.to_json()?;
+///
+/// // The kind is known,
+/// let saved = Saved::from_json(&json)?;
+/// assert_eq!(RuleSegmenter::load(&saved)?, model);
+/// // or whatever the text holds.
+/// let loaded: Box<dyn Segmenter> = segmenta::registry().load(&saved)?;
+/// let ann = OwnedCustomer::new(&schema, 1).set("orders", 12.0)?;
+/// assert_eq!(loaded.assign(&ann)?, model.assign(&ann)?);
+///
+/// assert!(Saved::from_json(&json.replace("10", "11")).unwrap_err().is_format());
+/// # Ok::<(), segmenta::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Saved {

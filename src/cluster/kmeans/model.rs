@@ -43,7 +43,7 @@ use crate::segmenter::{
 /// assert_eq!(why.contributions[1].margin, 3600.0); // `spend` decides
 /// # Ok::<(), segmenta::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct KMeansModel {
     encoder: FittedEncoder,
     centers: Array2<f64>,
@@ -268,7 +268,7 @@ impl Relabel for KMeansModel {
 }
 
 /// The shape of a saved [`KMeansModel`].
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KMeansRepr {
     encoder: EncoderRepr,

@@ -9,7 +9,7 @@ const LANES: usize = 4;
 /// A distance is the sum of squared differences in the order of the columns, whatever
 /// the layout: everything that compares a row with centres goes through here, so that
 /// the labels of a fit and later assignments agree to the bit.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Lanes {
     n_clusters: usize,
     n_columns: usize,
