@@ -55,7 +55,7 @@
 //! | [`SegmenterExt::assign`] | a scratch | convenience |
 //! | [`Segmenter::assign_with`] | nothing once the scratch has grown | a loop over customers |
 //! | [`Segmenter::assign_table`] | a little for each block of rows | many customers at once |
-//! | `assign_row` and `score` of the models | nothing | values that are already encoded |
+//! | `assign_row` and `score` of the models | nothing | numbers that are at hand: encoded rows, RFM values |
 //!
 //! # Guarantees
 //!
@@ -66,10 +66,11 @@
 //!    infinities are errors that name the feature and the row.
 //! 4. Errors, never panics: one [`Error`], with a [kind](ErrorKind) that can be matched.
 //! 5. Saved models are versioned and validated; hostile bytes get an error.
-//! 6. An explanation is the computation: contributions sum to the cost and to the margin.
+//! 6. An explanation is the computation: clauses, scores, or contributions that sum to
+//!    the cost and to the margin but for rounding.
 //!
 //! The bits are those of one target and one version of this crate. Between targets they
-//! agree up to the mathematical library's `ln` and `exp`.
+//! agree up to functions of the mathematical library such as `ln`.
 //!
 //! # Features
 //!
@@ -79,12 +80,13 @@
 //!   do not change. For hosts with many customers; it costs the dependency.
 //! - **`chrono`**, **`time`**, **`jiff`**: [`Date`](data::Date) converts from and to the
 //!   dates of that crate.
-//! - **`testing`**: the conformance kit (`segmenta::testing`) for authors of segmenters and
-//!   features. For dev-dependencies.
+//! - **`testing`**: the conformance kit (`segmenta::testing`) for authors of segmenters:
+//!   `Segmenter`, `Fit` and `Persist` as tests. For dev-dependencies.
 //!
 //! # What it does not do
 //!
-//! It trains no neural networks, reads no text and draws no pictures. Hierarchical
+//! It trains no neural networks, analyses no text and draws no pictures. Behavioural rules
+//! over event streams, lifetime values and density clustering are not there. Hierarchical
 //! clusterings are stated to be transductive: a training row's label and its later
 //! assignment may differ, and the model says for which share. `f64` is the only kind of
 //! number.

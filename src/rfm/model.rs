@@ -182,7 +182,7 @@ impl RfmModel {
         RfmModel::from_parts(schema, map, segments, axes, true)
     }
 
-    /// The scores of one customer: a binary search for each axis, no allocation. Without a
+    /// The scores of one customer, without allocation. Without a
     /// monetary axis the money is not read and may be `None`.
     ///
     /// # Errors

@@ -1,5 +1,5 @@
 //! Why a customer is where she is. An explanation is the computation itself, laid open:
-//! its contributions sum to the cost and to the margin.
+//! its contributions sum to the cost and to the margin, but for rounding.
 
 use std::fmt;
 
@@ -93,7 +93,7 @@ pub struct Explanation {
     /// Name of the runner-up, for printing.
     pub runner_up_name: Option<String>,
     /// What each feature adds. The `cost`s sum to the assignment's cost, the `margin`s to
-    /// its margin. Empty where a segmenter does not work by distances.
+    /// its margin, but for rounding. Empty where a segmenter does not work by distances.
     pub contributions: Vec<Contribution>,
     /// The facts behind the answer.
     pub reason: Reason,

@@ -10,7 +10,6 @@ mod align;
 mod assignment;
 mod bound;
 mod compose;
-
 mod explain;
 mod fit;
 mod matching;
@@ -29,7 +28,6 @@ pub use self::align::{Aligner, Alignment, Change, Relabel};
 pub use self::assignment::Assignment;
 pub use self::bound::Bound;
 pub use self::compose::{Crosstab, Fallback, MemberRepr, Tree, TreeRepr};
-
 pub use self::explain::{
     AxisScore, ClauseResult, Contribution, Explanation, Part, Reason, Truth,
 };

@@ -12,8 +12,9 @@
 //! | complete, average, weighted, ward | chain of nearest neighbours | all pairs |
 //! | centroid, median | nearest-neighbour arrays | all pairs |
 //!
-//! All take time in proportion to the square of the number of rows. Memory is counted
-//! before it is taken, and refused beyond a limit.
+//! All take time in proportion to the square of the number of rows, centroid and median
+//! linkage in usual cases. Memory is counted before it is taken, and refused beyond a
+//! limit.
 
 mod agglomerate;
 mod chain;
