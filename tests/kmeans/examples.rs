@@ -4,7 +4,7 @@ use segmenta::cluster::kmeans::{Init, KMeans, KMeansResult};
 use segmenta::data::Table;
 use segmenta::encode::Encoder;
 use segmenta::ndarray::array;
-use segmenta::{Fit, Segmenter, SegmenterExt};
+use segmenta::{Fit, Segmenter};
 
 use super::*;
 
@@ -191,36 +191,4 @@ fn sums_keep_their_digits_far_from_the_origin() {
     assert_eq!(plain.labels, far.labels);
     assert!((plain.inertia / far.inertia - 1.0).abs() < 1e-9);
     assert_centers_close((&plain.centers + 1e5).view(), far.centers.view(), 1e-14);
-}
-
-#[cfg(feature = "rayon")]
-#[test]
-fn any_number_of_threads_gives_the_same_bits() {
-    let x = blobs(9000, 5, 11, 77);
-    let w: Vec<f64> = noise(9000, 3).iter().map(|u| (u + 0.9).max(0.0)).collect();
-    let table = weighted(&number_schema(5), &x, &w);
-    let bits = |n_threads: usize| {
-        let pool =
-            rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
-        pool.install(|| {
-            [Init::KMeansPlusPlus, Init::Random].map(|init| {
-                let kmeans = KMeans::new(11).n_init(2).init(init);
-                let result = fit(&kmeans, x.view(), Some(&w));
-                let fitted = kmeans.fit(&table).unwrap();
-                let numbers: Vec<u64> = result
-                    .centers
-                    .iter()
-                    .chain([&result.inertia])
-                    .chain(fitted.model().cluster_centers().iter())
-                    .chain(fitted.model().inertia().as_ref())
-                    .map(|x| x.to_bits())
-                    .collect();
-                let assigned = fitted.model().assign_all(&table).unwrap();
-                (numbers, result.labels, fitted.labels().to_vec(), assigned)
-            })
-        })
-    };
-    let one = bits(1);
-    assert_eq!(one, bits(2));
-    assert_eq!(one, bits(7));
 }

@@ -5,6 +5,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::disallowed_methods)]
 
+#[cfg(feature = "testing")]
+mod conformance;
 mod examples;
 mod golden;
 mod hostile;
@@ -12,6 +14,8 @@ mod model;
 mod properties;
 mod real;
 mod saved;
+#[cfg(feature = "rayon")]
+mod threads;
 
 use segmenta::cluster::kmeans::{Init, KMeans, KMeansModel, KMeansResult};
 use segmenta::data::{Customer, FeatureSpec, Schema, Table};
