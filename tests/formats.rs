@@ -95,7 +95,7 @@ fn customers() -> Vec<Vec<OwnedValue>> {
         .map(|i| {
             let likes = ["tea", "wine", "jam"]
                 .into_iter()
-                .filter(|like| (i as usize) % like.len() == 0);
+                .filter(|like| (i as usize).is_multiple_of(like.len()));
             vec![
                 f64::from(i * 37 % 90).into(),
                 f64::from(1 + i * 5 % 11).into(),
