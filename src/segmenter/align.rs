@@ -38,6 +38,32 @@ pub(crate) fn replace_segments(
 /// Jaccard coefficients |A ∩ B| / |A ∪ B| (of weight) is greatest; a pair keeps its id
 /// when its coefficient is at least [`min_jaccard`](Aligner::min_jaccard). The order of
 /// the new model's segments does not change.
+///
+/// ```
+/// use segmenta::data::{FeatureSpec, Schema, Table};
+/// use segmenta::rules::{Rule, RuleSegmenter, field};
+/// use segmenta::segmenter::{Aligner, Change};
+/// use segmenta::{Result, Segmenter};
+///
+/// let schema = Schema::new([FeatureSpec::number("orders")])?;
+/// let two = |a: (&str, Rule), b: (&str, Rule)| -> Result<RuleSegmenter> {
+///     RuleSegmenter::builder(&schema)
+///         .segment(a.0, "First", a.1)
+///         .segment(b.0, "Second", b.1)
+///         .build()
+/// };
+/// let few = |below: f64| field("orders").lt(below);
+/// let many = |from: f64| field("orders").ge(from);
+/// let last_year = two(("few", few(5.0)), ("many", many(5.0)))?;
+/// let mut this_year = two(("a", many(6.0)), ("b", few(6.0)))?;
+///
+/// let orders = [1.0, 2.0, 3.0, 5.0, 7.0, 9.0];
+/// let table = Table::builder(&schema, 6).numbers("orders", &orders[..]).build()?;
+/// let alignment = Aligner::new().align(&last_year, &mut this_year, &table)?;
+/// assert_eq!(this_year.segments()[0].id.as_str(), "many");
+/// assert!(alignment.changes().iter().all(|c| matches!(c, Change::Kept { .. })));
+/// # Ok::<(), segmenta::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Aligner {
     min_jaccard: f64,

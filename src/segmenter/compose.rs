@@ -236,6 +236,28 @@ impl Persist for Fallback {
 ///
 /// Ids are `row/column`, in row-major order. Costs add up; the margin is the smaller one.
 /// A customer without a segment in either has none here.
+///
+/// ```
+/// use segmenta::data::{FeatureSpec, OwnedCustomer, Schema};
+/// use segmenta::rules::{RuleSegmenter, field};
+/// use segmenta::segmenter::Crosstab;
+/// use segmenta::{Segmenter, SegmenterExt};
+///
+/// let schema = Schema::new([FeatureSpec::number("orders"), FeatureSpec::number("spend")])?;
+/// let halves = |feature: &str, from: f64| {
+///     RuleSegmenter::builder(&schema)
+///         .segment("high", "High", field(feature).ge(from))
+///         .rest("low", "Low")
+///         .build()
+/// };
+/// let (often, much) = (halves("orders", 5.0)?, halves("spend", 100.0)?);
+/// let both =
+///     Crosstab::new(&schema, ("orders", Box::new(often)), ("spend", Box::new(much)))?;
+/// assert_eq!(both.segments().len(), 4);
+/// let bob = OwnedCustomer::new(&schema, 1).set("orders", 9.0)?.set("spend", 30.0)?;
+/// assert_eq!(both.segment_of(&both.assign(&bob)?).unwrap().id.as_str(), "high/low");
+/// # Ok::<(), segmenta::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Crosstab {
     schema: Schema,
@@ -358,6 +380,29 @@ impl Persist for Crosstab {
 /// A root segment that is not refined keeps its id; the children of a refined one have
 /// ids `segment/child`, in its place. A customer whose child segmenter knows no segment
 /// has none.
+///
+/// ```
+/// use segmenta::data::{FeatureSpec, OwnedCustomer, Schema};
+/// use segmenta::rules::{RuleSegmenter, field};
+/// use segmenta::segmenter::Tree;
+/// use segmenta::{Segmenter, SegmenterExt};
+///
+/// let schema = Schema::new([FeatureSpec::number("orders"), FeatureSpec::number("spend")])?;
+/// let root = RuleSegmenter::builder(&schema)
+///     .segment("active", "Active", field("orders").ge(1.0))
+///     .rest("sleeping", "Sleeping")
+///     .build()?;
+/// let active = RuleSegmenter::builder(&schema)
+///     .segment("big", "Big spenders", field("spend").ge(100.0))
+///     .rest("small", "Small spenders")
+///     .build()?;
+/// let tree = Tree::new(&schema, Box::new(root))?.refine("active", Box::new(active))?;
+/// let ids: Vec<_> = tree.segments().iter().map(|s| s.id.as_str()).collect();
+/// assert_eq!(ids, ["active/big", "active/small", "sleeping"]);
+/// let bob = OwnedCustomer::new(&schema, 1).set("orders", 2.0)?.set("spend", 30.0)?;
+/// assert_eq!(tree.segment_of(&tree.assign(&bob)?).unwrap().id.as_str(), "active/small");
+/// # Ok::<(), segmenta::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Tree {
     schema: Schema,

@@ -88,6 +88,32 @@ fn unsupported<M: Persist>(found: u32) -> Error {
 ///
 /// The digest covers meaning, not spelling: white space, the order of keys and `1` for
 /// `1.0` do not matter to it. It is no protection against forgery.
+///
+/// ```
+/// use segmenta::data::{FeatureSpec, OwnedCustomer, Schema};
+/// use segmenta::rules::{RuleSegmenter, field};
+/// use segmenta::segmenter::{Persist, Saved};
+/// use segmenta::{Segmenter, SegmenterExt};
+///
+/// let schema = Schema::new([FeatureSpec::number("orders")])?;
+/// let model = RuleSegmenter::builder(&schema)
+///     .segment("vip", "VIP", field("orders").ge(20.0))
+///     .build()?;
+/// let json = model.save()?.to_json()?;
+///
+/// // As itself, or as whatever it is:
+/// let saved = Saved::from_json(&json)?;
+/// assert_eq!((saved.kind(), saved.version()), ("segmenta.rules", 1));
+/// assert_eq!(RuleSegmenter::load(&saved)?, model);
+/// let any: Box<dyn Segmenter> = segmenta::registry().load(&saved)?;
+/// let ann = OwnedCustomer::new(&schema, 1).set("orders", 21.0)?;
+/// assert_eq!(any.assign(&ann)?, model.assign(&ann)?);
+///
+/// // An accident is told.
+/// let altered = Saved::from_json(&json.replace("20", "19"));
+/// assert!(altered.and_then(|saved| RuleSegmenter::load(&saved)).unwrap_err().is_format());
+/// # Ok::<(), segmenta::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Saved {
