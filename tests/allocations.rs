@@ -8,7 +8,7 @@ use segmenta::cluster::kmeans::KMeans;
 use segmenta::data::{FeatureSet, FeatureSpec, Schema, Table};
 use segmenta::encode::{Encoder, Impute};
 use segmenta::rfm::Rfm;
-use segmenta::rules::{RuleSegmenter, field};
+use segmenta::rules::{Rule, RuleBook, RuleSegmenter, field};
 use segmenta::segmenter::{Crosstab, Fallback, Scratch, Tree};
 use segmenta::{Fit, Segmenter};
 
@@ -45,14 +45,20 @@ fn shoppers() -> Vec<Shopper> {
         .collect()
 }
 
+/// A rule of ten leaves.
+fn ten() -> Rule {
+    (field("recency").lt(5) & field("frequency").ge(2) & field("monetary").gt(1))
+        | (field("country").is_in(["AT"])
+            & !field("monetary").between(10, 50)
+            & field("frequency").le(8))
+        | (field("country").starts_with("D")
+            & field("recency").ge(20)
+            & field("recency").is_set()
+            & field("country").eq("DE"))
+}
+
 fn rules(schema: &Schema) -> RuleSegmenter {
-    let ten =
-        (field("recency").lt(5) & field("frequency").ge(2) & field("monetary").gt(1))
-            | (field("country").is_in(["AT"]) & !field("monetary").between(10, 50))
-            | (field("country").starts_with("D")
-                & field("recency").ge(20)
-                & field("recency").is_set());
-    RuleSegmenter::builder(schema).segment("ten", "Ten", ten).build().unwrap()
+    RuleSegmenter::builder(schema).segment("ten", "Ten", ten()).build().unwrap()
 }
 
 #[test]
@@ -101,6 +107,20 @@ fn assigning_one_customer_allocates_nothing() {
         });
         assert_eq!(count.count_total, 0, "{:?}", model.segments());
     }
+
+    let rule = ten().compile(schema).unwrap();
+    let holds = |shopper| rule.holds(&features.view(shopper)).unwrap();
+    let mut members = 0;
+    let count = measure(|| members = shoppers.iter().filter(|s| holds(s)).count());
+    assert_eq!(count.count_total, 0);
+    assert!(0 < members && members < shoppers.len(), "{members} is no test");
+    let book =
+        RuleBook::builder(schema).segment("ten", "Ten", ten()).rest("rest", "Rest");
+    let (book, mut matches) = (book.build().unwrap(), Vec::with_capacity(2));
+    let mut matching = |shopper| {
+        book.matches_with(&features.view(shopper), &mut matches).unwrap();
+    };
+    assert_eq!(measure(|| shoppers.iter().for_each(&mut matching)).count_total, 0);
 
     let (kmeans, rfm) = (kmeans(), rfm());
     let row = vec![0.5; kmeans.encoder().n_columns()];

@@ -45,7 +45,8 @@ impl<'a> Console<'a> {
             return;
         }
         let Progress { stage, done, total, .. } = progress;
-        let _ = write!(self.out, "\r{stage}, step {done} of at most {total}\x1b[K");
+        let part = bar(*done as f64 / (*total).max(1) as f64);
+        let _ = write!(self.out, "\r{stage}{part}, step {done} of at most {total}\x1b[K");
         let _ = self.out.flush();
         self.drawn = Some(Instant::now());
     }
@@ -86,8 +87,7 @@ impl Observer for Console<'_> {
             return;
         }
         let rows = grouped(rows);
-        let part = part.map(|p| format!(" {:3.0} %", 100.0 * p.min(1.0)));
-        let part = part.unwrap_or_default();
+        let part = part.map(bar).unwrap_or_default();
         let _ = write!(self.out, "\rreading{part}, {rows} rows\x1b[K");
         let _ = self.out.flush();
         self.drawn = Some(Instant::now());
@@ -189,6 +189,14 @@ impl Summary {
         serde_json::to_writer_pretty(&mut *out, &All { summary: self, segmentation })?;
         writeln!(out)
     }
+}
+
+/// `0.25` as ` [#####               ]  25 %`. What is beyond the ends counts as the ends.
+pub(crate) fn bar(part: f64) -> String {
+    const WIDTH: usize = 20;
+    let part = part.clamp(0.0, 1.0);
+    let done = (part * WIDTH as f64) as usize;
+    format!(" [{:<WIDTH$}] {:3.0} %", "#".repeat(done), 100.0 * part)
 }
 
 /// `1234567` as `1,234,567`.

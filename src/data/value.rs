@@ -10,6 +10,15 @@ use super::{Date, TagColumn};
 ///
 /// [`Value::Missing`] is the only spelling of "not known". A `Number` that is NaN or
 /// infinite is an error when it is read, never a missing value.
+///
+/// ```
+/// use segmenta::data::Value;
+///
+/// assert_eq!(Value::from(3.0), Value::Number(3.0));
+/// assert_eq!(Value::from(Some(true)), Value::Flag(true));
+/// assert_eq!(Value::from(None::<f64>), Value::Missing);
+/// assert_eq!(Value::Category("AT").kind_name(), "category");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Value<'a> {
     /// Not known.

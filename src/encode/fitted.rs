@@ -11,6 +11,22 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::parallel::for_each_block;
 
 /// Turns customers into rows of numbers, always in the same way.
+///
+/// ```
+/// use segmenta::data::{FeatureSpec, Schema, Table};
+/// use segmenta::encode::Encoder;
+///
+/// let schema = Schema::new([FeatureSpec::number("orders"), FeatureSpec::flag("member")])?;
+/// let table = Table::builder(&schema, 2)
+///     .numbers("orders", &[1.0, 5.0][..])
+///     .flags("member", vec![true, false])
+///     .build()?;
+/// let fitted = Encoder::unscaled().fit(&table)?;
+/// let names: Vec<_> = fitted.columns().iter().map(|column| column.name()).collect();
+/// assert_eq!(names, ["orders", "member"]);
+/// assert_eq!(fitted.encode_table(&table)?, [1.0, 1.0, 5.0, 0.0]);
+/// # Ok::<(), segmenta::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct FittedEncoder {
     schema: Schema,

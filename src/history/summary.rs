@@ -46,6 +46,21 @@ pub struct LedgerReport {
 
 /// The state of every customer at the end of a day, made by
 /// [`Ledger::summary`](super::Ledger::summary).
+///
+/// ```
+/// use segmenta::data::Date;
+/// use segmenta::history::{Ledger, LedgerOptions};
+///
+/// let mut ledger = Ledger::new(LedgerOptions::new())?;
+/// for (day, cents) in [(3, 10_00), (3, 5_00), (20, 8_00)] {
+///     ledger.add(7_u64, Date::from_ymd(2024, 5, day)?, cents)?;
+/// }
+/// let summary = ledger.summary(Date::from_ymd(2024, 5, 31)?)?;
+/// let bob = summary.find(7_u64).unwrap();
+/// assert_eq!((bob.days_since_last_purchase(), bob.frequency()), (11, 2));
+/// assert_eq!(bob.monetary_minor(), 23_00);
+/// # Ok::<(), segmenta::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Summary {
     as_of: Date,

@@ -5,13 +5,17 @@ use std::fmt;
 use ndarray::ArrayView2;
 use serde::Serialize;
 
+use super::contingency::ContingencyTable;
 use super::dispersion::{calinski_harabasz_of, davies_bouldin_of, inertia_of};
 use super::dunn::dunn_of;
+use super::information::AverageMethod;
+use super::labels::Encoded;
 use super::points::{Groups, Points};
 use super::silhouette::{silhouette_of, simplified_silhouette_of};
 use crate::error::{Error, ErrorKind, Result};
 
-/// An internal score that can be compared over numbers of segments.
+/// A score that can be compared over numbers of segments: an internal one, or the
+/// agreement with a reference segmentation (see [`choose_n_clusters_against`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -29,17 +33,41 @@ pub enum Criterion {
     DaviesBouldin,
     /// [`dunn_index`](super::dunn_index), more is better.
     Dunn,
+    /// [`adjusted_rand_score`](super::adjusted_rand_score) with the reference, more is
+    /// better.
+    AdjustedRand,
+    /// [`adjusted_mutual_info_score`](super::adjusted_mutual_info_score) with the
+    /// reference (arithmetic mean), more is better.
+    AdjustedMutualInfo,
+    /// [`normalized_mutual_info_score`](super::normalized_mutual_info_score) with the
+    /// reference (arithmetic mean), more is better. It favours many segments.
+    NormalizedMutualInfo,
+    /// [`v_measure_score`](super::v_measure_score) with the reference, more is better. It
+    /// favours many segments.
+    VMeasure,
+    /// [`fowlkes_mallows_score`](super::fowlkes_mallows_score) with the reference, more is
+    /// better. It favours few segments.
+    FowlkesMallows,
 }
 
 impl Criterion {
-    /// All of them.
-    pub const ALL: [Criterion; 6] = [
+    /// Those that need no reference.
+    pub const INTERNAL: [Criterion; 6] = [
         Criterion::Inertia,
         Criterion::Silhouette,
         Criterion::SimplifiedSilhouette,
         Criterion::CalinskiHarabasz,
         Criterion::DaviesBouldin,
         Criterion::Dunn,
+    ];
+
+    /// Those that compare with a reference.
+    pub const AGREEMENT: [Criterion; 5] = [
+        Criterion::AdjustedRand,
+        Criterion::AdjustedMutualInfo,
+        Criterion::NormalizedMutualInfo,
+        Criterion::VMeasure,
+        Criterion::FowlkesMallows,
     ];
 
     /// The name, as heading of a column.
@@ -52,10 +80,21 @@ impl Criterion {
             Criterion::CalinskiHarabasz => "Calinski-Harabasz",
             Criterion::DaviesBouldin => "Davies-Bouldin",
             Criterion::Dunn => "Dunn",
+            Criterion::AdjustedRand => "adjusted Rand",
+            Criterion::AdjustedMutualInfo => "adjusted mutual information",
+            Criterion::NormalizedMutualInfo => "normalized mutual information",
+            Criterion::VMeasure => "V-measure",
+            Criterion::FowlkesMallows => "Fowlkes-Mallows",
         }
     }
 
-    fn score(self, points: &Points<'_>, groups: &Groups) -> Result<f64> {
+    fn score(
+        self,
+        points: &Points<'_>,
+        groups: &Groups,
+        agreement: Option<&ContingencyTable<usize>>,
+    ) -> Result<f64> {
+        let table = || agreement.ok_or_else(|| self.without_reference());
         match self {
             Criterion::Inertia => inertia_of(points, groups),
             Criterion::Silhouette => silhouette_of(points, groups),
@@ -63,7 +102,22 @@ impl Criterion {
             Criterion::CalinskiHarabasz => calinski_harabasz_of(points, groups),
             Criterion::DaviesBouldin => davies_bouldin_of(points, groups),
             Criterion::Dunn => dunn_of(points, groups),
+            Criterion::AdjustedRand => table()?.adjusted_rand_score(),
+            Criterion::AdjustedMutualInfo => {
+                table()?.adjusted_mutual_info_score(AverageMethod::Arithmetic)
+            }
+            Criterion::NormalizedMutualInfo => {
+                table()?.normalized_mutual_info_score(AverageMethod::Arithmetic)
+            }
+            Criterion::VMeasure => {
+                Ok(table()?.homogeneity_completeness_v_measure()?.v_measure)
+            }
+            Criterion::FowlkesMallows => table()?.fowlkes_mallows_score(),
         }
+    }
+
+    fn without_reference(self) -> Error {
+        Error::parameter("the criteria", "internal, for there is no reference", self)
     }
 
     /// The score such that more is better; `None` where neither direction is.
@@ -74,7 +128,12 @@ impl Criterion {
             Criterion::Silhouette
             | Criterion::SimplifiedSilhouette
             | Criterion::CalinskiHarabasz
-            | Criterion::Dunn => Some(score),
+            | Criterion::Dunn
+            | Criterion::AdjustedRand
+            | Criterion::AdjustedMutualInfo
+            | Criterion::NormalizedMutualInfo
+            | Criterion::VMeasure
+            | Criterion::FowlkesMallows => Some(score),
         }
     }
 }
@@ -151,7 +210,8 @@ pub struct ChoiceColumn {
     pub best: Option<usize>,
 }
 
-/// Scores of several numbers of segments, made by [`choose_n_clusters`].
+/// Scores of several numbers of segments, made by [`choose_n_clusters`] or
+/// [`choose_n_clusters_against`].
 ///
 /// It names a best number for each criterion and leaves the choice to the reader: the
 /// criteria measure different things, and none of them can tell that the customers are
@@ -242,10 +302,59 @@ impl fmt::Display for ChoiceTable {
 /// ```
 ///
 /// # Errors
-/// When `ks` or `criteria` is empty or has repetitions, a `k` is 0, an element of `x` is
-/// not finite, the labels have another length than `x`, or `fit` fails.
+/// When `ks` or `criteria` is empty or has repetitions, a criterion needs a reference, a
+/// `k` is 0, an element of `x` is not finite, the labels have another length than `x`, or
+/// `fit` fails.
 pub fn choose_n_clusters<L: Ord>(
     x: ArrayView2<'_, f64>,
+    ks: impl IntoIterator<Item = usize>,
+    criteria: &[Criterion],
+    fit: impl FnMut(usize) -> Result<Vec<L>>,
+) -> Result<ChoiceTable> {
+    if let Some(criterion) = criteria.iter().find(|c| Criterion::AGREEMENT.contains(c)) {
+        return Err(criterion.without_reference());
+    }
+    choose(x, None, ks, criteria, fit)
+}
+
+/// As [`choose_n_clusters`], with criteria of agreement too: which number of segments
+/// comes nearest to a segmentation of the same rows that is known, such as the one in
+/// use, or groups that were planted. `reference` has one label a row.
+///
+/// ```
+/// use segmenta::metrics::{Criterion, choose_n_clusters_against};
+/// use segmenta::ndarray::array;
+///
+/// let x = array![[0.0], [1.0], [2.0], [10.0], [11.0], [12.0]];
+/// let in_use = ["basic", "basic", "basic", "gold", "gold", "gold"];
+/// let criteria = [Criterion::Silhouette, Criterion::AdjustedRand];
+/// let table = choose_n_clusters_against(x.view(), &in_use, 1..=3, &criteria, |k| {
+///     Ok((0..6).map(|row| row * k / 6).collect())
+/// })?;
+/// assert_eq!(table.best(Criterion::AdjustedRand), Some(2));
+/// # Ok::<(), segmenta::Error>(())
+/// ```
+///
+/// # Errors
+/// As [`choose_n_clusters`], but criteria may need the reference; and when that has
+/// another length than `x`.
+pub fn choose_n_clusters_against<R: Ord, L: Ord>(
+    x: ArrayView2<'_, f64>,
+    reference: &[R],
+    ks: impl IntoIterator<Item = usize>,
+    criteria: &[Criterion],
+    fit: impl FnMut(usize) -> Result<Vec<L>>,
+) -> Result<ChoiceTable> {
+    if reference.len() != x.nrows() {
+        return Err(Error::length("the reference", x.nrows(), reference.len()));
+    }
+    let reference = Encoded::new(reference).codes;
+    choose(x, Some(&reference), ks, criteria, fit)
+}
+
+fn choose<L: Ord>(
+    x: ArrayView2<'_, f64>,
+    reference: Option<&[usize]>,
     ks: impl IntoIterator<Item = usize>,
     criteria: &[Criterion],
     mut fit: impl FnMut(usize) -> Result<Vec<L>>,
@@ -260,10 +369,13 @@ pub fn choose_n_clusters<L: Ord>(
     let mut rows = Vec::with_capacity(ks.len());
     for n_clusters in ks {
         let groups = Groups::new(&fit(n_clusters)?, points.n_rows())?;
-        let scores = criteria
-            .iter()
-            .map(|criterion| Score::from_result(criterion.score(&points, &groups)))
-            .collect::<Result<Vec<Score>>>()?;
+        let agreement = reference
+            .map(|reference| ContingencyTable::of_codes(reference, &groups.codes))
+            .transpose()?;
+        let score = |criterion: &Criterion| {
+            Score::from_result(criterion.score(&points, &groups, agreement.as_ref()))
+        };
+        let scores = criteria.iter().map(score).collect::<Result<Vec<Score>>>()?;
         let smallest = groups.sizes.iter().copied().min().unwrap_or(0);
         rows.push(ChoiceRow { n_clusters, n_found: groups.len(), smallest, scores });
     }

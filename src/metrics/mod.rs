@@ -5,8 +5,9 @@
 //! [`ContingencyTable`], whose counts can be gathered in parts and merged. One
 //! segmentation is held against the customers' features by [`silhouette_score`],
 //! [`davies_bouldin_score`] and the other internal scores. [`choose_n_clusters`] puts the
-//! internal scores of several numbers of segments side by side, and [`gap_statistic`] is
-//! the one that can also say: a single one.
+//! internal scores of several numbers of segments side by side,
+//! [`choose_n_clusters_against`] also their agreement with a known segmentation, and
+//! [`gap_statistic`] is the one that can also say: a single one.
 //!
 //! Labels are slices of anything that has an order: `Option<SegmentIndex>` as
 //! [`Fitted::labels`](crate::segmenter::Fitted::labels) gives them, integers in any
@@ -42,6 +43,7 @@ mod silhouette;
 
 pub use self::choose::{
     ChoiceColumn, ChoiceRow, ChoiceTable, Criterion, Score, choose_n_clusters,
+    choose_n_clusters_against,
 };
 pub use self::contingency::ContingencyTable;
 pub use self::dispersion::{calinski_harabasz_score, davies_bouldin_score, inertia};

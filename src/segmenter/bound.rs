@@ -6,6 +6,22 @@ use crate::error::Result;
 
 /// A borrowed segmenter for customers that are seen through the host's schema, made by
 /// [`SegmenterExt::bind`](super::SegmenterExt::bind).
+///
+/// ```
+/// use segmenta::SegmenterExt;
+/// use segmenta::data::{FeatureSpec, OwnedCustomer, Schema};
+/// use segmenta::rules::{RuleSegmenter, field};
+///
+/// let orders = FeatureSpec::number("orders");
+/// let model = RuleSegmenter::builder(&Schema::new([orders.clone()])?)
+///     .segment("vip", "VIP", field("orders").ge(20.0))
+///     .build()?;
+/// let host = Schema::new([FeatureSpec::flag("member"), orders])?;
+/// let bound = model.bind(&host)?;
+/// let ann = OwnedCustomer::new(&host, 1).set("orders", 21.0)?;
+/// assert!(bound.assign(&ann)?.segment().is_some());
+/// # Ok::<(), segmenta::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Bound<'s, S: ?Sized> {
     segmenter: &'s S,

@@ -19,10 +19,10 @@ fn in_order(k: usize) -> Result<Vec<usize>> {
 #[test]
 fn a_choice_shows_all_criteria_and_keeps_the_undefined() {
     let x = two_clouds();
-    let table =
-        choose_n_clusters(x.view(), [4, 1, 2, 8], &Criterion::ALL, in_order).unwrap();
+    let table = choose_n_clusters(x.view(), [4, 1, 2, 8], &Criterion::INTERNAL, in_order)
+        .unwrap();
     assert_eq!(table.rows().len(), 4);
-    for criterion in Criterion::ALL {
+    for criterion in Criterion::INTERNAL {
         let expected = (criterion != Criterion::Inertia).then_some(2);
         if criterion == Criterion::CalinskiHarabasz {
             // Four pairs of neighbours have less variance within than two clouds.
@@ -64,6 +64,41 @@ fn a_choice_shows_all_criteria_and_keeps_the_undefined() {
     assert_eq!(json["rows"][0]["n_clusters"], 4);
     assert!(json["rows"][1]["scores"][1]["undefined"].is_string());
     assert!(json["rows"][2]["scores"][1]["value"].is_f64());
+}
+
+#[test]
+fn a_reference_chooses_the_number_that_agrees_best() {
+    let x = two_clouds();
+    let reference = ["a", "a", "b", "b", "c", "c", "d", "d"];
+    let all = [&Criterion::INTERNAL[..], &Criterion::AGREEMENT[..]].concat();
+    let table =
+        choose_n_clusters_against(x.view(), &reference, [1, 2, 4, 8], &all, in_order)
+            .unwrap();
+    for criterion in Criterion::AGREEMENT {
+        assert_eq!(table.best(criterion), Some(4), "{criterion}");
+        assert_eq!(table.score(4, criterion), Some(&Score::Value(1.0)));
+    }
+    assert_eq!(table.best(Criterion::Silhouette), Some(2));
+    let labels = in_order(2).unwrap();
+    let average = AverageMethod::Arithmetic;
+    let expected = [
+        adjusted_rand_score(&reference, &labels).unwrap(),
+        adjusted_mutual_info_score(&reference, &labels, average).unwrap(),
+        normalized_mutual_info_score(&reference, &labels, average).unwrap(),
+        v_measure_score(&reference, &labels).unwrap(),
+        fowlkes_mallows_score(&reference, &labels).unwrap(),
+    ];
+    for (criterion, expected) in Criterion::AGREEMENT.into_iter().zip(expected) {
+        assert_eq!(table.score(2, criterion), Some(&Score::Value(expected)));
+        assert!(expected < 1.0);
+    }
+
+    let alone = choose_n_clusters(x.view(), [2], &[Criterion::VMeasure], in_order);
+    let error = alone.unwrap_err();
+    assert!(error.is_parameter());
+    assert!(error.to_string().contains("V-measure"), "{error}");
+    let short = choose_n_clusters_against(x.view(), &reference[1..], [2], &all, in_order);
+    assert!(matches!(short.unwrap_err().kind(), ErrorKind::Length { .. }));
 }
 
 #[test]

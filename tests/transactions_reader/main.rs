@@ -24,7 +24,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use program::args::{Request, parse};
 use program::reader::{BadRow, Failure, Observer, Reason, Transactions, read};
-use program::report::Summary;
+use program::report::{Summary, bar};
 use segmenta::data::Date;
 
 const BY_NAME: &str = "--customer id --date day --amount paid";

@@ -76,6 +76,67 @@ fn progress_is_shown_on_a_terminal_only() {
 }
 
 #[test]
+fn a_bar_is_as_long_as_the_work_done() {
+    assert_eq!(bar(0.0), " [                    ]   0 %");
+    assert_eq!(bar(0.25), " [#####               ]  25 %");
+    assert_eq!(bar(1.7), " [####################] 100 %");
+}
+
+#[test]
+fn json_holds_the_segmentations() {
+    let mut text = "id,day,paid\n".to_owned();
+    for id in 0..60 {
+        for order in 0..=(id % 2) * 8 {
+            let (month, day) = (1 + order, 1 + id % 3);
+            let paid = 100 + id % 5 + 400 * (id % 2);
+            text.push_str(&format!("c{id},2011-{month:02}-{day:02},{paid}\n"));
+        }
+    }
+    let args = format!("- {BY_NAME} --json --as-of 2011-12-31");
+    let (code, out, err) = run(&args, text.as_bytes());
+    assert_eq!((code, err.as_str()), (0, ""));
+    let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let sum = |counts: &serde_json::Value| -> u64 {
+        let counts: Vec<_> = match counts {
+            serde_json::Value::Object(counts) => counts.values().collect(),
+            counts => counts.as_array().unwrap().iter().collect(),
+        };
+        counts.into_iter().map(|n| n.as_u64().unwrap()).sum()
+    };
+    assert_eq!((&json["rows"], &json["skipped"]), (&300.into(), &0.into()));
+    assert_eq!(json["customers"], 60);
+    for axis in ["recency", "frequency", "monetary"] {
+        assert_eq!(sum(&json["rfm"][axis]), 60, "{axis}");
+    }
+    // Half of the customers bought once, half nine times.
+    assert_eq!(json["rfm"]["frequency"], serde_json::json!({"1": 30, "3": 30}));
+    assert_eq!(sum(&json["named_segments"]), 60);
+    for model in ["kmeans", "ward"] {
+        assert_eq!(json[model]["k"], 2);
+        assert_eq!(json[model]["sizes"], serde_json::json!([30, 30]));
+    }
+    assert!(json["kmeans"]["inertia"].as_f64().unwrap() > 0.0);
+    assert!(json["kmeans"]["silhouette"].as_f64().unwrap() > 0.5);
+    assert_eq!(json["agreement"]["kmeans~ward"], 1.0);
+    assert_eq!(json["agreement"].as_object().unwrap().len(), 3);
+}
+
+#[test]
+#[ignore = "needs SEGMENTA_DATA"]
+fn real_cdnow_as_json() {
+    let folder = std::env::var("SEGMENTA_DATA").expect("SEGMENTA_DATA names the folder");
+    let file = format!("{folder}/cdnow/CDNOW_master.txt");
+    let (code, out, err) =
+        run(&format!("{file} --customer 1 --date 2 --amount 4 --json"), b"");
+    assert_eq!((code, err.as_str()), (0, ""));
+    let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((&json["rows"], &json["skipped"]), (&69_659.into(), &0.into()));
+    assert_eq!(json["customers"], 23_570);
+    let frequency = serde_json::json!({"1": 12_054, "3": 4_040, "4": 3_641, "5": 3_835});
+    assert_eq!(json["rfm"]["frequency"], frequency);
+}
+
+#[test]
 fn help_names_every_option_and_is_no_error() {
     let (code, out, err) = run("--help", b"");
     assert_eq!((code, err.as_str()), (0, ""));
