@@ -89,6 +89,20 @@ pub fn purchases(n: usize) -> Vec<[f64; 3]> {
         .collect()
 }
 
+/// A customer of three numbers.
+pub struct Purchases(pub [f64; 3]);
+
+impl Customer for Purchases {
+    fn id(&self) -> CustomerId<'_> {
+        CustomerId::Number(0)
+    }
+
+    #[inline]
+    fn value(&self, feature: FeatureIndex) -> Value<'_> {
+        self.0.get(feature.get()).copied().into()
+    }
+}
+
 /// RFM quintiles of 10,000 customers.
 pub fn rfm() -> RfmModel {
     let rows = purchases(10_000);

@@ -11,7 +11,7 @@ use segmenta::data::Customer;
 use segmenta::segmenter::Scratch;
 use segmenta::{Segmenter, score::RfmScore};
 use segmenta_benches as setup;
-use segmenta_benches::{D, K, Point, Shopper};
+use segmenta_benches::{D, K, Point, Purchases, Shopper};
 
 fn points() -> Vec<[f64; D]> {
     let numbers = setup::numbers(256 * D, 9);
@@ -99,6 +99,26 @@ fn rfm(c: &mut Criterion) {
                 let [r, f, m] = *black_box(row);
                 let score: RfmScore = model.score(r, f, m).expect("finite");
                 black_box(score);
+            }
+        });
+    });
+    let customers: Vec<Purchases> = rows.iter().map(|&row| Purchases(row)).collect();
+    let mut scratch = Scratch::new();
+    group.bench_function("assign_with", |b| {
+        b.iter(|| {
+            for customer in &customers {
+                black_box(
+                    model.assign_with(black_box(customer), &mut scratch).expect("finite"),
+                );
+            }
+        });
+    });
+    let boxed: Box<dyn Segmenter> = Box::new(setup::rfm());
+    group.bench_function("assign_with through a box", |b| {
+        b.iter(|| {
+            for customer in &customers {
+                let customer: &dyn Customer = black_box(customer);
+                black_box(boxed.assign_with(customer, &mut scratch).expect("finite"));
             }
         });
     });
