@@ -496,3 +496,63 @@ fn dates_convert_from_and_to_jiff() {
         assert_eq!(i32::from(theirs.year()), date.to_ymd().0);
     }
 }
+
+#[test]
+fn a_stream_with_the_name_of_a_feature_is_not_dropped() {
+    let schema = Schema::builder()
+        .feature(FeatureSpec::number("orders"))
+        .stream(StreamSpec::new("order", [FeatureSpec::number("amount")]))
+        .build()
+        .unwrap();
+    for name in ["orders", "ordr"] {
+        let table = Table::builder(&schema, 1).numbers("orders", vec![1.0]).stream(
+            name,
+            vec![0, 0],
+            vec![],
+            vec![],
+        );
+        let expected =
+            format!("parameter `stream` must be one of [\"order\"], but is `{name}`");
+        assert_eq!(message(table.build()), expected);
+    }
+}
+
+#[test]
+fn rows_and_numbers_of_rows_at_the_end_of_the_range_do_not_overflow() {
+    let schema = Schema::builder().stream(StreamSpec::new("order", [])).build().unwrap();
+    let table = Table::builder(&schema, usize::MAX).build().unwrap();
+    assert!(table.row(usize::MAX).events(StreamIndex::new(0)).is_empty());
+    let stated = Table::builder(&schema, usize::MAX).stream(
+        "order",
+        vec![0],
+        vec![],
+        Vec::<EventColumn<'_>>::new(),
+    );
+    assert!(stated.build().is_err());
+    let stated =
+        Table::builder(&schema, 1).stream("order", vec![0, 0], vec![], Vec::new());
+    let table = stated.build().unwrap();
+    assert!(table.row(usize::MAX).events(StreamIndex::new(0)).is_empty());
+    let tags = TagColumn::new(vec![0, 1], vec![0], vec!["tea".to_owned()]);
+    assert_eq!(tags.codes_of(0), [0]);
+    assert!(tags.codes_of(1).is_empty() && tags.codes_of(usize::MAX).is_empty());
+}
+
+#[test]
+fn a_closed_set_of_many_levels_is_checked_without_comparing_all_pairs() {
+    // Comparing all pairs takes minutes.
+    let levels: Vec<String> = (0..150_000).map(|i| format!("article {i:06}")).collect();
+    let schema = schema([FeatureSpec::category("article").levels(levels.clone())]);
+    let others: Vec<String> = levels.iter().rev().cloned().collect();
+    let build = |levels: Vec<String>| {
+        let codes: Vec<u32> = (0..150_000).collect();
+        Table::builder(&schema, 150_000).categories("article", codes, levels).build()
+    };
+    assert_eq!(build(others.clone()).unwrap().len(), 150_000);
+    let mut wrong = others;
+    wrong[7] = "another".to_owned();
+    assert_eq!(
+        message(build(wrong)),
+        "feature `article` has no level `another` in row 7"
+    );
+}

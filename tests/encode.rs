@@ -358,3 +358,28 @@ proptest! {
         prop_assert_eq!(loaded, encoder);
     }
 }
+
+#[test]
+#[allow(clippy::disallowed_methods, reason = "asks the system how it allocates")]
+fn a_category_with_a_level_for_each_row_does_not_end_the_process() {
+    // Its matrix has 1.28 TB; collecting its columns would take twice as much.
+    let n = 400_000_u32;
+    let schema = Schema::new([FeatureSpec::category("article")]).unwrap();
+    let levels: Vec<String> = (0..n).map(|i| format!("article {i:06}")).collect();
+    let table = Table::builder(&schema, n as usize)
+        .categories("article", (0..n).collect::<Vec<u32>>(), levels)
+        .build()
+        .unwrap();
+    let encoder = Encoder::new().fit(&table).unwrap();
+    assert_eq!(encoder.n_columns(), n as usize);
+    // Other systems, and Linux when told to, hand out memory that they do not have.
+    let policy = std::fs::read_to_string("/proc/sys/vm/overcommit_memory");
+    if policy.is_ok_and(|policy| policy.trim() == "1") || !cfg!(target_os = "linux") {
+        return;
+    }
+    assert_eq!(
+        encoder.encode_table(&table).unwrap_err().to_string(),
+        "the encoded matrix is undefined: 400000 rows of 400000 columns, 400000 of them \
+         for `article`, do not fit into memory"
+    );
+}

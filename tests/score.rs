@@ -316,3 +316,29 @@ fn an_altered_composite_is_refused() {
         );
     }
 }
+
+#[test]
+fn the_least_and_the_largest_numbers_give_a_finite_score_or_an_error() {
+    let schema = Schema::new([FeatureSpec::number("a")]).unwrap();
+    let table = |values: Vec<f64>| {
+        Table::builder(&schema, values.len()).numbers("a", values).build().unwrap()
+    };
+    let least = f64::from_bits(1);
+    let fit = |scaling, values| {
+        let composite = Composite::new().term("a", 1.0, Direction::HigherIsBetter);
+        composite.scaling(scaling).fit(&table(values)).unwrap()
+    };
+    let model = fit(Scaling::MinMax, vec![least, 0.0, 0.0]);
+    assert_eq!(model.score_table(&table(vec![least, 0.0])).unwrap(), [1.0, 0.0]);
+    let model = fit(Scaling::MinMax, vec![f64::MAX, f64::MIN, 0.0]);
+    assert_eq!(model.score_table(&table(vec![f64::MAX, 0.0])).unwrap(), [1.0, 0.5]);
+    for scaling in [Scaling::MinMax, Scaling::ZScore] {
+        let model = fit(scaling, vec![1e-300, 2e-300]);
+        let error = model.score_table(&table(vec![1e-300, 1e300])).unwrap_err();
+        let message = error.to_string();
+        assert!(message.ends_with("a `a` that stays finite when scaled in row 1"));
+        assert!(model.score_row(&[1e300]).is_err());
+        let far = OwnedCustomer::new(&schema, 1).set("a", 1e300).unwrap();
+        assert!(model.score(&far).is_err() && model.contributions(&far).is_err());
+    }
+}

@@ -284,9 +284,9 @@ impl<'a> TagColumn<'a> {
     /// The codes of a row; none for a row beyond the column.
     #[must_use]
     pub fn codes_of(&self, row: usize) -> &[u32] {
-        let bounds = self.offsets.get(row).zip(self.offsets.get(row + 1));
+        let bounds = self.offsets.get(row..).and_then(|rest| rest.first_chunk());
         bounds
-            .and_then(|(&from, &to)| self.codes.get(from as usize..to as usize))
+            .and_then(|&[from, to]| self.codes.get(from as usize..to as usize))
             .unwrap_or(&[])
     }
 

@@ -1,13 +1,13 @@
 //! Many customers: columns, checked once.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::column::{Column, Flags, Ids, Levels, Numbers, TagColumn, Validity};
 use super::weights::check_weights;
 use super::{
     Customer, CustomerId, Date, EventColumn, Events, FeatureIndex, FeatureKind,
-    FeatureSpec, Schema, StreamIndex, Timestamp, Value,
+    FeatureSpec, Schema, StreamIndex, StreamSpec, Timestamp, Value,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -197,11 +197,18 @@ impl Customer for Row<'_> {
         let Some(stream) = self.table.streams.get(stream.get()) else {
             return Events::none();
         };
-        let bounds = stream.offsets.get(self.row).zip(stream.offsets.get(self.row + 1));
-        bounds.map_or(Events::none(), |(&from, &to)| {
+        let bounds = stream.offsets.get(self.row..).and_then(|rest| rest.first_chunk());
+        bounds.map_or(Events::none(), |&[from, to]| {
             Events::new(&stream.times[from..to], &stream.columns, from)
         })
     }
+}
+
+/// A name that the schema does not have.
+#[derive(Clone, Debug)]
+enum Misplaced {
+    Column(String),
+    Stream(String),
 }
 
 /// Collects the columns of a [`Table`].
@@ -214,7 +221,7 @@ pub struct TableBuilder<'a> {
     ids: Ids<'a>,
     weights: Option<Cow<'a, [f64]>>,
     /// The first name that could not be placed; told by `build`.
-    error: Option<String>,
+    error: Option<Misplaced>,
 }
 
 impl<'a> TableBuilder<'a> {
@@ -260,7 +267,7 @@ impl<'a> TableBuilder<'a> {
         match self.schema.index_of(name) {
             Some(index) => self.columns[index.get()] = Some(column),
             None => {
-                self.error.get_or_insert_with(|| name.to_owned());
+                self.error.get_or_insert_with(|| Misplaced::Column(name.to_owned()));
             }
         }
         self
@@ -280,7 +287,7 @@ impl<'a> TableBuilder<'a> {
         match self.schema.stream_index_of(name) {
             Some(index) => self.streams[index.get()] = Some(stream),
             None => {
-                self.error.get_or_insert_with(|| name.to_owned());
+                self.error.get_or_insert_with(|| Misplaced::Stream(name.to_owned()));
             }
         }
         self
@@ -308,8 +315,17 @@ impl<'a> TableBuilder<'a> {
     /// outside the calendar, offsets or times are out of order, or a weight is negative
     /// or not finite. The error names the feature and the row.
     pub fn build(self) -> Result<Table<'a>> {
-        if let Some(name) = &self.error {
-            self.schema.require(name)?;
+        match &self.error {
+            Some(Misplaced::Column(name)) => {
+                self.schema.require(name)?;
+            }
+            Some(Misplaced::Stream(name)) => {
+                let known: Vec<&str> =
+                    self.schema.streams().iter().map(StreamSpec::name).collect();
+                let expected = format!("one of {known:?}");
+                return Err(Error::parameter("stream", expected, format!("`{name}`")));
+            }
+            None => {}
         }
         let n_rows = self.n_rows;
         let mut columns = Vec::with_capacity(self.columns.len());
@@ -321,14 +337,16 @@ impl<'a> TableBuilder<'a> {
         }
         let mut streams = Vec::with_capacity(self.streams.len());
         for (spec, stream) in self.schema.streams().iter().zip(self.streams) {
-            let empty = || Stream {
-                offsets: vec![0; n_rows + 1].into(),
+            // Without offsets no row has events.
+            let none = || Stream {
+                offsets: Vec::new().into(),
                 times: Vec::new().into(),
                 columns: Vec::new(),
             };
-            let stream = stream.unwrap_or_else(empty);
-            check_stream(spec, &stream, n_rows)?;
-            streams.push(stream);
+            if let Some(stream) = &stream {
+                check_stream(spec, stream, n_rows)?;
+            }
+            streams.push(stream.unwrap_or_else(none));
         }
         if let Some(found) = self.ids.len()
             && found != n_rows
@@ -437,8 +455,12 @@ fn check_column<'a>(
 
 /// For each level of a column, whether the schema allows it.
 fn allowed_levels(spec: &FeatureSpec, levels: &Levels<'_>) -> Vec<bool> {
-    let closed = !spec.get_levels().is_empty();
-    levels.iter().map(|level| !closed || spec.level_code(level).is_some()).collect()
+    let allowed = spec.get_levels();
+    if levels.len() == allowed.len() && levels.iter().eq(allowed) {
+        return vec![true; allowed.len()];
+    }
+    let known: BTreeSet<&str> = allowed.iter().map(String::as_str).collect();
+    levels.iter().map(|level| known.is_empty() || known.contains(level)).collect()
 }
 
 fn check_code(
@@ -485,15 +507,12 @@ fn check_offsets(
     Ok(())
 }
 
-fn check_stream(
-    spec: &super::StreamSpec,
-    stream: &Stream<'_>,
-    n_rows: usize,
-) -> Result<()> {
+fn check_stream(spec: &StreamSpec, stream: &Stream<'_>, n_rows: usize) -> Result<()> {
     let name = spec.name();
-    if stream.offsets.len() != n_rows + 1 {
+    if stream.offsets.len().checked_sub(1) != Some(n_rows) {
         let what = format!("the offsets of stream `{name}`");
-        return Err(Error::length(what, n_rows + 1, stream.offsets.len()));
+        let needed = n_rows.saturating_add(1);
+        return Err(Error::length(what, needed, stream.offsets.len()));
     }
     check_offsets(name, stream.offsets.iter().copied(), stream.times.len())?;
     for row in 0..n_rows {

@@ -1,5 +1,7 @@
 //! An encoder that has seen its table.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::UnknownLevel;
@@ -174,10 +176,16 @@ impl FittedEncoder {
     ///
     /// # Errors
     /// When the table lacks a feature, or a value cannot be encoded; the error names the
-    /// feature and the row.
+    /// feature and the row. When the matrix is too large to be allocated; the error names
+    /// the feature with the most columns.
     pub fn encode_table(&self, table: &Table<'_>) -> Result<Vec<f64>> {
         let width = self.n_columns();
-        let mut matrix = vec![0.0; table.len() * width];
+        // Asked for first, since a vector that cannot be allocated ends the process.
+        let fits = |&n: &usize| Vec::<f64>::new().try_reserve_exact(n).is_ok();
+        let Some(n_places) = table.len().checked_mul(width).filter(fits) else {
+            return Err(self.too_large(table.len()));
+        };
+        let mut matrix = vec![0.0; n_places];
         if width == 0 {
             return Ok(matrix);
         }
@@ -197,6 +205,22 @@ impl FittedEncoder {
             Ok::<(), Error>(())
         })?;
         Ok(matrix)
+    }
+
+    /// The error for a matrix that cannot be allocated.
+    #[cold]
+    fn too_large(&self, n_rows: usize) -> Error {
+        let features = self.schema.features().iter().zip(&self.features);
+        let widths = features.map(|(spec, f)| (f.width(spec.kind()), spec.name()));
+        let (most, name) = widths.max().unwrap_or_default();
+        let width = self.n_columns();
+        Error::undefined(
+            "the encoded matrix",
+            format!(
+                "{n_rows} rows of {width} columns, {most} of them for `{name}`, \
+                 do not fit into memory"
+            ),
+        )
     }
 
     /// One customer, seen through [`schema`](FittedEncoder::schema), into `out`, which
@@ -358,13 +382,10 @@ impl FittedEncoder {
             if feature.log1p && spec.kind() != FeatureKind::Number {
                 return corrupt(format!("`{name}` is a {}, but is logged", spec.kind()));
             }
-            let mut levels = feature.levels.clone();
-            levels.sort();
-            levels.dedup();
-            let known = |level: &String| {
-                spec.get_levels().is_empty() || spec.level_code(level).is_some()
-            };
-            if levels.len() != feature.levels.len() || !levels.iter().all(known) {
+            let levels: BTreeSet<&String> = feature.levels.iter().collect();
+            let known: BTreeSet<&String> = spec.get_levels().iter().collect();
+            let fit = known.is_empty() || levels.is_subset(&known);
+            if levels.len() != feature.levels.len() || !fit {
                 return corrupt(format!("the levels of `{name}` do not fit its schema"));
             }
             if let Some(fill) = &feature.fill

@@ -97,6 +97,15 @@ fn learn(
     rows: &[usize],
     weight_of: &dyn Fn(usize) -> f64,
 ) -> Result<()> {
+    if one_hot(spec.kind()) && config.impute == Impute::Error {
+        // Nothing to learn but the levels. Their columns are not collected, for there may
+        // be as many as rows.
+        let missing = |&&row: &&usize| table.row(row).value(index).is_missing();
+        return match rows.iter().find(missing) {
+            Some(&row) => Err(spec.missing(Some(row))),
+            None => Ok(()),
+        };
+    }
     let width = feature.width(spec.kind());
     let mut columns = vec![Sample::default(); width];
     let mut out = vec![0.0; width];

@@ -208,9 +208,12 @@ impl Scale {
                 if lower { -z } else { z }
             }
             Scale::MinMax { min, max } => {
-                // Halved, for the range may exceed the largest number.
-                let range = max / 2.0 - min / 2.0;
-                let from = if lower { max / 2.0 - x / 2.0 } else { x / 2.0 - min / 2.0 };
+                // Halved where the range may exceed the largest number; the least numbers
+                // have no halves.
+                let part = if min.abs().max(max.abs()) > 1.0 { 0.5 } else { 1.0 };
+                let range = part * max - part * min;
+                let from =
+                    if lower { part * max - part * x } else { part * x - part * min };
                 from / range
             }
             Scale::Percentile { values, below, up_to } => {
@@ -318,11 +321,12 @@ impl CompositeModel {
     /// The score of one customer, seen through [`schema`](CompositeModel::schema).
     ///
     /// # Errors
-    /// When a value is missing, not finite or not a number.
+    /// When a value is missing, not finite or not a number, or leaves the range of `f64`
+    /// when scaled.
     pub fn score(&self, customer: &dyn Customer) -> Result<f64> {
         let mut score = 0.0;
         for (j, spec) in self.schema.features().iter().enumerate() {
-            score += self.part(j, number_of(customer, j, spec)?).contribution;
+            score += self.part(j, number_of(customer, j, spec)?)?.contribution;
         }
         Ok(score)
     }
@@ -330,7 +334,8 @@ impl CompositeModel {
     /// The score of one customer by values in the order of the terms. Allocates nothing.
     ///
     /// # Errors
-    /// When there are more or fewer values than terms, or one is not finite.
+    /// When there are more or fewer values than terms, or one is not finite or does not
+    /// stay so when scaled.
     pub fn score_row(&self, values: &[f64]) -> Result<f64> {
         if values.len() != self.terms.len() {
             return Err(Error::length("the row", self.terms.len(), values.len()));
@@ -340,7 +345,7 @@ impl CompositeModel {
             if !x.is_finite() {
                 return Err(spec.non_finite(x, None));
             }
-            score += self.part(j, x).contribution;
+            score += self.part(j, x)?.contribution;
         }
         Ok(score)
     }
@@ -349,14 +354,15 @@ impl CompositeModel {
     /// terms.
     ///
     /// # Errors
-    /// When the table lacks a feature, or a value is missing; the error names the row.
+    /// When the table lacks a feature, or a value is missing or leaves the range of `f64`
+    /// when scaled; the error names the row.
     pub fn score_table(&self, table: &Table<'_>) -> Result<Vec<f64>> {
         let mut scores = vec![0.0; table.len()];
         let map = self.schema.locate_in(table.schema())?;
         for (j, index) in map.into_iter().enumerate() {
             let values = numbers_of(table, index)?;
-            for (score, x) in scores.iter_mut().zip(values) {
-                *score += self.part(j, x).contribution;
+            for (row, (score, x)) in scores.iter_mut().zip(values).enumerate() {
+                *score += self.part(j, x).map_err(|e| e.at_row(row))?.contribution;
             }
         }
         Ok(scores)
@@ -371,17 +377,26 @@ impl CompositeModel {
         specs
             .map(|(j, spec)| {
                 let Part { value, scaled, contribution } =
-                    self.part(j, number_of(customer, j, spec)?);
+                    self.part(j, number_of(customer, j, spec)?)?;
                 let feature = spec.name().to_owned();
                 Ok(TermScore { feature, value, scaled, contribution })
             })
             .collect()
     }
 
-    fn part(&self, j: usize, value: f64) -> Part {
+    fn part(&self, j: usize, value: f64) -> Result<Part> {
         let total: f64 = self.terms.iter().map(|term| term.weight).sum();
         let scaled = self.scales[j].apply(value, self.terms[j].direction);
-        Part { value, scaled, contribution: self.terms[j].weight / total * scaled }
+        if !scaled.is_finite() {
+            let name = &self.terms[j].feature;
+            return Err(ErrorKind::Value {
+                expected: format!("a `{name}` that stays finite when scaled").into(),
+                found: value.to_string(),
+                row: None,
+            }
+            .into());
+        }
+        Ok(Part { value, scaled, contribution: self.terms[j].weight / total * scaled })
     }
 }
 

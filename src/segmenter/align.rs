@@ -95,8 +95,8 @@ impl Aligner {
     /// Aligns `new` to `old` by what they say of the rows of `on`.
     ///
     /// # Errors
-    /// When the table is empty, a row cannot be assigned by either, or `min_jaccard` is
-    /// out of range.
+    /// When the table is empty, a row cannot be assigned by either, one assigns a segment
+    /// that it does not have, or `min_jaccard` is out of range.
     pub fn align(
         &self,
         old: &dyn Segmenter,
@@ -235,6 +235,10 @@ fn overlap(old: &dyn Segmenter, new: &dyn Relabel, on: &Table<'_>) -> Result<Ove
     let after = new.assign_all(on)?;
     let mut weight = vec![0.0; (n_old + 1) * (n_new + 1)];
     for (row, (a, b)) in before.iter().zip(&after).enumerate() {
+        // A model that breaks its contract must not be counted in another's place.
+        for (assignment, n) in [(a, n_old), (b, n_new)] {
+            assignment.check_below(n).map_err(|e| e.at_row(row))?;
+        }
         let i = a.segment().map_or(n_old, |s| s.get());
         let j = b.segment().map_or(n_new, |s| s.get());
         weight[i * (n_new + 1) + j] += on.sample_weight().map_or(1.0, |w| w[row]);

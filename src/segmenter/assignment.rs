@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::SegmentIndex;
+use crate::error::{ErrorKind, Result};
 
 /// Which segment a customer belongs to, and how clearly: 24 bytes, `Copy`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,6 +37,20 @@ impl Assignment {
     #[must_use]
     pub const fn segment(&self) -> Option<SegmentIndex> {
         self.segment
+    }
+
+    /// That the segment is one of `n_segments`, which a segmenter of another crate may
+    /// promise and not keep.
+    pub(super) fn check_below(&self, n_segments: usize) -> Result<()> {
+        match self.segment {
+            Some(segment) if segment.get() >= n_segments => Err(ErrorKind::Value {
+                expected: format!("the index of a segment: below {n_segments}").into(),
+                found: segment.get().to_string(),
+                row: None,
+            }
+            .into()),
+            _ => Ok(()),
+        }
     }
 
     /// How badly the customer fits: 0 is a perfect fit. Each segmenter states its unit;

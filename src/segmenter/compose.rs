@@ -17,6 +17,8 @@ struct Member {
     segmenter: Box<dyn Segmenter>,
     /// For each feature of the segmenter, its index in the composition's schema.
     map: Vec<FeatureIndex>,
+    /// How many segments it had when it was added.
+    n_segments: usize,
     /// Index of its first segment in the composition, where its segments are listed.
     first: usize,
 }
@@ -28,7 +30,8 @@ impl Member {
         schema: &Schema,
     ) -> Result<Member> {
         let map = segmenter.schema().locate_in(schema)?;
-        Ok(Member { name, segmenter, map, first: 0 })
+        let n_segments = segmenter.segments().len();
+        Ok(Member { name, segmenter, map, n_segments, first: 0 })
     }
 
     fn assign(
@@ -36,11 +39,16 @@ impl Member {
         customer: &dyn Customer,
         scratch: &mut Scratch,
     ) -> Result<Assignment> {
-        self.segmenter.assign_with(&Remapped::new(customer, &self.map), scratch)
+        let customer = Remapped::new(customer, &self.map);
+        let assignment = self.segmenter.assign_with(&customer, scratch)?;
+        // Beyond its own segments lie those of its neighbours.
+        assignment.check_below(self.n_segments)?;
+        Ok(assignment)
     }
 
     fn explain(&self, customer: &dyn Customer) -> Result<Part> {
         let explanation = self.segmenter.explain(&Remapped::new(customer, &self.map))?;
+        explanation.assignment.check_below(self.n_segments)?;
         Ok(Part { name: self.name.clone(), explanation })
     }
 
@@ -52,10 +60,6 @@ impl Member {
     ) -> Result<()> {
         let customer = Remapped::new(customer, &self.map);
         self.segmenter.affinities_with(&customer, scratch, out)
-    }
-
-    fn n_segments(&self) -> usize {
-        self.segmenter.segments().len()
     }
 
     /// An assignment of this member, as one of the composition.
@@ -194,7 +198,7 @@ impl Segmenter for Fallback {
         out.fill(0.0);
         for member in &self.members {
             if member.assign(customer, scratch)?.segment().is_some() {
-                let range = member.first..member.first + member.n_segments();
+                let range = member.first..member.first + member.n_segments;
                 return member.affinities(customer, scratch, &mut out[range]);
             }
         }
@@ -283,7 +287,7 @@ impl Crosstab {
     ) -> Result<Crosstab> {
         let rows = Member::new(rows.0.into(), rows.1, schema)?;
         let columns = Member::new(columns.0.into(), columns.1, schema)?;
-        let mut segments = Vec::with_capacity(rows.n_segments() * columns.n_segments());
+        let mut segments = Vec::with_capacity(rows.n_segments * columns.n_segments);
         for a in rows.segmenter.segments() {
             let inner = columns.segmenter.segments().iter();
             segments.extend(inner.map(|b| nested(a.id.as_str(), &a.name, b)));
@@ -295,7 +299,7 @@ impl Crosstab {
     fn cross(&self, a: &Assignment, b: &Assignment) -> Assignment {
         match (a.segment(), b.segment()) {
             (Some(i), Some(j)) => Assignment::new(
-                SegmentIndex::new((i.get() * self.columns.n_segments() + j.get()) as u32),
+                SegmentIndex::new((i.get() * self.columns.n_segments + j.get()) as u32),
                 a.cost() + b.cost(),
                 a.margin().min(b.margin()),
             ),
@@ -337,8 +341,8 @@ impl Segmenter for Crosstab {
         out: &mut [f64],
     ) -> Result<()> {
         check_affinities_len(self.segments.len(), out)?;
-        let mut a = vec![0.0; self.rows.n_segments()];
-        let mut b = vec![0.0; self.columns.n_segments()];
+        let mut a = vec![0.0; self.rows.n_segments];
+        let mut b = vec![0.0; self.columns.n_segments];
         self.rows.affinities(customer, scratch, &mut a)?;
         self.columns.affinities(customer, scratch, &mut b)?;
         for (place, i) in out.iter_mut().zip(0..) {
@@ -490,7 +494,7 @@ impl Tree {
                 at_root.cost(),
                 at_root.margin(),
             )),
-            // A root that breaks its contract.
+            // `Member` lets no other segment through.
             _ => Err(Assignment::none()),
         }
     }
@@ -542,7 +546,7 @@ impl Segmenter for Tree {
         let at_root = self.root.assign(customer, scratch)?;
         match self.descend(&at_root) {
             Ok(child) => {
-                let range = child.first..child.first + child.n_segments();
+                let range = child.first..child.first + child.n_segments;
                 child.affinities(customer, scratch, &mut out[range])
             }
             Err(leaf) => {

@@ -14,6 +14,9 @@ use crate::error::{Error, ErrorKind, Result, similar_names};
 
 const FORMAT: &str = "segmenta";
 
+/// Levels of JSON inside each other, at most: readers commonly stop at 128.
+const MAX_NESTING: usize = 127;
+
 /// A segmenter that can be saved and loaded.
 ///
 /// # Contract
@@ -62,7 +65,8 @@ pub trait Persist: Segmenter + Sized {
     /// The model in its envelope. For compositions use [`Registry::save`].
     ///
     /// # Errors
-    /// When a part cannot be saved.
+    /// When a part cannot be saved, or parts are inside each other so deeply that readers
+    /// of JSON would refuse the result.
     fn save(&self) -> Result<Saved> {
         Saved::of(self, &Registry::empty())
     }
@@ -128,6 +132,15 @@ impl Saved {
         let repr = model.to_repr(registry)?;
         let document = serde_json::to_value(repr)
             .map_err(|e| Error::corrupt(M::KIND, format!("cannot be written: {e}")))?;
+        // The envelope is one more.
+        let found = nesting(&document) + 1;
+        if found > MAX_NESTING {
+            return Err(Error::parameter(
+                format!("nesting of the saved `{}`", M::KIND),
+                format!("at most {MAX_NESTING} levels of JSON, or it could not be read"),
+                found,
+            ));
+        }
         let mut saved = Saved {
             format: FORMAT.to_owned(),
             kind: M::KIND.to_owned(),
@@ -237,6 +250,15 @@ impl Saved {
         digest.document(&schema);
         digest.document(&self.model);
         Ok(format!("{:016x}", digest.0))
+    }
+}
+
+/// How many arrays and objects are inside each other.
+fn nesting(document: &Document) -> usize {
+    match document {
+        Document::Array(items) => 1 + items.iter().map(nesting).max().unwrap_or(0),
+        Document::Object(fields) => 1 + fields.values().map(nesting).max().unwrap_or(0),
+        _ => 0,
     }
 }
 
@@ -359,7 +381,9 @@ impl Registry {
     /// A model of a registered kind in its envelope.
     ///
     /// # Errors
-    /// When the model's kind, or that of a part, is not registered.
+    /// When the model's kind, or that of a part, is not registered; or when parts are
+    /// inside each other so deeply (some forty compositions) that readers of JSON would
+    /// refuse the result.
     pub fn save(&self, model: &dyn Segmenter) -> Result<Saved> {
         let model = model.innermost();
         let type_id = (model as &dyn Any).type_id();
