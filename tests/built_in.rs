@@ -313,6 +313,18 @@ fn ids_are_carried_to_a_refit() {
     assert_eq!(ids.len(), 4);
 }
 
+#[test]
+fn a_retired_id_is_not_given_again() {
+    let last = format!("segment-{}", u64::MAX);
+    let old = relabelled(&["gold", "segment-1", "lead"]);
+    let mut new = forgiving_kmeans();
+    let reserved = [SegmentId::new(last.as_str()), "segment-2".into()];
+    let aligner = Aligner::new().min_jaccard(1.0).reserve(reserved);
+    aligner.align(&old, &mut new, &table()).unwrap();
+    let ids: Vec<&str> = new.segments().iter().map(|s| s.id.as_str()).collect();
+    assert!(!ids.contains(&last.as_str()) && !ids.contains(&"segment-2"), "{ids:?}");
+}
+
 fn kept(changes: &[Change]) -> usize {
     changes.iter().filter(|c| matches!(c, Change::Kept { .. })).count()
 }

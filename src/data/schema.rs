@@ -313,7 +313,11 @@ impl FeatureSpec {
             text.push_str(&format!(" in {unit}"));
         }
         if !self.levels.is_empty() {
-            text.push_str(&format!(" with levels {:?}", self.levels));
+            let shown = &self.levels[..self.levels.len().min(10)];
+            text.push_str(&format!(" with levels {shown:?}"));
+            if shown.len() < self.levels.len() {
+                text.push_str(&format!(" and {} more", self.levels.len() - shown.len()));
+            }
         }
         text
     }

@@ -300,22 +300,29 @@ fn large_parts<'s>(
     large
 }
 
-/// Ids `segment-N` with N above every number in use.
+/// Ids `segment-N` with numbers that nobody has, above all that are in use.
 struct FreshIds {
-    next: u64,
+    taken: BTreeSet<u64>,
 }
 
 impl FreshIds {
     fn new(old: &[Segment], reserved: &BTreeSet<SegmentId>) -> FreshIds {
         let ids = old.iter().map(|s| &s.id).chain(reserved);
         let number = |id: &SegmentId| id.as_str().strip_prefix("segment-")?.parse().ok();
-        let largest: u64 = ids.filter_map(number).max().unwrap_or(old.len() as u64);
-        FreshIds { next: largest.saturating_add(1) }
+        let mut taken: BTreeSet<u64> = ids.filter_map(number).collect();
+        if taken.is_empty() {
+            // Segments of other names came first.
+            taken.insert(old.len() as u64);
+        }
+        FreshIds { taken }
     }
 
     fn next(&mut self) -> (SegmentId, String) {
-        let n = self.next;
-        self.next = n.saturating_add(1);
+        let above = self.taken.last().map_or(Some(1), |largest| largest.checked_add(1));
+        // Only where somebody reserved the largest number is there none above.
+        let n = above.or_else(|| (1..u64::MAX).find(|n| !self.taken.contains(n)));
+        let n = n.unwrap_or(u64::MAX);
+        self.taken.insert(n);
         (SegmentId::new(format!("segment-{n}")), format!("Segment {n}"))
     }
 }

@@ -165,7 +165,13 @@ impl Saved {
         let document = M::upgrade(self.version, self.model.clone())?;
         let repr = serde_json::from_value(document)
             .map_err(|e| Error::corrupt(M::KIND, e.to_string()))?;
-        M::from_repr(repr, self.schema.clone(), registry)
+        // What a constructor refuses is, in a saved model, a fault of the file.
+        M::from_repr(repr, self.schema.clone(), registry).map_err(|e| {
+            match e.is_format() {
+                true => e,
+                false => Error::corrupt(M::KIND, e.to_string()),
+            }
+        })
     }
 
     /// What kind of model it is.

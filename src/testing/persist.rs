@@ -80,8 +80,8 @@ pub fn registry_agrees<M: Persist>(
     })
 }
 
-/// Clause 3: a model whose data were altered and signed anew is refused, or works without
-/// a panic.
+/// Clause 3: a model whose data were altered and signed anew is refused with an error that
+/// blames the file, or works without a panic.
 pub fn forged_does_not_panic<M: Persist>(
     model: &M,
     cases: &[OwnedCustomer],
@@ -96,7 +96,17 @@ pub fn forged_does_not_panic<M: Persist>(
         let loaded = without_panic(&format!("loading {about}"), || {
             registry.load_as::<M>(&forged)
         })?;
-        let Ok(loaded) = loaded else { continue };
+        let loaded = match loaded {
+            Ok(loaded) => loaded,
+            Err(error) => {
+                ensure(error.is_format(), || {
+                    format!(
+                        "an altered model gives `{error}`, which does not blame the file"
+                    )
+                })?;
+                continue;
+            }
+        };
         for case in cases.iter().take(5).chain(hostile.iter().step_by(3)) {
             without_panic(&format!("a forged model ({about})"), || {
                 let answer = ask(&loaded, case);
