@@ -47,11 +47,15 @@ impl Linkage {
 /// above height 0 that three copies of it would give. See [`Linkage::counts_weights`].
 ///
 /// Single linkage grows a minimum spanning tree; the other monotone linkages follow
-/// chains of nearest neighbours; centroid and median linkage look for the closest pair at
-/// each step. The time is proportional to `n_rows²` (for centroid and median linkage in
-/// usual cases). Where distances tie, the lowest row decides: among nearest neighbours of
-/// a cluster the one met before in the chain, then the cluster whose last row comes
-/// first; among closest pairs the first. Heights do not depend on the number of threads.
+/// chains of nearest neighbours; centroid and median linkage take the closest pair from a
+/// heap at each step. The time is proportional to `n_rows²` (for centroid and median
+/// linkage in usual cases). Heights do not depend on the number of threads.
+///
+/// Where distances tie, a chain goes back to the cluster that it came from, else to the
+/// one whose last row comes first. Of closest pairs, centroid and median linkage take the
+/// one whose first cluster is on top of a binary heap, as SciPy does. It is always the
+/// same one, but follows no order of the rows, and the heights of later merges may depend
+/// on it.
 ///
 /// ```
 /// use segmenta::cluster::hierarchical::{Linkage, linkage};
@@ -115,9 +119,10 @@ pub fn linkage_with(
             let mut clusters = WardCentroids::new(&x, p, sizes);
             square_roots(chain(n, &mut clusters, &mut watch)?)
         }
+        Linkage::Ward => ward(Condensed::squared(&x, n, p), sizes, &mut watch)?,
         _ => {
-            let squared = Condensed::squared(&x, n, p);
-            in_matrix(linkage, squared, sizes, &mut watch)?
+            let distances = Condensed::squared(&x, n, p).map(f64::sqrt);
+            in_matrix(linkage, distances, sizes, &mut watch)?
         }
     };
     Ok(Dendrogram::from_steps(n, steps, linkage.is_monotone()))
@@ -167,10 +172,10 @@ pub fn linkage_from_distances(
         check_memory(size_of_val(condensed) as u128, DEFAULT_MEMORY_LIMIT)?;
         let distances = Condensed::new(n, condensed.to_vec());
         let sizes = vec![1.0; n];
-        if linkage.squares() {
-            in_matrix(linkage, distances.map(|d| d * d), sizes, &mut watch)?
+        if linkage == Linkage::Ward {
+            ward(distances.map(|d| d * d), sizes, &mut watch)?
         } else {
-            chain(n, &mut InMatrix::new(linkage, distances, sizes), &mut watch)?
+            in_matrix(linkage, distances, sizes, &mut watch)?
         }
     };
     Ok(Dendrogram::from_steps(n, steps, linkage.is_monotone()))
@@ -190,28 +195,26 @@ pub fn condensed_distances(x: ArrayView2<'_, f64>) -> Result<Vec<f64>> {
     Ok(Condensed::squared(&x, n, p).map(f64::sqrt).into_values())
 }
 
-/// All linkages but single, from squared distances.
+/// All linkages but single and Ward, from distances.
 fn in_matrix(
     linkage: Linkage,
-    squared: Condensed,
+    distances: Condensed,
     sizes: Vec<f64>,
     watch: &mut Watch<'_>,
 ) -> Result<Vec<Step>> {
-    let n = squared.n();
-    match linkage {
-        Linkage::Centroid | Linkage::Median => {
-            generic(linkage, squared, sizes, watch).map(square_roots)
-        }
-        Linkage::Ward => {
-            let first = weigh_for_ward(squared, &sizes);
-            let mut clusters = InMatrix::new(linkage, first, sizes);
-            chain(n, &mut clusters, watch).map(square_roots)
-        }
-        _ => {
-            let distances = squared.map(f64::sqrt);
-            chain(n, &mut InMatrix::new(linkage, distances, sizes), watch)
-        }
+    if linkage.is_monotone() {
+        chain(distances.n(), &mut InMatrix::new(linkage, distances, sizes), watch)
+    } else {
+        generic(linkage, distances, sizes, watch)
     }
+}
+
+/// Ward's linkage, from squared distances.
+fn ward(squared: Condensed, sizes: Vec<f64>, watch: &mut Watch<'_>) -> Result<Vec<Step>> {
+    let n = squared.n();
+    let first = weigh_for_ward(squared, &sizes);
+    let mut clusters = InMatrix::new(Linkage::Ward, first, sizes);
+    chain(n, &mut clusters, watch).map(square_roots)
 }
 
 /// The first distances of Ward's linkage depend on the weights of both rows.

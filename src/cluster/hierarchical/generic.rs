@@ -1,30 +1,24 @@
-//! Any linkage, also one that is not reducible, by arrays of nearest neighbours
-//! (Müllner 2011, section 3.1).
+//! Any linkage, also one that is not reducible, by nearest neighbours in a heap (Müllner
+//! 2011, figure 3).
 //!
-//! Each cluster remembers its nearest neighbour among the slots above its own. A merge
-//! makes few of these wrong; the rest stay, and a wrong one is at least a lower bound,
-//! looked up again only when it comes first. The time is that of the square of the number
-//! of rows for usual data, of its cube at worst.
+//! Each cluster remembers a neighbour among the slots above its own, and a lower bound of
+//! the distance to the nearest of them. The heap gives the cluster of the least bound. If
+//! the bound is the distance to the neighbour, the two are a closest pair; else the
+//! neighbour is looked up again. The time is that of the square of the number of rows for
+//! usual data, of its cube at worst.
 //!
-//! Clusters live in the slot of their last row. Ties go to the pair with the lowest slot,
-//! then to the lowest second slot.
+//! Clusters live in the slot of their last row. A neighbour that is looked up is the
+//! lowest of the nearest slots, and gives way only to a union that is strictly nearer than
+//! the bound. Among clusters of equal bounds the layout of the heap decides. So the merges
+//! of tied distances are those of SciPy, but they are not in the order of the rows.
 
 use super::condensed::Condensed;
+use super::heap::BoundHeap;
 use super::linkage::{Linkage, Triangle};
 use super::step::{Step, Watch};
 use crate::error::Result;
 
-/// The nearest neighbour of a slot among the slots above.
-#[derive(Clone, Copy)]
-struct Neighbour {
-    slot: usize,
-    /// Its distance, or a lower bound of it.
-    distance: f64,
-    /// False when only the bound holds.
-    exact: bool,
-}
-
-/// All merges, in order. Distances are squared or not as the linkage wants them.
+/// All merges, in order, from distances that are not squared.
 pub(super) fn generic(
     linkage: Linkage,
     mut distances: Condensed,
@@ -33,65 +27,96 @@ pub(super) fn generic(
 ) -> Result<Vec<Step>> {
     let n = distances.n();
     let mut active: Vec<usize> = (0..n).collect();
-    let mut nearest: Vec<Neighbour> =
-        (0..n).map(|slot| look_up(slot, &active[slot + 1..], &distances)).collect();
+    let mut neighbours = Neighbours::new(&active, &distances);
     let mut steps = Vec::with_capacity(n.saturating_sub(1));
     while active.len() > 1 {
-        let (i, j) = closest_pair(&active, &mut nearest, &distances);
+        let (i, j) = neighbours.closest_pair(&active, &distances);
         let ij = distances.get(i, j);
-        steps.push(Step { a: i, b: j, height: ij });
+        neighbours.heap.remove_first();
         active.retain(|&slot| slot != i);
+        let unit = power_of_two(sizes[i] + sizes[j]);
+        let [n_i, n_j] = [sizes[i] / unit, sizes[j] / unit];
         for &k in active.iter().filter(|&&k| k != j) {
             let sides = Triangle { ik: distances.get(i, k), jk: distances.get(j, k), ij };
-            let updated = linkage.update(sides, [sizes[i], sizes[j], sizes[k]]);
+            let updated = linkage.update(sides, [n_i, n_j, sizes[k] / unit]);
             distances.set(j, k, updated);
             if k < j {
-                let known = &mut nearest[k];
-                if updated < known.distance {
-                    *known = Neighbour { slot: j, distance: updated, exact: true };
-                } else if known.slot == i || known.slot == j {
-                    known.exact = false;
-                } else if updated == known.distance && known.exact && j < known.slot {
-                    known.slot = j;
-                }
+                neighbours.replace(k, i, j, updated);
             }
         }
+        neighbours.look_up(j, &active, &distances);
         sizes[j] += sizes[i];
-        let above = active.partition_point(|&slot| slot <= j);
-        nearest[j] = look_up(j, &active[above..], &distances);
+        steps.push(Step { a: i, b: j, height: ij });
         watch.step()?;
     }
     Ok(steps)
 }
 
-fn closest_pair(
-    active: &[usize],
-    nearest: &mut [Neighbour],
-    distances: &Condensed,
-) -> (usize, usize) {
-    loop {
-        let (mut at, mut least) = (0, f64::INFINITY);
-        for (position, &slot) in active.iter().enumerate() {
-            if nearest[slot].distance < least {
-                (at, least) = (position, nearest[slot].distance);
+/// For each slot but the last, a neighbour among the slots above.
+struct Neighbours {
+    slots: Vec<usize>,
+    /// The slots by a lower bound of their distances to all slots above.
+    heap: BoundHeap,
+}
+
+impl Neighbours {
+    fn new(active: &[usize], distances: &Condensed) -> Neighbours {
+        let (slots, bounds) =
+            active.iter().filter_map(|&slot| nearest(slot, active, distances)).unzip();
+        Neighbours { slots, heap: BoundHeap::new(bounds) }
+    }
+
+    fn closest_pair(
+        &mut self,
+        active: &[usize],
+        distances: &Condensed,
+    ) -> (usize, usize) {
+        loop {
+            let first = self.heap.first();
+            let neighbour = self.slots[first];
+            if self.heap.bound(first) == distances.get(first, neighbour) {
+                return (first, neighbour);
             }
+            self.look_up(first, active, distances);
         }
-        let slot = active[at];
-        if nearest[slot].exact {
-            return (slot, nearest[slot].slot);
+    }
+
+    /// Finds the neighbour of a slot, unless it is the last one.
+    fn look_up(&mut self, slot: usize, active: &[usize], distances: &Condensed) {
+        if let Some((neighbour, distance)) = nearest(slot, active, distances) {
+            self.slots[slot] = neighbour;
+            self.heap.change(slot, distance);
         }
-        nearest[slot] = look_up(slot, &active[at + 1..], distances);
+    }
+
+    /// Tells slot `k` that what was in slot `from` is now in slot `into`, at a distance.
+    fn replace(&mut self, k: usize, from: usize, into: usize, distance: f64) {
+        if distance < self.heap.bound(k) {
+            self.slots[k] = into;
+            self.heap.change(k, distance);
+        } else if self.slots[k] == from {
+            self.slots[k] = into;
+        }
     }
 }
 
-/// The lowest of the nearest slots; at infinity when there is none.
-fn look_up(slot: usize, above: &[usize], distances: &Condensed) -> Neighbour {
-    let mut best = Neighbour { slot, distance: f64::INFINITY, exact: true };
-    for &other in above {
+/// The lowest of the nearest slots above a slot, and its distance.
+fn nearest(slot: usize, active: &[usize], distances: &Condensed) -> Option<(usize, f64)> {
+    let above = active.partition_point(|&other| other <= slot);
+    let (&first, others) = active[above..].split_first()?;
+    let mut best = (first, distances.get(slot, first));
+    for &other in others {
         let distance = distances.get(slot, other);
-        if distance < best.distance {
-            (best.slot, best.distance) = (other, distance);
+        if distance < best.1 {
+            best = (other, distance);
         }
     }
-    best
+    Some(best)
+}
+
+/// The greatest power of two up to a size. Sizes divided by it keep all their digits, and
+/// products of two of them cannot vanish, however small the weights.
+fn power_of_two(size: f64) -> f64 {
+    let exponent_only = f64::INFINITY.to_bits();
+    f64::from_bits(size.to_bits() & exponent_only).max(f64::MIN_POSITIVE)
 }

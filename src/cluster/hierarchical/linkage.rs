@@ -92,17 +92,18 @@ impl Linkage {
         matches!(self, Linkage::Average | Linkage::Centroid | Linkage::Ward)
     }
 
-    /// True when the formula is one of squared distances.
+    /// True when the formula squares distances.
     pub(super) const fn squares(self) -> bool {
         matches!(self, Linkage::Centroid | Linkage::Median | Linkage::Ward)
     }
 
-    /// The formula, on distances or squared distances as [`squares`](Linkage::squares)
-    /// tells.
+    /// The formula: for Ward's linkage on squared distances, for the others on distances.
     ///
     /// For a reducible linkage the result is held at the nearer of the parts, from which
     /// only rounding could take it: the chain of neighbours relies on that. The result is
-    /// never negative when `ij` is the least of the three.
+    /// never negative when `ij` is the least of the three. For centroid and median linkage
+    /// the order of operations is SciPy's, since rounding decides between distances that
+    /// would tie.
     #[inline]
     pub(super) fn update(self, d: Triangle, n: [f64; 3]) -> f64 {
         let Triangle { ik, jk, ij } = d;
@@ -115,9 +116,10 @@ impl Linkage {
             Linkage::Weighted => (ik + jk) / 2.0,
             Linkage::Centroid => {
                 let n = n_i + n_j;
-                (n_i * ik + n_j * jk) / n - (n_i / n) * (n_j / n) * ij
+                let apart = n_i * n_j * ij * ij / n;
+                ((n_i * ik * ik + n_j * jk * jk - apart) / n).sqrt()
             }
-            Linkage::Median => (ik + jk) / 2.0 - ij / 4.0,
+            Linkage::Median => ((ik * ik + jk * jk) / 2.0 - ij * ij / 4.0).sqrt(),
             Linkage::Ward => {
                 let sum = (n_i + n_k) * ik + (n_j + n_k) * jk - n_k * ij;
                 (sum / (n_i + n_j + n_k)).max(nearer)

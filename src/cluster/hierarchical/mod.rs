@@ -10,7 +10,7 @@
 //! | single | minimum spanning tree | the rows |
 //! | ward, beyond 2048 rows | chain of nearest neighbours on centroids | the rows |
 //! | complete, average, weighted, ward | chain of nearest neighbours | all pairs |
-//! | centroid, median | nearest-neighbour arrays | all pairs |
+//! | centroid, median | nearest neighbours in a heap | all pairs |
 //!
 //! All take time in proportion to the square of the number of rows, centroid and median
 //! linkage in usual cases. Memory is counted before it is taken, and refused beyond a
@@ -23,6 +23,7 @@ mod config;
 mod cut;
 mod dendrogram;
 mod generic;
+mod heap;
 mod learn;
 mod linkage;
 mod model;
