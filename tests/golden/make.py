@@ -301,6 +301,7 @@ def make_linkage():
         # ties in exact numbers, and ties that rounding breaks
         ("tied_integers_40", rng.integers(0, 4, size=(40, 3)).astype(float)),
         ("tied_tenths_40", rng.integers(0, 5, size=(40, 2)) * 0.1),
+        ("tied_cube_40", np.random.default_rng(331).integers(0, 3, size=(40, 3)) * 0.1),
     ]
     methods = ["single", "complete", "average", "weighted", "centroid", "median", "ward"]
     cases = []
