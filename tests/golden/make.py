@@ -298,6 +298,10 @@ def make_linkage():
         ("duplicates_20", np.repeat(rng.normal(size=(5, 2)), 4, axis=0)[rng.permutation(20)]),
         ("all_equal_5", np.full((5, 2), 1.5)),
         ("one_dimension_15", rng.normal(size=(15, 1))),
+        # ties in exact numbers, and ties that rounding breaks
+        ("tied_integers_40", rng.integers(0, 4, size=(40, 3)).astype(float)),
+        ("tied_tenths_40", rng.integers(0, 5, size=(40, 2)) * 0.1),
+        ("tied_cube_40", np.random.default_rng(331).integers(0, 3, size=(40, 3)) * 0.1),
     ]
     methods = ["single", "complete", "average", "weighted", "centroid", "median", "ward"]
     cases = []

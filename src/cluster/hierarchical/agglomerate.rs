@@ -119,7 +119,6 @@ pub fn linkage_with(
             let mut clusters = WardCentroids::new(&x, p, sizes);
             square_roots(chain(n, &mut clusters, &mut watch)?)
         }
-        Linkage::Ward => ward(Condensed::squared(&x, n, p), sizes, &mut watch)?,
         _ => {
             let distances = Condensed::squared(&x, n, p).map(f64::sqrt);
             in_matrix(linkage, distances, sizes, &mut watch)?
@@ -172,11 +171,7 @@ pub fn linkage_from_distances(
         check_memory(size_of_val(condensed) as u128, DEFAULT_MEMORY_LIMIT)?;
         let distances = Condensed::new(n, condensed.to_vec());
         let sizes = vec![1.0; n];
-        if linkage == Linkage::Ward {
-            ward(distances.map(|d| d * d), sizes, &mut watch)?
-        } else {
-            in_matrix(linkage, distances, sizes, &mut watch)?
-        }
+        in_matrix(linkage, distances, sizes, &mut watch)?
     };
     Ok(Dendrogram::from_steps(n, steps, linkage.is_monotone()))
 }
@@ -195,37 +190,32 @@ pub fn condensed_distances(x: ArrayView2<'_, f64>) -> Result<Vec<f64>> {
     Ok(Condensed::squared(&x, n, p).map(f64::sqrt).into_values())
 }
 
-/// All linkages but single and Ward, from distances.
+/// All linkages but single, from distances.
 fn in_matrix(
     linkage: Linkage,
     distances: Condensed,
     sizes: Vec<f64>,
     watch: &mut Watch<'_>,
 ) -> Result<Vec<Step>> {
-    if linkage.is_monotone() {
-        chain(distances.n(), &mut InMatrix::new(linkage, distances, sizes), watch)
-    } else {
-        generic(linkage, distances, sizes, watch)
-    }
-}
-
-/// Ward's linkage, from squared distances.
-fn ward(squared: Condensed, sizes: Vec<f64>, watch: &mut Watch<'_>) -> Result<Vec<Step>> {
-    let n = squared.n();
-    let first = weigh_for_ward(squared, &sizes);
-    let mut clusters = InMatrix::new(Linkage::Ward, first, sizes);
-    chain(n, &mut clusters, watch).map(square_roots)
+    let distances = match linkage {
+        Linkage::Centroid | Linkage::Median => {
+            return generic(linkage, distances, sizes, watch);
+        }
+        Linkage::Ward => weigh_for_ward(distances, &sizes),
+        _ => distances,
+    };
+    chain(distances.n(), &mut InMatrix::new(linkage, distances, sizes), watch)
 }
 
 /// The first distances of Ward's linkage depend on the weights of both rows.
-fn weigh_for_ward(mut squared: Condensed, sizes: &[f64]) -> Condensed {
+fn weigh_for_ward(mut distances: Condensed, sizes: &[f64]) -> Condensed {
     for i in 0..sizes.len() {
         for j in i + 1..sizes.len() {
-            let weighed = ward_factor(sizes[i], sizes[j]) * squared.get(i, j);
-            squared.set(i, j, weighed);
+            let weighed = ward_factor(sizes[i], sizes[j]).sqrt() * distances.get(i, j);
+            distances.set(i, j, weighed);
         }
     }
-    squared
+    distances
 }
 
 fn square_roots(mut steps: Vec<Step>) -> Vec<Step> {

@@ -34,11 +34,9 @@ pub(super) fn generic(
         let ij = distances.get(i, j);
         neighbours.heap.remove_first();
         active.retain(|&slot| slot != i);
-        let unit = power_of_two(sizes[i] + sizes[j]);
-        let [n_i, n_j] = [sizes[i] / unit, sizes[j] / unit];
         for &k in active.iter().filter(|&&k| k != j) {
             let sides = Triangle { ik: distances.get(i, k), jk: distances.get(j, k), ij };
-            let updated = linkage.update(sides, [n_i, n_j, sizes[k] / unit]);
+            let updated = linkage.update(sides, [sizes[i], sizes[j], sizes[k]]);
             distances.set(j, k, updated);
             if k < j {
                 neighbours.replace(k, i, j, updated);
@@ -112,11 +110,4 @@ fn nearest(slot: usize, active: &[usize], distances: &Condensed) -> Option<(usiz
         }
     }
     Some(best)
-}
-
-/// The greatest power of two up to a size. Sizes divided by it keep all their digits, and
-/// products of two of them cannot vanish, however small the weights.
-fn power_of_two(size: f64) -> f64 {
-    let exponent_only = f64::INFINITY.to_bits();
-    f64::from_bits(size.to_bits() & exponent_only).max(f64::MIN_POSITIVE)
 }

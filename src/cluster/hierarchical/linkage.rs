@@ -97,35 +97,45 @@ impl Linkage {
         matches!(self, Linkage::Centroid | Linkage::Median | Linkage::Ward)
     }
 
-    /// The formula: for Ward's linkage on squared distances, for the others on distances.
+    /// The formula, on distances that are not squared.
     ///
-    /// For a reducible linkage the result is held at the nearer of the parts, from which
-    /// only rounding could take it: the chain of neighbours relies on that. The result is
-    /// never negative when `ij` is the least of the three. For centroid and median linkage
-    /// the order of operations is SciPy's, since rounding decides between distances that
-    /// would tie.
+    /// The order of operations is SciPy's, since rounding decides between distances that
+    /// would tie. The result is never negative when `ij` is the least of the three.
     #[inline]
     pub(super) fn update(self, d: Triangle, n: [f64; 3]) -> f64 {
         let Triangle { ik, jk, ij } = d;
         let [n_i, n_j, n_k] = n;
-        let nearer = ik.min(jk);
         match self {
-            Linkage::Single => nearer,
+            Linkage::Single => ik.min(jk),
             Linkage::Complete => ik.max(jk),
-            Linkage::Average => ((n_i * ik + n_j * jk) / (n_i + n_j)).max(nearer),
+            Linkage::Average => (n_i * ik + n_j * jk) / (n_i + n_j),
             Linkage::Weighted => (ik + jk) / 2.0,
             Linkage::Centroid => {
+                let unit = power_of_two(n_i + n_j);
+                let (n_i, n_j) = (n_i / unit, n_j / unit);
                 let n = n_i + n_j;
                 let apart = n_i * n_j * ij * ij / n;
                 ((n_i * ik * ik + n_j * jk * jk - apart) / n).sqrt()
             }
             Linkage::Median => ((ik * ik + jk * jk) / 2.0 - ij * ij / 4.0).sqrt(),
             Linkage::Ward => {
-                let sum = (n_i + n_k) * ik + (n_j + n_k) * jk - n_k * ij;
-                (sum / (n_i + n_j + n_k)).max(nearer)
+                let unit = power_of_two(n_i + n_j + n_k);
+                let (n_i, n_j, n_k) = (n_i / unit, n_j / unit, n_k / unit);
+                let share = 1.0 / (n_i + n_j + n_k);
+                let from_i = (n_k + n_i) * share * ik * ik;
+                let from_j = (n_k + n_j) * share * jk * jk;
+                (from_i + from_j - n_k * share * ij * ij).sqrt()
             }
         }
     }
+}
+
+/// The greatest power of two up to a size. Sizes divided by it keep their digits, and
+/// neither their products nor the inverse of their sum leave the range of numbers, however
+/// small the weights.
+fn power_of_two(size: f64) -> f64 {
+    let exponent_only = f64::INFINITY.to_bits();
+    f64::from_bits(size.to_bits() & exponent_only).max(f64::MIN_POSITIVE)
 }
 
 impl fmt::Display for Linkage {
