@@ -141,6 +141,8 @@ pub(super) enum Question {
     /// number lies from `lo` to `hi`" equal to `truth`? `missing` answers for no number.
     /// The ends are finite, or swapped where nothing lies between them.
     Range { feature: FeatureIndex, lo: f64, hi: f64, truth: bool, missing: bool },
+    /// Likewise of a flag: the answers for yes, no and missing.
+    Flag { feature: FeatureIndex, yes: bool, no: bool, missing: bool },
     /// Do at least `n` of the programs at `entries[from..to]` end with yes?
     AtLeast { n: u32, from: u32, to: u32 },
     /// No question: always yes.
@@ -209,19 +211,23 @@ impl Program {
         (self.steps.len() - 1) as Label
     }
 
-    /// Replaces the commonest leaves, ranges of numbers, by their content.
+    /// Replaces the commonest leaves, ranges of numbers and flags, by their content.
     fn lay_open(&mut self, leaves: &[Leaf]) {
         for step in &mut self.steps {
             let Question::Leaf { leaf, truth } = step.question else { continue };
             let Leaf { feature, missing, check } = &leaves[leaf as usize];
-            if let Check::Number(NumberCheck::Range(lo, hi)) = check {
-                step.question = Question::Range {
-                    feature: *feature,
-                    lo: lo.max(f64::MIN),
-                    hi: hi.min(f64::MAX),
-                    truth: truth.is_true(),
-                    missing: *missing == truth,
-                };
+            let (feature, missing, truth) =
+                (*feature, *missing == truth, truth.is_true());
+            match check {
+                Check::Number(NumberCheck::Range(lo, hi)) => {
+                    let (lo, hi) = (lo.max(f64::MIN), hi.min(f64::MAX));
+                    step.question = Question::Range { feature, lo, hi, truth, missing };
+                }
+                Check::Flag { yes, no } => {
+                    let (yes, no) = (*yes == truth, *no == truth);
+                    step.question = Question::Flag { feature, yes, no, missing };
+                }
+                _ => {}
             }
         }
     }

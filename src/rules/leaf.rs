@@ -191,6 +191,15 @@ impl TagCheck {
 }
 
 impl Leaf {
+    /// The list of an open category, if that is what is asked.
+    #[inline]
+    pub(super) fn names(&self) -> Option<&Names> {
+        match &self.check {
+            Check::Text(TextCheck::In(names)) => Some(names),
+            _ => None,
+        }
+    }
+
     /// The truth for a value, or `None` for a value that cannot be used: of another kind,
     /// not finite, or not among the levels. Whatever the test, the whole value is checked.
     ///

@@ -41,13 +41,22 @@ impl CompiledRule {
         // processor can guess it and need not wait for each answer.
         'jumps: while let Some(steps) = self.program.steps.get(at as usize..) {
             for step in steps {
-                // The commonest question stays in this loop, which is small that way.
+                // The commonest questions stay in this loop, which is small that way.
                 let yes = match step.question {
                     Question::Range { feature, lo, hi, truth, missing } => {
                         match customer.value(feature) {
-                            // The ends are finite, so that what lies between them is.
-                            Value::Number(x) if lo <= x && x <= hi => truth,
+                            // The ends are finite, so that what lies between them is. Both
+                            // are compared: one guess of the processor instead of two.
+                            Value::Number(x) if (lo <= x) & (x <= hi) => truth,
                             Value::Number(x) if x.is_finite() => !truth,
+                            Value::Missing => missing,
+                            value => return Err(self.fault(feature, value)),
+                        }
+                    }
+                    Question::Flag { feature, yes, no, missing } => {
+                        match customer.value(feature) {
+                            Value::Flag(true) => yes,
+                            Value::Flag(false) => no,
                             Value::Missing => missing,
                             value => return Err(self.fault(feature, value)),
                         }
@@ -65,7 +74,7 @@ impl CompiledRule {
         Ok(at == YES)
     }
 
-    /// The answer to a question of another kind than `Range`.
+    /// The answer to a question that is not laid open.
     #[inline(never)]
     fn answer<C: Customer + ?Sized>(
         &self,
@@ -76,13 +85,17 @@ impl CompiledRule {
             Question::Leaf { leaf, truth } => {
                 let leaf = &self.leaves[leaf as usize];
                 let value = customer.value(leaf.feature);
+                // The commonest of them first: a name in a list.
+                if let (Value::Category(name), Some(names)) = (value, leaf.names()) {
+                    return Ok(names.position(name).is_some() == truth.is_true());
+                }
                 match leaf.test(&value) {
                     Some(found) => Ok(found == truth),
                     None => Err(self.fault(leaf.feature, value)),
                 }
             }
             Question::AtLeast { n, from, to } => self.at_least(n, from, to, customer),
-            Question::Jump | Question::Range { .. } => Ok(true),
+            Question::Jump | Question::Range { .. } | Question::Flag { .. } => Ok(true),
         }
     }
 
