@@ -205,6 +205,29 @@ fn boxes_and_arcs_say_what_the_model_says() {
 }
 
 #[test]
+fn a_row_that_cannot_be_assigned_is_named() {
+    // The first such row, also where it lies beyond the first block of rows.
+    for bad in [0, 5, 1500] {
+        let rows: Vec<OwnedCustomer> = customers(&schema(), 2000, 3)
+            .into_iter()
+            .enumerate()
+            .map(|(row, case)| match row == bad || row == 1900 {
+                true => {
+                    case.set("monetary", segmenta::data::OwnedValue::Missing).unwrap()
+                }
+                false => case,
+            })
+            .collect();
+        let table = Table::from_customers(&schema(), &rows).unwrap();
+        for model in [&kmeans() as &dyn Segmenter, &rfm(), &ward(), &crosstab()] {
+            let error = model.assign_all(&table).unwrap_err();
+            let expected = format!("feature `monetary` is missing in row {bad}");
+            assert_eq!(error.to_string(), expected);
+        }
+    }
+}
+
+#[test]
 fn a_host_chooses_the_algorithm_from_its_configuration() {
     let choices: Vec<Box<dyn FitBoxed>> = vec![
         Box::new(Rfm::new()),
