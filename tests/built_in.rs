@@ -273,6 +273,35 @@ fn compositions_ask_their_parts() {
 }
 
 #[test]
+fn a_root_segment_that_is_not_refined_stays_as_it_is() {
+    let tree = Tree::new(&schema(), Box::new(kmeans())).unwrap();
+    let tree = tree.refine("segment-2", Box::new(rfm())).unwrap();
+    let (root, child) = (kmeans(), rfm());
+    let mut leaves = 0;
+    for case in cases() {
+        let at_root = root.assign(&case).unwrap();
+        let outer = root.segment_of(&at_root).unwrap().id.to_string();
+        let assigned = tree.assign(&case).unwrap();
+        let id = tree.segment_of(&assigned).unwrap().id.to_string();
+        if outer == "segment-2" {
+            let inner = child.segment_of(&child.assign(&case).unwrap()).unwrap();
+            assert_eq!(id, format!("segment-2/{}", inner.id));
+        } else {
+            leaves += 1;
+            assert_eq!(id, outer);
+            assert_eq!(
+                (assigned.cost(), assigned.margin()),
+                (at_root.cost(), at_root.margin())
+            );
+            let affinity =
+                tree.affinities(&case).unwrap()[assigned.segment().unwrap().get()];
+            assert!(affinity > 0.0);
+        }
+    }
+    assert!(leaves > 0);
+}
+
+#[test]
 fn compositions_that_do_not_hold_together_are_refused() {
     let narrow = Schema::new([FeatureSpec::number("monetary").unit("EUR")]).unwrap();
     assert!(

@@ -216,6 +216,27 @@ fn unknown_levels_are_refused_or_ignored() {
 }
 
 #[test]
+fn an_unknown_level_of_an_order_is_as_good_as_missing() {
+    let open =
+        Schema::new([FeatureSpec::ordinal("tier", ["low", "mid", "high"])]).unwrap();
+    let table = Table::builder(&open, 3)
+        .categories("tier", vec![0, 1, 1], &["low", "high"][..])
+        .build()
+        .unwrap();
+    let stranger = OwnedCustomer::new(&open, 1).set("tier", "platinum").unwrap();
+    let encode = |impute| {
+        let encoder =
+            Encoder::unscaled().unknown_level(UnknownLevel::Ignore).impute(impute);
+        let mut out = [9.0];
+        let encoder = encoder.fit(&table).unwrap();
+        encoder.encode_customer(&stranger, &mut out).map(|()| out[0])
+    };
+    assert_eq!(encode(Impute::MostFrequent).unwrap(), 2.0);
+    let error = encode(Impute::Error).unwrap_err().to_string();
+    assert_eq!(error, "feature `tier` is missing");
+}
+
+#[test]
 fn what_cannot_be_encoded_is_an_error_with_a_name() {
     let x = |values: Vec<f64>| {
         table_of(&values.into_iter().map(|x| vec![x]).collect::<Vec<_>>())
