@@ -107,6 +107,7 @@ pub mod rfm;
 pub mod rules;
 pub mod score;
 pub mod segmenter;
+mod simd;
 #[cfg(feature = "testing")]
 pub mod testing;
 
