@@ -24,30 +24,49 @@ where
     return blocks.map(|i| work(range(i))).collect();
 }
 
-/// What `work` gathers from all blocks of `0..n` in states that `merge` joins. Which blocks
-/// share a state depends on the threads, so both must give the same whatever the order:
-/// sums of integers, minima with a rule for ties.
-pub(crate) fn gather_blocks<T, N, W, M>(
-    n: usize,
+/// The results of `work` on the blocks of `out`, in order, with the position of their first
+/// item.
+pub(crate) fn map_chunks<A, T, W>(out: &mut [A], block: usize, work: W) -> Vec<T>
+where
+    A: Send,
+    T: Send,
+    W: Fn(usize, &mut [A]) -> T + Sync,
+{
+    let block = block.max(1);
+    #[cfg(feature = "rayon")]
+    let chunks = out.par_chunks_mut(block).enumerate();
+    #[cfg(not(feature = "rayon"))]
+    let chunks = out.chunks_mut(block).enumerate();
+    chunks.map(|(i, chunk)| work(i * block, chunk)).collect()
+}
+
+/// Runs `work` on the blocks of two slices of one length, with the position of their first
+/// item, and joins what it gathers. Which blocks share a state depends on the threads, so
+/// `work` and `merge` must give the same whatever the order: sums of integers, minima with a
+/// rule for ties.
+pub(crate) fn gather_chunks<A, B, T, N, W, M>(
+    (a, b): (&mut [A], &mut [B]),
     block: usize,
     new: N,
     work: W,
     merge: M,
 ) -> T
 where
+    A: Send,
+    B: Send,
     T: Send,
     N: Fn() -> T + Sync + Send,
-    W: Fn(&mut T, Range<usize>) + Sync + Send,
+    W: Fn(&mut T, usize, &mut [A], &mut [B]) + Sync + Send,
     M: Fn(T, T) -> T + Sync + Send,
 {
     let block = block.max(1);
-    let range = |i: usize| i * block..((i + 1) * block).min(n);
-    let blocks = 0..n.div_ceil(block);
     #[cfg(feature = "rayon")]
-    return blocks
-        .into_par_iter()
-        .fold(&new, |mut state, i| {
-            work(&mut state, range(i));
+    return a
+        .par_chunks_mut(block)
+        .zip(b.par_chunks_mut(block))
+        .enumerate()
+        .fold(&new, |mut state, (i, (a, b))| {
+            work(&mut state, i * block, a, b);
             state
         })
         .reduce(&new, merge);
@@ -55,7 +74,9 @@ where
     {
         let _ = merge;
         let mut state = new();
-        blocks.for_each(|i| work(&mut state, range(i)));
+        for (i, (a, b)) in a.chunks_mut(block).zip(b.chunks_mut(block)).enumerate() {
+            work(&mut state, i * block, a, b);
+        }
         state
     }
 }

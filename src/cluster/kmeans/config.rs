@@ -4,8 +4,11 @@ use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 
 use super::init::{Init, first_centers};
+use super::label::Prepared;
 use super::lloyd::{Limits, Run, lloyd};
-use super::rows::Rows;
+use super::rows::{Rows, Storage};
+use super::sums::Scale;
+use super::tiles::Frame;
 use crate::data::array::row_major;
 use crate::encode::Encoder;
 use crate::error::{Error, ErrorKind, Result};
@@ -53,7 +56,38 @@ pub struct KMeans {
     #[serde(default)]
     pub(super) init: Init,
     #[serde(default)]
+    pub(super) algorithm: Algorithm,
+    #[serde(default)]
     pub(super) encoder: Encoder,
+}
+
+/// How the nearest centres are found in each iteration. All give the same labels, centres
+/// and inertia, to the bit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Algorithm {
+    /// [`Hamerly`](Algorithm::Hamerly) from 64 products of clusters and columns on, else
+    /// [`Lloyd`](Algorithm::Lloyd).
+    #[default]
+    Auto,
+    /// Every row is compared with every centre (Lloyd 1982), in single precision with a
+    /// proven error, and once more in double precision where that leaves a doubt.
+    Lloyd,
+    /// As `Lloyd`, and once few rows change their label, rows are passed over for which the
+    /// triangle inequality proves that they cannot (Hamerly 2010). It pays when a run takes
+    /// many iterations.
+    Hamerly,
+}
+
+impl Algorithm {
+    fn keeps_bounds(self, n_clusters: usize, n_columns: usize) -> bool {
+        match self {
+            Algorithm::Auto => n_clusters * n_columns >= 64,
+            Algorithm::Lloyd => false,
+            Algorithm::Hamerly => true,
+        }
+    }
 }
 
 fn default_n_init() -> usize {
@@ -98,6 +132,7 @@ impl KMeans {
             tol: default_tol(),
             seed: 0,
             init: Init::default(),
+            algorithm: Algorithm::default(),
             encoder: Encoder::default(),
         }
     }
@@ -137,6 +172,13 @@ impl KMeans {
     #[must_use]
     pub fn init(mut self, init: Init) -> KMeans {
         self.init = init;
+        self
+    }
+
+    /// How the labels are found. It changes the time, never the result.
+    #[must_use]
+    pub fn algorithm(mut self, algorithm: Algorithm) -> KMeans {
+        self.algorithm = algorithm;
         self
     }
 
@@ -216,30 +258,26 @@ impl KMeans {
     }
 
     /// The fit, after the parameters were checked.
-    pub(super) fn fit_rows(
+    pub(super) fn fit_rows<T: Storage>(
         &self,
-        rows: Rows<'_>,
+        rows: Rows<'_, T>,
         observer: &mut dyn Observer,
     ) -> Result<KMeansResult> {
-        let (k, p) = (self.n_clusters, rows.n_columns());
-        let found = rows.count_distinct(k);
-        if found < k {
-            let what = "distinct rows".into();
-            return Err(ErrorKind::TooFewRows { what, needed: k, found }.into());
-        }
-        let mut n_runs = self.n_init;
-        if let Init::Centers(centers) = &self.init {
-            if centers.ncols() != p {
-                let what = "the second axis of the initial centers";
-                return Err(Error::length(what, p, centers.ncols()));
-            }
-            rows.check_range(&row_major(&centers.view()))?;
-            n_runs = 1;
-        } else {
-            rows.check_range(&[])?;
-        }
-        let tolerance = self.tol * rows.mean_variance();
-        let limits = Limits { max_iter: self.max_iter, tolerance };
+        let (data, limits) = self.prepare(rows)?;
+        self.best_run(&data, limits, observer)
+    }
+
+    pub(super) fn best_run<T: Storage>(
+        &self,
+        data: &Prepared<'_, T>,
+        limits: Limits,
+        observer: &mut dyn Observer,
+    ) -> Result<KMeansResult> {
+        let k = self.n_clusters;
+        let n_runs = match self.init {
+            Init::Centers(_) => 1,
+            _ => self.n_init,
+        };
         let total = n_runs.saturating_mul(self.max_iter);
         let mut best: Option<Run> = None;
         let mut inertias = Vec::new();
@@ -247,13 +285,13 @@ impl KMeans {
             let before = run.saturating_mul(self.max_iter);
             report_progress(observer, &Progress::new("k-means", before, total))?;
             let mut random = Random::new(self.seed, run as u64);
-            let first = first_centers(&self.init, rows, k, &mut random)?;
+            let first = first_centers(&self.init, data.rows, k, &mut random)?;
             let mut watch = |n_iter: usize, inertia: f64| {
                 let done = before.saturating_add(n_iter);
                 let progress = Progress::new("k-means", done, total).objective(inertia);
                 report_progress(observer, &progress)
             };
-            let run = lloyd(rows, first, limits, &mut watch)?;
+            let run = lloyd(data, first, limits, &mut watch)?;
             inertias.push(run.inertia);
             if best.as_ref().is_none_or(|best| run.inertia < best.inertia) {
                 best = Some(run);
@@ -262,8 +300,41 @@ impl KMeans {
         let best = best.ok_or_else(|| Error::parameter("n_init", "at least 1", 0))?;
         let notes = self.notes(&best, inertias);
         let Run { centers, labels, inertia, n_iter, converged, .. } = best;
-        let centers = Array2::from_shape_vec((k, p), centers).map_err(Error::other)?;
+        let labels = labels.into_iter().map(|label| label as usize).collect();
+        let centers =
+            Array2::from_shape_vec((k, data.rows.n_columns()), centers).map_err(Error::other)?;
         Ok(KMeansResult { centers, labels, inertia, n_iter, converged, notes })
+    }
+
+    /// What all runs share.
+    pub(super) fn prepare<'a, T: Storage>(
+        &self,
+        rows: Rows<'a, T>,
+    ) -> Result<(Prepared<'a, T>, Limits)> {
+        let (k, p) = (self.n_clusters, rows.n_columns());
+        let found = rows.count_distinct(k);
+        if found < k {
+            let what = "distinct rows".into();
+            return Err(ErrorKind::TooFewRows { what, needed: k, found }.into());
+        }
+        let mut overview = rows.overview();
+        if let Init::Centers(centers) = &self.init {
+            if centers.ncols() != p {
+                let what = "the second axis of the initial centers";
+                return Err(Error::length(what, p, centers.ncols()));
+            }
+            overview.extend_ranges(&row_major(&centers.view()));
+        }
+        overview.check_range()?;
+        let tolerance = self.tol * overview.mean_variance();
+        let limits = Limits {
+            max_iter: self.max_iter,
+            tolerance,
+            bounds: k > 1 && self.algorithm.keeps_bounds(k, p),
+        };
+        let scale = Scale::new(rows.len(), overview.weighted_reach(), overview.heaviest);
+        let frame = Frame::new(overview.mean, &overview.low, &overview.high);
+        Ok((Prepared::new(rows, frame, scale), limits))
     }
 
     fn notes(&self, best: &Run, mut inertias: Vec<f64>) -> Vec<Note> {
@@ -313,8 +384,8 @@ impl KMeans {
     }
 }
 
-fn distinct_labels(labels: &[usize], n_clusters: usize) -> usize {
+fn distinct_labels(labels: &[u32], n_clusters: usize) -> usize {
     let mut seen = vec![false; n_clusters];
-    labels.iter().for_each(|&label| seen[label] = true);
+    labels.iter().for_each(|&label| seen[label as usize] = true);
     seen.into_iter().filter(|&seen| seen).count()
 }

@@ -2,7 +2,7 @@
 
 use super::super::order::largest_first;
 use super::config::KMeans;
-use super::lloyd::label;
+use super::label::Prepared;
 use super::model::KMeansModel;
 use super::rows::Rows;
 use crate::data::Table;
@@ -32,14 +32,15 @@ impl Fit for KMeans {
         let data = encoder.encode_table(table)?;
         let shape = (table.len(), encoder.n_columns());
         let rows = Rows::new(&data, shape, table.sample_weight())?;
-        let result = self.fit_rows(rows, observer)?;
+        let (data, limits) = self.prepare(rows)?;
+        let result = self.best_run(&data, limits, observer)?;
         let Ordered { centers, labels, inertia, segments } =
-            canonical(rows, row_major(&result.centers.view()).into_owned());
+            canonical(&data, row_major(&result.centers.view()).into_owned());
         let centers = ndarray::Array2::from_shape_vec(result.centers.dim(), centers)
             .map_err(Error::other)?;
         let model = KMeansModel::new(encoder, centers, segments, Some(inertia))?;
         let labels =
-            labels.into_iter().map(|l| Some(SegmentIndex::new(l as u32))).collect();
+            labels.into_iter().map(|l| Some(SegmentIndex::new(l))).collect();
         let mut report = FitReport::new(table.len());
         report.n_iter = result.n_iter;
         report.converged = result.converged;
@@ -52,7 +53,7 @@ impl Fit for KMeans {
 
 struct Ordered {
     centers: Vec<f64>,
-    labels: Vec<usize>,
+    labels: Vec<u32>,
     inertia: f64,
     segments: Vec<Segment>,
 }
@@ -62,17 +63,18 @@ struct Ordered {
 /// A row at the same distance from two centres may change its label with the order, and
 /// so the sizes change. Such rows go from smaller to larger clusters, which makes the sum
 /// of squared sizes grow, so the order settles; the limit is there for rounding.
-fn canonical(rows: Rows<'_>, mut centers: Vec<f64>) -> Ordered {
+fn canonical(data: &Prepared<'_, f64>, mut centers: Vec<f64>) -> Ordered {
+    let rows = data.rows;
     let p = rows.n_columns();
     let n_clusters = centers.len() / p;
     let mut rounds = 0;
     loop {
-        let (labels, inertia) = label(rows, &centers);
+        let labels = data.labels(&centers);
         let mut sizes = vec![0_u64; n_clusters];
         let mut weights = vec![0.0; n_clusters];
         for (i, &l) in labels.iter().enumerate() {
-            sizes[l] += 1;
-            weights[l] += rows.weight(i);
+            sizes[l as usize] += 1;
+            weights[l as usize] += rows.weight(i);
         }
         let center = |c: usize| &centers[c * p..][..p];
         let mut order: Vec<usize> = (0..n_clusters).collect();
@@ -89,6 +91,7 @@ fn canonical(rows: Rows<'_>, mut centers: Vec<f64>) -> Ordered {
                     segment.counted(size, (weight / total).min(1.0))
                 })
                 .collect();
+            let inertia = data.inertia(&centers, &labels);
             return Ordered { centers, labels, inertia, segments };
         }
         centers = order.iter().flat_map(|&c| center(c).iter().copied()).collect();

@@ -4,11 +4,11 @@ use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
 use super::nearest::Lanes;
-use super::rows::Rows;
-use crate::distance::squared_euclidean;
+use super::rows::{Rows, Storage, squared};
 use crate::error::{Error, Result};
-use crate::parallel::{for_each_block, map_blocks};
+use crate::parallel::{for_each_block, map_blocks, map_chunks};
 use crate::random::Random;
+use crate::simd::{self, Arithmetic, Kernel};
 
 /// Where the first centres come from.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -35,9 +35,9 @@ pub enum Init {
 const BLOCK: usize = 2048;
 
 /// Row-major centres of one run.
-pub(super) fn first_centers(
+pub(super) fn first_centers<T: Storage>(
     init: &Init,
-    rows: Rows<'_>,
+    rows: Rows<'_, T>,
     n_clusters: usize,
     random: &mut Random,
 ) -> Result<Vec<f64>> {
@@ -48,58 +48,89 @@ pub(super) fn first_centers(
     }
 }
 
-fn plus_plus(rows: Rows<'_>, n_clusters: usize, random: &mut Random) -> Result<Vec<f64>> {
+fn plus_plus<T: Storage>(
+    rows: Rows<'_, T>,
+    n_clusters: usize,
+    random: &mut Random,
+) -> Result<Vec<f64>> {
     let n_trials = 2 + (n_clusters as f64).ln() as usize;
     let p = rows.n_columns();
     let totals = totals(rows, |i| rows.weight(i));
     let first = draw(rows, &totals, |i| rows.weight(i), random)?;
-    let mut centers = rows.row(first).to_vec();
+    let mut centers: Vec<f64> = rows.row(first).iter().map(|&x| x.into()).collect();
+    // Squared distances to the nearest centre but for the newest one, which is left to the
+    // next pass over the rows.
     let mut closest = vec![f64::INFINITY; rows.len()];
-    approach(rows, &centers, &mut closest)?;
-    let mut potentials = self::totals(rows, |i| rows.weight(i) * closest[i]);
+    let lanes = Lanes::new(&centers, p);
+    let mut potentials = column(&trial(rows, &lanes, &mut closest), 0);
     while centers.len() < n_clusters * p {
-        let mass = |i: usize| rows.weight(i) * closest[i];
-        let mut candidates = Vec::with_capacity(n_trials * p);
+        let newest = &centers[centers.len() - p..];
+        let mass = |i: usize| {
+            let distance = squared(rows.row(i), newest);
+            rows.weight(i) * if distance < closest[i] { distance } else { closest[i] }
+        };
+        let mut candidates = newest.to_vec();
         for _ in 0..n_trials {
             let at = draw(rows, &potentials, mass, random)?;
-            candidates.extend_from_slice(rows.row(at));
+            candidates.extend(rows.row(at).iter().map(|&x| x.into()));
         }
         let lanes = Lanes::new(&candidates, p);
-        // For each block, the potential that each candidate would leave.
-        let left = map_blocks(rows.len(), BLOCK, |block| {
-            let mut sums = vec![0.0; n_trials];
-            let mut distances = vec![0.0; n_trials];
-            for i in block {
-                lanes.distances(rows.row(i), &mut distances);
-                for (sum, distance) in sums.iter_mut().zip(&distances) {
-                    *sum += rows.weight(i) * distance.min(closest[i]);
-                }
-            }
-            sums
-        });
-        let sum_of = |trial: usize| left.iter().map(|sums| sums[trial]).sum::<f64>();
-        let sums: Vec<f64> = (0..n_trials).map(sum_of).collect();
-        let best = (1..n_trials).fold(0, |a, b| if sums[b] < sums[a] { b } else { a });
-        let center = &candidates[best * p..][..p];
-        approach(rows, center, &mut closest)?;
-        centers.extend_from_slice(center);
-        potentials = left.iter().map(|sums| sums[best]).collect();
+        let left = trial(rows, &lanes, &mut closest);
+        let sum_of = |lane: usize| left.iter().map(|sums| sums[lane]).sum::<f64>();
+        let sums: Vec<f64> = (0..=n_trials).map(sum_of).collect();
+        let best = (2..=n_trials).fold(1, |a, b| if sums[b] < sums[a] { b } else { a });
+        centers.extend_from_slice(&candidates[best * p..][..p]);
+        potentials = column(&left, best);
     }
     Ok(centers)
 }
 
-/// Lowers the squared distances to the nearest centre by a new centre.
-fn approach(rows: Rows<'_>, center: &[f64], closest: &mut [f64]) -> Result<()> {
-    for_each_block(closest, BLOCK, |start, block| {
-        for (i, closest) in block.iter_mut().enumerate() {
-            *closest = closest.min(squared_euclidean(rows.row(start + i), center));
-        }
-        Ok(())
+fn column(sums: &[Vec<f64>], lane: usize) -> Vec<f64> {
+    sums.iter().map(|sums| sums[lane]).collect()
+}
+
+/// Lowers the squared distances to the nearest centre by the first of some candidates.
+/// Gives for each block the potential, `Σ w · D²`, that each of them would leave.
+fn trial<T: Storage>(
+    rows: Rows<'_, T>,
+    lanes: &Lanes,
+    closest: &mut [f64],
+) -> Vec<Vec<f64>> {
+    map_chunks(closest, BLOCK, |start, closest| {
+        simd::run(Trial { rows, lanes, start, closest })
     })
 }
 
-fn random_rows(
-    rows: Rows<'_>,
+struct Trial<'a, 'r, T> {
+    rows: Rows<'r, T>,
+    lanes: &'a Lanes,
+    start: usize,
+    closest: &'a mut [f64],
+}
+
+impl<T: Storage> Kernel for Trial<'_, '_, T> {
+    type Output = Vec<f64>;
+
+    #[inline(always)]
+    fn run<A: Arithmetic>(self) -> Vec<f64> {
+        let Trial { rows, lanes, start, closest } = self;
+        let mut potentials = vec![0.0; lanes.n_clusters()];
+        for (i, closest) in closest.iter_mut().enumerate() {
+            let weight = rows.weight(start + i);
+            lanes.each(rows.row(start + i), |lane, distance| {
+                let least = if distance < *closest { distance } else { *closest };
+                if lane == 0 {
+                    *closest = least;
+                }
+                potentials[lane] += weight * least;
+            });
+        }
+        potentials
+    }
+}
+
+fn random_rows<T: Storage>(
+    rows: Rows<'_, T>,
     n_clusters: usize,
     random: &mut Random,
 ) -> Result<Vec<f64>> {
@@ -108,7 +139,7 @@ fn random_rows(
     for _ in 0..n_clusters {
         let totals = totals(rows, |i| weights[i]);
         let chosen = rows.row(draw(rows, &totals, |i| weights[i], random)?);
-        centers.extend_from_slice(chosen);
+        centers.extend(chosen.iter().map(|&x| x.into()));
         for_each_block(&mut weights, BLOCK, |start, block| {
             for (i, weight) in block.iter_mut().enumerate() {
                 if rows.row(start + i) == chosen {
@@ -122,14 +153,14 @@ fn random_rows(
 }
 
 /// The sum of `mass` over each block of rows.
-fn totals(rows: Rows<'_>, mass: impl Fn(usize) -> f64 + Sync) -> Vec<f64> {
+fn totals<T: Storage>(rows: Rows<'_, T>, mass: impl Fn(usize) -> f64 + Sync) -> Vec<f64> {
     map_blocks(rows.len(), BLOCK, |block| block.map(&mass).sum())
 }
 
 /// A row drawn with probability proportional to its mass, of which `totals` has the sum
 /// over each block. A row without mass is never drawn.
-fn draw(
-    rows: Rows<'_>,
+fn draw<T: Storage>(
+    rows: Rows<'_, T>,
     totals: &[f64],
     mass: impl Fn(usize) -> f64,
     random: &mut Random,

@@ -1,24 +1,27 @@
 //! Lloyd's algorithm from given centres.
 
-use super::nearest::Lanes;
-use super::rows::Rows;
+use super::bounds::Bounds;
+use super::label::{Labels, Pass, Prepared};
+use super::rows::Storage;
+use super::sums::Sums;
 use crate::distance::squared_euclidean;
 use crate::error::Result;
-use crate::parallel::map_blocks;
 
-/// When to stop.
+/// When to stop, and how to get there.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
     pub(super) max_iter: usize,
     /// On the summed squared shift of the centres.
     pub(super) tolerance: f64,
+    /// Whether rows may be passed over that cannot have changed their label.
+    pub(super) bounds: bool,
 }
 
 /// Where a run ended.
 #[derive(Clone, Debug)]
 pub(super) struct Run {
     pub(super) centers: Vec<f64>,
-    pub(super) labels: Vec<usize>,
+    pub(super) labels: Vec<u32>,
     pub(super) inertia: f64,
     pub(super) n_iter: usize,
     pub(super) converged: bool,
@@ -27,185 +30,124 @@ pub(super) struct Run {
 }
 
 /// Moves the centres to the means of their rows until the labels, or nearly the centres,
-/// stay. `watch` is told the number of the iteration and the inertia before it.
-pub(super) fn lloyd(
-    rows: Rows<'_>,
+/// stay. `watch` is told the number of the iteration and an estimate of the inertia before
+/// it.
+pub(super) fn lloyd<T: Storage>(
+    data: &Prepared<'_, T>,
     mut centers: Vec<f64>,
     limits: Limits,
     watch: &mut dyn FnMut(usize, f64) -> Result<()>,
 ) -> Result<Run> {
-    let mut labels: Vec<usize> = Vec::new();
+    let (d, n) = (data.rows.n_columns(), data.rows.len());
+    let n_clusters = centers.len() / d;
+    let mut labels = Labels::new(n);
+    let mut sums = Sums::new(n_clusters, d);
+    let mut bounds = Bounds::new(n_clusters, d, limits.bounds);
     let (mut n_iter, mut converged, mut n_relocated) = (0, false, 0);
+    let mut settled = false;
     while n_iter < limits.max_iter && !converged {
         n_iter += 1;
-        let mut step = Step::new(rows, &centers);
-        watch(n_iter, step.inertia)?;
-        let relocated = step.relocate(rows, &centers);
-        let moved = step.means(rows.n_columns());
+        let pass = Pass::new(data, &centers, &bounds);
+        let (moved_sums, n_moved) = pass.relabel(&mut labels);
+        sums = sums.merge(&moved_sums);
+        bounds.observe(n_moved, n);
+        watch(n_iter, estimate(data, &sums, &centers))?;
+        let (shown, relocated) = relocate(data, &sums, &labels.labels, &centers);
+        let moved = means(data, shown.as_ref().unwrap_or(&sums));
         // Centres that were relocated have no rows yet, so the labels are not final even
         // if they are those of the iteration before.
-        let settled = relocated == 0 && step.labels == labels;
-        converged = settled || squared_euclidean(&moved, &centers) <= limits.tolerance;
+        let same_labels = relocated == 0 && n_moved == 0;
+        converged =
+            same_labels || squared_euclidean(&moved, &centers) <= limits.tolerance;
         n_relocated += relocated;
-        if moved == centers {
-            let Step { labels, inertia, .. } = step;
-            return Ok(Run { centers, labels, inertia, n_iter, converged, n_relocated });
+        settled = moved == centers;
+        if settled {
+            break;
         }
+        bounds.shift(&centers, &moved, data.tiles.frame().unit());
         centers = moved;
-        labels = step.labels;
     }
-    let (labels, inertia) = label(rows, &centers);
+    if !settled {
+        Pass::new(data, &centers, &bounds).relabel(&mut labels);
+    }
+    let labels = labels.labels;
+    let inertia = data.inertia(&centers, &labels);
     Ok(Run { centers, labels, inertia, n_iter, converged, n_relocated })
 }
 
-/// The nearest centre of each row, and the inertia.
-pub(super) fn label(rows: Rows<'_>, centers: &[f64]) -> (Vec<usize>, f64) {
-    let lanes = Lanes::new(centers, rows.n_columns());
-    let blocks = map_blocks(rows.len(), block_len(0), |block| {
-        let mut inertia = 0.0;
-        let labels: Vec<usize> = block
-            .map(|i| {
-                let nearest = lanes.nearest(rows.row(i));
-                inertia += rows.weight(i) * nearest.cost;
-                nearest.index
-            })
-            .collect();
-        (labels, inertia)
-    });
-    let inertia = blocks.iter().map(|(_, inertia)| inertia).sum();
-    (blocks.into_iter().flat_map(|(labels, _)| labels).collect(), inertia)
+/// The inertia of labels whose sums are known, as `Σ w‖x − o‖² − Σ W (2 m·c − ‖c‖²)`, where
+/// o is the origin, and the means m and the centres c are taken relative to it. It is as
+/// exact as the first term.
+fn estimate<T: Storage>(data: &Prepared<'_, T>, sums: &Sums, centers: &[f64]) -> f64 {
+    let d = data.rows.n_columns();
+    let origin = data.tiles.frame().origin();
+    let mut mean = vec![0.0; d];
+    let mut inertia = data.squares;
+    for (c, center) in centers.chunks_exact(d).enumerate() {
+        if sums.count(c) > 0 {
+            data.mean(sums, c, &mut mean);
+            let columns = mean.iter().zip(center).zip(origin);
+            let saved = columns.map(|((m, c), o)| (2.0 * (m - o) - (c - o)) * (c - o));
+            inertia -= sums.weight(&data.scale, c) * saved.sum::<f64>();
+        }
+    }
+    inertia.max(0.0)
 }
 
-/// Rows of a block: enough that the sums of a block, one for each centre, take less
-/// memory than its rows. It depends on nothing else, so sums have the same bits for any
-/// number of threads.
-fn block_len(n_clusters: usize) -> usize {
-    (4 * n_clusters).max(2048)
+/// Gives each centre without rows the row that is farthest from its own centre: the
+/// farthest row to the first such centre, the next to the second. Labels stay as they are.
+/// Returns the sums after that, where there is such a centre, and how many were given a
+/// row.
+fn relocate<T: Storage>(
+    data: &Prepared<'_, T>,
+    sums: &Sums,
+    labels: &[u32],
+    centers: &[f64],
+) -> (Option<Sums>, usize) {
+    let empty: Vec<u32> =
+        (0..sums.n_clusters() as u32).filter(|&c| sums.count(c as usize) == 0).collect();
+    if empty.is_empty() {
+        return (None, 0);
+    }
+    let rows = data.rows;
+    let mut far: Vec<(f64, usize)> = data
+        .costs(centers, labels)
+        .into_iter()
+        .enumerate()
+        .filter(|&(i, distance)| distance > 0.0 && rows.weight(i) > 0.0)
+        .map(|(i, distance)| (distance, i))
+        .collect();
+    let order =
+        |a: &(f64, usize), b: &(f64, usize)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
+    if far.len() > empty.len() {
+        far.select_nth_unstable_by(empty.len(), order);
+        far.truncate(empty.len());
+    }
+    far.sort_by(order);
+    let moves: Vec<_> = empty
+        .iter()
+        .zip(&far)
+        .map(|(&to, &(_, i))| super::sums::Move { row: i as u32, from: labels[i], to })
+        .collect();
+    let mut shown = sums.clone();
+    shown.apply(rows, &data.scale, &moves);
+    (Some(shown), moves.len())
 }
 
-/// What one pass over the rows gives: labels, and sums for each centre.
-struct Step {
-    labels: Vec<usize>,
-    inertia: f64,
-    /// Weighted sum of the rows of each centre.
-    sums: Vec<f64>,
-    /// Weight of the rows of each centre.
-    weights: Vec<f64>,
-    /// Rows of positive weight of each centre. Whether a centre has rows is asked here,
-    /// for a weight that is added and taken away again may leave a trace.
-    counts: Vec<usize>,
-}
-
-impl Step {
-    fn new(rows: Rows<'_>, centers: &[f64]) -> Step {
-        let n_clusters = centers.len() / rows.n_columns();
-        let lanes = Lanes::new(centers, rows.n_columns());
-        let empty = |n_rows: usize| Step {
-            labels: Vec::with_capacity(n_rows),
-            inertia: 0.0,
-            sums: vec![0.0; centers.len()],
-            weights: vec![0.0; n_clusters],
-            counts: vec![0; n_clusters],
-        };
-        let blocks = map_blocks(rows.len(), block_len(n_clusters), |block| {
-            let mut step = empty(block.len());
-            for i in block {
-                let (x, weight) = (rows.row(i), rows.weight(i));
-                let nearest = lanes.nearest(x);
-                step.labels.push(nearest.index);
-                step.inertia += weight * nearest.cost;
-                step.add(nearest.index, x, weight);
-            }
-            step
-        });
-        let mut all = empty(rows.len());
-        for block in blocks {
-            all.merge(block);
-        }
-        all
+/// The new centres. One that still has no rows goes to the heaviest one's place, and is
+/// relocated in the next iteration.
+fn means<T: Storage>(data: &Prepared<'_, T>, sums: &Sums) -> Vec<f64> {
+    let d = data.rows.n_columns();
+    let filled = |c: usize| sums.count(c) > 0;
+    let weight = |c: usize| sums.weight(&data.scale, c);
+    let heaviest = || {
+        let all = (0..sums.n_clusters()).filter(|&c| filled(c));
+        all.reduce(|a, b| if weight(b) > weight(a) { b } else { a }).unwrap_or(0)
+    };
+    let mut means = vec![0.0; sums.n_clusters() * d];
+    for (cluster, mean) in means.chunks_exact_mut(d).enumerate() {
+        let from = if filled(cluster) { cluster } else { heaviest() };
+        data.mean(sums, from, mean);
     }
-
-    fn add(&mut self, cluster: usize, x: &[f64], weight: f64) {
-        let sums = &mut self.sums[cluster * x.len()..(cluster + 1) * x.len()];
-        for (sum, value) in sums.iter_mut().zip(x) {
-            *sum += weight * value;
-        }
-        self.weights[cluster] += weight;
-        self.counts[cluster] += usize::from(weight > 0.0);
-    }
-
-    fn merge(&mut self, other: Step) {
-        let add = |to: &mut [f64], from: &[f64]| {
-            to.iter_mut().zip(from).for_each(|(to, from)| *to += from);
-        };
-        self.labels.extend(other.labels);
-        self.inertia += other.inertia;
-        add(&mut self.sums, &other.sums);
-        add(&mut self.weights, &other.weights);
-        self.counts.iter_mut().zip(other.counts).for_each(|(to, from)| *to += from);
-    }
-
-    /// Gives each centre without rows the row that is farthest from its own centre: the
-    /// farthest row to the first such centre, the next to the second. Labels stay as they
-    /// are. Returns how many centres were given one.
-    fn relocate(&mut self, rows: Rows<'_>, centers: &[f64]) -> usize {
-        let empty: Vec<usize> =
-            (0..self.counts.len()).filter(|&c| self.counts[c] == 0).collect();
-        if empty.is_empty() {
-            return 0;
-        }
-        let p = rows.n_columns();
-        let mut far: Vec<(f64, usize)> = self
-            .labels
-            .iter()
-            .enumerate()
-            .filter(|&(i, _)| rows.weight(i) > 0.0)
-            .map(|(i, &c)| (squared_euclidean(rows.row(i), &centers[c * p..][..p]), i))
-            .filter(|&(distance, _)| distance > 0.0)
-            .collect();
-        let order =
-            |a: &(f64, usize), b: &(f64, usize)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
-        if far.len() > empty.len() {
-            far.select_nth_unstable_by(empty.len(), order);
-            far.truncate(empty.len());
-        }
-        far.sort_by(order);
-        let mut relocated = 0;
-        for (&cluster, &(_, i)) in empty.iter().zip(&far) {
-            let (x, weight, donor) = (rows.row(i), rows.weight(i), self.labels[i]);
-            for (j, value) in x.iter().enumerate() {
-                self.sums[donor * p + j] -= weight * value;
-                self.sums[cluster * p + j] = weight * value;
-            }
-            self.weights[donor] -= weight;
-            self.counts[donor] -= 1;
-            self.weights[cluster] = weight;
-            self.counts[cluster] = 1;
-            relocated += 1;
-        }
-        relocated
-    }
-
-    /// The new centres. One that still has no rows goes to the heaviest one's place, and
-    /// is relocated in the next iteration.
-    fn means(&self, n_columns: usize) -> Vec<f64> {
-        let mut means = self.sums.clone();
-        for (cluster, mean) in means.chunks_exact_mut(n_columns).enumerate() {
-            let filled = self.counts[cluster] > 0;
-            let from = if filled { cluster } else { self.heaviest() };
-            let sums = &self.sums[from * n_columns..][..n_columns];
-            for (value, sum) in mean.iter_mut().zip(sums) {
-                *value = sum / self.weights[from];
-            }
-        }
-        means
-    }
-
-    /// The centre with the greatest weight; the lowest index in a tie.
-    fn heaviest(&self) -> usize {
-        (0..self.counts.len())
-            .filter(|&c| self.counts[c] > 0)
-            .reduce(|a, b| if self.weights[b] > self.weights[a] { b } else { a })
-            .unwrap_or(0)
-    }
+    means
 }

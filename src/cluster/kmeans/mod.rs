@@ -3,14 +3,19 @@
 //! [`KMeans`] says what is wanted; its fit gives a [`KMeansModel`], which assigns each
 //! customer to the nearest centre. [`KMeans::fit_matrix`] clusters plain numbers.
 
+mod bounds;
 mod config;
 mod fit;
 mod init;
+mod label;
 mod lloyd;
 mod model;
 mod nearest;
 mod rows;
+mod scan;
+mod sums;
+mod tiles;
 
-pub use self::config::{KMeans, KMeansResult};
+pub use self::config::{Algorithm, KMeans, KMeansResult};
 pub use self::init::Init;
 pub use self::model::{KMeansModel, KMeansRepr};

@@ -1,5 +1,8 @@
 //! The squared distance of a row to every centre.
 
+use super::rows::{Rows, Storage};
+use crate::simd::{self, Arithmetic, Kernel};
+
 /// How many centres are done at once.
 const LANES: usize = 4;
 
@@ -44,15 +47,19 @@ impl Lanes {
         Lanes { n_clusters, n_columns, groups }
     }
 
+    pub(super) fn n_clusters(&self) -> usize {
+        self.n_clusters
+    }
+
     /// Visits the squared distance to each centre, in the order of the centres.
-    #[inline]
-    fn each(&self, x: &[f64], mut visit: impl FnMut(usize, f64)) {
+    #[inline(always)]
+    pub(super) fn each<T: Storage>(&self, x: &[T], mut visit: impl FnMut(usize, f64)) {
         let groups = self.groups.chunks_exact(LANES * self.n_columns);
         for (g, group) in groups.enumerate() {
             let mut sums = [0.0; LANES];
-            for (value, centers) in x.iter().zip(group.as_chunks::<LANES>().0) {
+            for (&value, centers) in x.iter().zip(group.as_chunks::<LANES>().0) {
                 for (sum, center) in sums.iter_mut().zip(centers) {
-                    let difference = value - center;
+                    let difference = value.into() - center;
                     *sum += difference * difference;
                 }
             }
@@ -69,8 +76,8 @@ impl Lanes {
 
     /// The nearest centre. A row with a NaN or an infinity has a `total` that is not
     /// finite.
-    #[inline]
-    pub(super) fn nearest(&self, x: &[f64]) -> Nearest {
+    #[inline(always)]
+    pub(super) fn nearest<T: Storage>(&self, x: &[T]) -> Nearest {
         let (mut index, mut cost, mut next_cost) = (0, f64::INFINITY, f64::INFINITY);
         let mut total = 0.0;
         self.each(x, |i, distance| {
@@ -82,6 +89,38 @@ impl Lanes {
             index = if nearer { i } else { index };
         });
         Nearest { index, cost, next_cost, total }
+    }
+
+    /// The nearest centres of the listed rows, counted from row `start`.
+    pub(super) fn nearest_of<T: Storage>(
+        &self,
+        rows: Rows<'_, T>,
+        start: usize,
+        list: &[u32],
+        out: &mut Vec<u32>,
+    ) {
+        out.clear();
+        simd::run(NearestOf { lanes: self, rows, start, list, out });
+    }
+}
+
+struct NearestOf<'a, 'r, T> {
+    lanes: &'a Lanes,
+    rows: Rows<'r, T>,
+    start: usize,
+    list: &'a [u32],
+    out: &'a mut Vec<u32>,
+}
+
+impl<T: Storage> Kernel for NearestOf<'_, '_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<A: Arithmetic>(self) {
+        for &row in self.list {
+            let row = self.rows.row(self.start + row as usize);
+            self.out.push(self.lanes.nearest(row).index as u32);
+        }
     }
 }
 

@@ -1,0 +1,106 @@
+//! Which rows cannot have changed their label.
+//!
+//! A row's *gap* is how much farther the next centre is than its own. In an iteration the
+//! gap shrinks by at most what its own centre has moved plus the most that any other one
+//! has: while it stays above 0, so does the label. This is Hamerly's (2010) pair of bounds
+//! as their difference, which is one number to keep for each row.
+//!
+//! To write nothing for rows that are passed over, a row keeps its gap plus what the
+//! centre of its label had moved in all when the gap was found, and is compared with what
+//! it has moved in all by now.
+
+/// Rows that change their label in an iteration, as a share, below which gaps are worth
+/// keeping.
+const CALM: f64 = 0.25;
+
+/// What all rows of a label have lost of their gaps since the beginning.
+#[derive(Clone, Debug)]
+pub(super) struct Bounds {
+    /// One for each cluster, rounded up.
+    lost: Vec<f32>,
+    exact: Vec<f64>,
+    /// What a key loses to rounding beyond its last digits.
+    rounding: f32,
+    /// Whether the algorithm is to keep gaps at all.
+    wanted: bool,
+    /// Whether the rows of the next pass get their gaps written.
+    pub(super) write: bool,
+    /// Whether all gaps were written before.
+    pub(super) read: bool,
+    n_columns: usize,
+}
+
+impl Bounds {
+    pub(super) fn new(n_clusters: usize, n_columns: usize, wanted: bool) -> Bounds {
+        let d = n_columns as f64;
+        // Distances of up to 2√d, rounded (d + 3) times in f64, both of a pair.
+        let rounding = (d + 3.0) * f64::EPSILON * 8.0 * d.sqrt();
+        Bounds {
+            lost: vec![0.0; n_clusters],
+            exact: vec![0.0; n_clusters],
+            rounding: rounding as f32,
+            wanted,
+            write: false,
+            read: false,
+            n_columns,
+        }
+    }
+
+    /// The key of a row with this gap and label.
+    #[inline(always)]
+    pub(super) fn key(&self, gap: f32, label: usize) -> f32 {
+        // Whatever was rounded on the way is less than is taken away here.
+        let key = gap * (1.0 - 16.0 * f32::EPSILON) + self.lost[label];
+        key - key.abs() * (4.0 * f32::EPSILON) - self.rounding
+    }
+
+    /// The rows whose label may have changed.
+    #[inline]
+    pub(super) fn pick(&self, labels: &[u32], keys: &[f32], picked: &mut Vec<u32>) {
+        picked.clear();
+        picked.resize(labels.len(), 0);
+        let mut n = 0;
+        for (row, (&label, &key)) in labels.iter().zip(keys).enumerate() {
+            picked[n] = row as u32;
+            let stays = key > self.lost[label as usize];
+            n += usize::from(!stays);
+        }
+        picked.truncate(n);
+    }
+
+    /// Takes note of how many of `n` rows a pass has moved.
+    pub(super) fn observe(&mut self, n_moved: usize, n: usize) {
+        self.read = self.write;
+        self.write |= self.wanted && (n_moved as f64) < CALM * n as f64;
+    }
+
+    /// The centres have moved; `unit` is that of the gaps.
+    pub(super) fn shift(&mut self, before: &[f64], after: &[f64], unit: f64) {
+        if !self.write {
+            return;
+        }
+        let pairs = before
+            .chunks_exact(self.n_columns)
+            .zip(after.chunks_exact(self.n_columns));
+        let shifts: Vec<f64> = pairs
+            .map(|(a, b)| {
+                let squares = a.iter().zip(b).map(|(a, b)| {
+                    let apart = (a - b) * unit;
+                    apart * apart
+                });
+                squares.sum::<f64>().sqrt() * (1.0 + 1e-9) + 1e-150
+            })
+            .collect();
+        let largest_but = |own: usize| {
+            let others = shifts.iter().enumerate().filter(|&(c, _)| c != own);
+            others.fold(0.0_f64, |most, (_, &shift)| most.max(shift))
+        };
+        let first = (0..shifts.len())
+            .fold(0, |a, b| if shifts[b] > shifts[a] { b } else { a });
+        let (most, second) = (shifts[first], largest_but(first));
+        for (c, (exact, lost)) in self.exact.iter_mut().zip(&mut self.lost).enumerate() {
+            *exact += shifts[c] + if c == first { second } else { most };
+            *lost = *exact as f32 * (1.0 + 2.0 * f32::EPSILON);
+        }
+    }
+}

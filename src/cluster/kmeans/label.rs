@@ -1,0 +1,328 @@
+//! The labels of all rows: the pass that each iteration makes.
+
+use std::ops::Range;
+
+use super::bounds::Bounds;
+use super::nearest::Lanes;
+use super::rows::{Rows, Storage, squared};
+use super::scan::{Found, Scan, Scorer};
+use super::sums::{Move, NOWHERE, Scale, Sums};
+use super::tiles::{Frame, LANES, Tiles};
+use crate::parallel::{gather_chunks, map_blocks};
+use crate::simd::{self, Arithmetic, Kernel};
+
+/// Rows of a block of a pass.
+const BLOCK: usize = 1024;
+
+/// Rows, and what all runs of a fit share.
+#[derive(Debug)]
+pub(super) struct Prepared<'a, T> {
+    pub(super) rows: Rows<'a, T>,
+    pub(super) tiles: Tiles,
+    pub(super) scale: Scale,
+    /// `Σ w ‖x − o‖²`, where o is the origin of the tiles.
+    pub(super) squares: f64,
+}
+
+impl<'a, T: Storage> Prepared<'a, T> {
+    pub(super) fn new(rows: Rows<'a, T>, frame: Frame, scale: Scale) -> Prepared<'a, T> {
+        let tiles = Tiles::new(rows, frame);
+        let origin = tiles.frame().origin();
+        let squares = map_blocks(rows.len(), BLOCK, |block| {
+            let square = |i: usize| rows.weight(i) * squared(rows.row(i), origin);
+            block.map(square).sum::<f64>()
+        });
+        Prepared { rows, tiles, scale, squares: squares.into_iter().sum() }
+    }
+
+    /// The nearest centre of each row.
+    pub(super) fn labels(&self, centers: &[f64]) -> Vec<u32> {
+        let mut labels = Labels::new(self.rows.len());
+        let bounds = Bounds::new(centers.len() / self.rows.n_columns(), 1, false);
+        Pass::new(self, centers, &bounds).relabel(&mut labels);
+        labels.labels
+    }
+
+    pub(super) fn mean(&self, sums: &Sums, cluster: usize, out: &mut [f64]) {
+        sums.mean(&self.scale, self.rows.is_unweighted(), cluster, out);
+    }
+
+    /// The squared distance of each row to its centre.
+    pub(super) fn costs(&self, centers: &[f64], labels: &[u32]) -> Vec<f64> {
+        let d = self.rows.n_columns();
+        let cost =
+            |i: usize| squared(self.rows.row(i), &centers[labels[i] as usize * d..][..d]);
+        let blocks = map_blocks(labels.len(), BLOCK, |block| {
+            block.map(cost).collect::<Vec<f64>>()
+        });
+        blocks.concat()
+    }
+
+    /// Sum of the weighted squared distances, block by block.
+    pub(super) fn inertia(&self, centers: &[f64], labels: &[u32]) -> f64 {
+        let d = self.rows.n_columns();
+        let cost = |i: usize| {
+            let center = &centers[labels[i] as usize * d..][..d];
+            self.rows.weight(i) * squared(self.rows.row(i), center)
+        };
+        let blocks =
+            map_blocks(labels.len(), BLOCK, |block| block.map(cost).sum::<f64>());
+        blocks.into_iter().sum()
+    }
+}
+
+/// The label of each row, and its key (see [`Bounds`]).
+#[derive(Debug)]
+pub(super) struct Labels {
+    pub(super) labels: Vec<u32>,
+    keys: Vec<f32>,
+}
+
+impl Labels {
+    /// No labels yet.
+    pub(super) fn new(n: usize) -> Labels {
+        Labels { labels: vec![NOWHERE; n], keys: vec![0.0; n] }
+    }
+}
+
+/// One pass over the rows, which gives them the labels of these centres.
+pub(super) struct Pass<'p, 'a, T> {
+    data: &'p Prepared<'a, T>,
+    scorer: Scorer,
+    lanes: Lanes,
+    bounds: &'p Bounds,
+    n_clusters: usize,
+}
+
+/// What a part of a pass has gathered, and memory for its next block.
+struct Gathered {
+    sums: Sums,
+    n_moved: usize,
+    work: Work,
+}
+
+#[derive(Default)]
+struct Work {
+    found: Found,
+    packed: Packed,
+    /// Rows of the block that are looked at, where not all are.
+    picked: Vec<u32>,
+    moves: Vec<Move>,
+    /// Rows whose nearest centre is not certain.
+    open: Vec<u32>,
+    nearest: Vec<u32>,
+}
+
+/// Picked rows, as tiles.
+#[derive(Default)]
+struct Packed {
+    columns: Vec<[f32; LANES]>,
+    squares: Vec<[f32; LANES]>,
+    reach: Vec<f32>,
+}
+
+impl Packed {
+    /// Takes the rows of the block from row `start` on.
+    fn fill(&mut self, tiles: &Tiles, start: usize, picked: &[u32]) {
+        let d = tiles.n_columns();
+        let n_tiles = picked.len().div_ceil(LANES);
+        self.columns.resize(n_tiles * d, [0.0; LANES]);
+        self.squares.resize(n_tiles, [0.0; LANES]);
+        self.reach.clear();
+        let parts = self.columns.chunks_exact_mut(d).zip(&mut self.squares);
+        for ((columns, squares), rows) in parts.zip(picked.chunks(LANES)) {
+            let mut reach = 0.0_f32;
+            for (to, &row) in rows.iter().enumerate() {
+                let (tile, lane) = tiles.find(start + row as usize);
+                let from = tiles.columns(tile, tile + 1);
+                for (column, from) in columns.iter_mut().zip(from) {
+                    column[to] = from[lane];
+                }
+                squares[to] = tiles.squares()[tile][lane];
+                reach = reach.max(tiles.reach()[tile]);
+            }
+            self.reach.push(reach);
+        }
+    }
+}
+
+impl<'p, 'a, T: Storage> Pass<'p, 'a, T> {
+    pub(super) fn new(
+        data: &'p Prepared<'a, T>,
+        centers: &[f64],
+        bounds: &'p Bounds,
+    ) -> Pass<'p, 'a, T> {
+        let d = data.rows.n_columns();
+        Pass {
+            data,
+            scorer: Scorer::new(centers, data.tiles.frame()),
+            lanes: Lanes::new(centers, d),
+            bounds,
+            n_clusters: centers.len() / d,
+        }
+    }
+
+    /// Renews the labels; returns by how much that changes the sums of the clusters, and
+    /// how many rows have a new label.
+    pub(super) fn relabel(&self, labels: &mut Labels) -> (Sums, usize) {
+        let new = || Gathered {
+            sums: Sums::new(self.n_clusters, self.data.rows.n_columns()),
+            n_moved: 0,
+            work: Work::default(),
+        };
+        let gathered = gather_chunks(
+            (&mut labels.labels, &mut labels.keys),
+            BLOCK,
+            new,
+            |gathered, start, labels, keys| self.block(gathered, start, labels, keys),
+            |mut a, b| {
+                a.sums = a.sums.merge(&b.sums);
+                a.n_moved += b.n_moved;
+                a
+            },
+        );
+        (gathered.sums, gathered.n_moved)
+    }
+
+    fn block(
+        &self,
+        gathered: &mut Gathered,
+        start: usize,
+        labels: &mut [u32],
+        keys: &mut [f32],
+    ) {
+        let work = &mut gathered.work;
+        work.moves.clear();
+        work.open.clear();
+        let all = !self.bounds.read || {
+            self.bounds.pick(labels, keys, &mut work.picked);
+            2 * work.picked.len() > labels.len()
+        };
+        let tiles = &self.data.tiles;
+        let span = start / LANES..(start + labels.len()).div_ceil(LANES);
+        let (columns, squares, reach) = if all {
+            (
+                tiles.columns(span.start, span.end),
+                &tiles.squares()[span.clone()],
+                &tiles.reach()[span],
+            )
+        } else {
+            work.packed.fill(tiles, start, &work.picked);
+            let packed = &work.packed;
+            (&packed.columns[..], &packed.squares[..], &packed.reach[..])
+        };
+        simd::run(Scan { scorer: &self.scorer, columns, found: &mut work.found });
+        simd::run(Judge {
+            scorer: &self.scorer,
+            bounds: self.bounds,
+            found: &work.found,
+            squares,
+            reach,
+            picked: (!all).then_some(&work.picked),
+            start,
+            labels: &mut *labels,
+            keys,
+            moves: &mut work.moves,
+            open: &mut work.open,
+        });
+        if !work.open.is_empty() {
+            let rows = self.data.rows;
+            self.lanes.nearest_of(rows, start, &work.open, &mut work.nearest);
+            for (&row, &to) in work.open.iter().zip(&work.nearest) {
+                let label = &mut labels[row as usize];
+                if *label != to {
+                    let row = start as u32 + row;
+                    work.moves.push(Move { row, from: *label, to });
+                    *label = to;
+                }
+            }
+        }
+        gathered.n_moved += work.moves.len();
+        gathered.sums.apply(self.data.rows, &self.data.scale, &work.moves);
+    }
+}
+
+/// Turns what a scan has found into labels, where it is certain, and keys.
+struct Judge<'j> {
+    scorer: &'j Scorer,
+    bounds: &'j Bounds,
+    found: &'j Found,
+    squares: &'j [[f32; LANES]],
+    reach: &'j [f32],
+    /// Which rows of the block were scanned; all if there is no list.
+    picked: Option<&'j Vec<u32>>,
+    /// The first row of the block.
+    start: usize,
+    labels: &'j mut [u32],
+    keys: &'j mut [f32],
+    moves: &'j mut Vec<Move>,
+    open: &'j mut Vec<u32>,
+}
+
+impl Kernel for Judge<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<A: Arithmetic>(mut self) {
+        let n_rows = self.picked.map_or(self.labels.len(), Vec::len);
+        for tile in 0..self.reach.len() {
+            let rows = tile * LANES..((tile + 1) * LANES).min(n_rows);
+            let threshold = self.scorer.threshold(self.reach[tile]);
+            if self.bounds.write {
+                self.write_keys(tile, threshold, rows.clone());
+            }
+            let found = self.found;
+            let (index, best, next) =
+                (&found.index[tile], &found.best[tile], &found.next[tile]);
+            // Mostly there is nothing to do, and this finds it out for all lanes at once.
+            if self.picked.is_none()
+                && let Some(labels) = self.labels[rows.start..].first_chunk::<LANES>()
+            {
+                let mut some = 0;
+                for lane in 0..LANES {
+                    let open = best[lane] - next[lane] <= threshold;
+                    let moved = index[lane] != labels[lane];
+                    some |= u32::from(open) | u32::from(moved);
+                }
+                if some == 0 {
+                    continue;
+                }
+            }
+            for (lane, at) in rows.enumerate() {
+                let row = self.picked.map_or(at, |picked| picked[at] as usize);
+                let certain = best[lane] - next[lane] > threshold;
+                if !certain {
+                    self.open.push(row as u32);
+                } else if index[lane] != self.labels[row] {
+                    let (from, to) = (self.labels[row], index[lane]);
+                    let moved = (self.start + row) as u32;
+                    self.moves.push(Move { row: moved, from, to });
+                    self.labels[row] = to;
+                }
+            }
+        }
+    }
+}
+
+impl Judge<'_> {
+    #[inline(always)]
+    fn write_keys(&mut self, tile: usize, threshold: f32, rows: Range<usize>) {
+        let slack = self.scorer.slack(self.reach[tile]);
+        let (best, next) = (&self.found.best[tile], &self.found.next[tile]);
+        let squares = &self.squares[tile];
+        let mut gaps = [0.0_f32; LANES];
+        for lane in 0..LANES {
+            let lead = best[lane] - next[lane];
+            let own = (squares[lane] - 2.0 * best[lane] + slack).max(0.0).sqrt();
+            let other = (squares[lane] - 2.0 * next[lane] + slack).max(0.0).sqrt();
+            // d₂ − d₁ = (d₂² − d₁²) / (d₂ + d₁)
+            let gap = 2.0 * (lead - slack) / (own + other);
+            gaps[lane] = if lead > threshold { gap } else { f32::NEG_INFINITY };
+        }
+        let index = &self.found.index[tile];
+        for (lane, at) in rows.enumerate() {
+            let row = self.picked.map_or(at, |picked| picked[at] as usize);
+            self.keys[row] = self.bounds.key(gaps[lane], index[lane] as usize);
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! The nearest and the next centre of many rows, estimated in single precision with a
+//! proven error.
+//!
+//! With `x` and `c` taken relative to a common origin, `½‖x‖² − ½‖x − c‖² = x·c − ½‖c‖²`:
+//! the *score* of a centre, largest for the nearest one. It takes one multiplication and
+//! addition for each column, half as many as the squared distance, and in `f32` twice as
+//! many fit into a vector.
+//!
+//! Where the two largest scores differ by more than the errors of both, the centre of the
+//! largest is the nearest one by any account, also by that of [`Lanes`], whose rounded
+//! squared distances in `f64` are what defines a label. Other rows are handed to
+//! [`Lanes`]. So labels have the bits of the plain computation, at any vector level.
+//!
+//! [`Lanes`]: super::nearest::Lanes
+
+use super::tiles::{Frame, LANES};
+use crate::simd::{Arithmetic, Kernel};
+
+/// Centres that are scored at once: with [`LANES`] rows of `f32` they fill half of the 16
+/// vector registers of AVX2, which is what keeps both multipliers busy.
+const GROUP: usize = 4;
+
+/// Centres in a [`Frame`], packed for a scan.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Scorer {
+    n_columns: usize,
+    /// Column by column the coordinates of [`GROUP`] centres. The last group is filled up
+    /// with centres that are never nearest.
+    groups: Vec<[f32; GROUP]>,
+    /// `½‖c‖²`, infinite for those.
+    halves: Vec<[f32; GROUP]>,
+    /// Upper bound of the centres' norms.
+    reach: f64,
+    error: ScoreError,
+}
+
+/// What a scan found for each row of some tiles.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// The centre with the largest score.
+    pub(super) index: Vec<[u32; LANES]>,
+    /// The largest score.
+    pub(super) best: Vec<[f32; LANES]>,
+    /// The largest score of the other centres; −∞ when there is no other.
+    pub(super) next: Vec<[f32; LANES]>,
+}
+
+impl Scorer {
+    /// Of row-major centres.
+    pub(super) fn new(centers: &[f64], frame: &Frame) -> Scorer {
+        let d = frame.origin().len();
+        let n_groups = (centers.len() / d).div_ceil(GROUP);
+        let mut groups = vec![[0.0; GROUP]; n_groups * d];
+        let mut halves = vec![[f32::INFINITY; GROUP]; n_groups];
+        let mut largest = 0.0_f64;
+        for (c, center) in centers.chunks_exact(d).enumerate() {
+            let mut square = 0.0;
+            for (j, &x) in center.iter().enumerate() {
+                let placed = frame.place(j, x);
+                square += placed * placed;
+                groups[c / GROUP * d + j][c % GROUP] = placed as f32;
+            }
+            halves[c / GROUP][c % GROUP] = (0.5 * square) as f32;
+            largest = largest.max(square);
+        }
+        let reach = largest.sqrt() * (1.0 + 1e-12);
+        let error = ScoreError::new(d, reach);
+        Scorer { n_columns: d, groups, halves, reach, error }
+    }
+
+    /// The two largest scores of a row of norm up to `reach` must differ by more than this
+    /// for its nearest centre to be certain: by the errors of both, and by what rounded
+    /// squared distances in `f64` may be off, (d + 2) · 2⁻⁵³ of at most (X + C)² each.
+    #[inline(always)]
+    pub(super) fn threshold(&self, reach: f32) -> f32 {
+        let reach = f64::from(reach);
+        let error = self.error.at(reach);
+        let distance = (reach + self.reach) * (reach + self.reach);
+        let rounding = (self.n_columns as f64 + 3.0) * f64::EPSILON * distance;
+        up(2.0 * error + rounding)
+    }
+
+    /// By how much `‖x‖² − 2 · score`, computed in single precision, may fall short of the
+    /// squared distance, for rows of norm up to `reach`.
+    #[inline(always)]
+    pub(super) fn slack(&self, reach: f32) -> f32 {
+        let reach = f64::from(reach);
+        let distance = (reach + self.reach) * (reach + self.reach);
+        up(2.0 * self.error.at(reach) + 8.0 * f64::from(f32::EPSILON) * distance)
+    }
+}
+
+/// A number of single precision that is not below this one.
+#[inline(always)]
+fn up(x: f64) -> f32 {
+    x as f32 * (1.0 + 2.0 * f32::EPSILON)
+}
+
+/// By how much a score may be off, as a function of the row's norm.
+///
+/// With u = 2⁻²⁴, X and C the norms: rounding x, c and ½‖c‖² to single precision costs
+/// 2uXC + uC²/2; d fused or d + 1 single operations on terms that sum to XC + C²/2 cost
+/// (d + 2)u of it (Higham 2002, §3.1). Numbers near the least normal one cost an absolute
+/// error on top. The factor covers what is of second order, up to 10⁵ columns; beyond, or
+/// where scores could overflow, nothing is certain.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct ScoreError {
+    constant: f64,
+    per_norm: f64,
+}
+
+impl ScoreError {
+    fn new(n_columns: usize, reach: f64) -> ScoreError {
+        let d = n_columns as f64;
+        if n_columns > 100_000 {
+            return ScoreError { constant: f64::INFINITY, per_norm: 0.0 };
+        }
+        let factor = 1.05 * (d + 4.0) * f64::from(f32::EPSILON) / 2.0;
+        ScoreError {
+            constant: factor * 0.5 * reach * reach + (d + 4.0) * 1e-37,
+            per_norm: factor * reach,
+        }
+    }
+
+    #[inline(always)]
+    fn at(&self, reach: f64) -> f64 {
+        let error = self.constant + self.per_norm * reach;
+        if error < 1e30 { error } else { f64::INFINITY }
+    }
+}
+
+/// The scan of some tiles.
+pub(super) struct Scan<'a> {
+    pub(super) scorer: &'a Scorer,
+    /// Columns of whole tiles.
+    pub(super) columns: &'a [[f32; LANES]],
+    pub(super) found: &'a mut Found,
+}
+
+impl Kernel for Scan<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<A: Arithmetic>(self) {
+        let Scan { scorer, columns, found } = self;
+        found.index.clear();
+        found.best.clear();
+        found.next.clear();
+        for tile in columns.chunks_exact(scorer.n_columns) {
+            let (index, best, next) = scan_tile::<A>(scorer, tile);
+            found.index.push(index);
+            found.best.push(best);
+            found.next.push(next);
+        }
+    }
+}
+
+#[inline(always)]
+fn scan_tile<A: Arithmetic>(
+    scorer: &Scorer,
+    tile: &[[f32; LANES]],
+) -> ([u32; LANES], [f32; LANES], [f32; LANES]) {
+    let mut index = [0_u32; LANES];
+    let mut best = [f32::NEG_INFINITY; LANES];
+    let mut next = [f32::NEG_INFINITY; LANES];
+    let groups = scorer.groups.chunks_exact(scorer.n_columns);
+    for (g, (group, halves)) in groups.zip(&scorer.halves).enumerate() {
+        let mut scores = [[0.0_f32; LANES]; GROUP];
+        for c in 0..GROUP {
+            scores[c] = [-halves[c]; LANES];
+        }
+        for (x, centers) in tile.iter().zip(group) {
+            for c in 0..GROUP {
+                for lane in 0..LANES {
+                    scores[c][lane] =
+                        A::mul_add(x[lane], centers[c], scores[c][lane]);
+                }
+            }
+        }
+        for c in 0..GROUP {
+            let number = (g * GROUP + c) as u32;
+            for lane in 0..LANES {
+                let score = scores[c][lane];
+                let better = score > best[lane];
+                let loser = if better { best[lane] } else { score };
+                next[lane] = if loser > next[lane] { loser } else { next[lane] };
+                best[lane] = if better { score } else { best[lane] };
+                index[lane] = if better { number } else { index[lane] };
+            }
+        }
+    }
+    (index, best, next)
+}
