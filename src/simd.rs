@@ -1,9 +1,13 @@
 //! Kernels compiled for the vector unit at hand.
 //!
-//! A [`Kernel`] is plain Rust: loops of fixed width, which the compiler turns into vector
-//! instructions. [`run`] compiles it twice, for the target's baseline and for AVX2 with
-//! FMA, and picks at run time. There are no intrinsics, and the only `unsafe` of the crate
-//! is the call below, whose one condition is checked on the line above it.
+//! A [`Kernel`] is plain Rust: loops of fixed width, which the compiler mostly turns into
+//! vector instructions, or, where it must not be left to chance, operations on [`Eight`].
+//! [`run`] compiles it twice, for the target's baseline and for AVX2 with FMA, and picks at
+//! run time.
+//!
+//! All `unsafe` of the crate stands in this file, and rests on one condition: code that
+//! uses AVX2 and FMA is reached through the call in [`run`] only, after they were detected.
+//! [`Avx2`] and [`x86::Eight`] are private and nobody else can name them.
 //!
 //! What is fused differs between the two by the last bit. So a kernel either keeps to
 //! single operations, where both give the same bits, or what it computes with
@@ -14,6 +18,9 @@
 
 /// What differs between levels.
 pub(crate) trait Arithmetic: Copy {
+    /// Eight numbers of single precision.
+    type Eight: Eight;
+
     /// `a * b + c`, rounded once or twice.
     fn mul_add<T: Float>(a: T, b: T, c: T) -> T;
 }
@@ -41,6 +48,196 @@ macro_rules! float {
 }
 float!(f32, f64);
 
+/// Eight numbers of single precision: one vector of AVX2.
+///
+/// Comparisons are those of `f32`: false with a NaN. [`select_greater`](Eight::select_greater) moves bits,
+/// so that lanes may carry integers.
+pub(crate) trait Eight: Copy {
+    fn splat(x: f32) -> Self;
+    fn load(from: &[f32; 8]) -> Self;
+    fn store(self, to: &mut [f32; 8]);
+    fn add(self, b: Self) -> Self;
+    fn sub(self, b: Self) -> Self;
+    fn mul(self, b: Self) -> Self;
+    fn div(self, b: Self) -> Self;
+    fn sqrt(self) -> Self;
+    /// `self * b + c`, rounded once or twice.
+    fn mul_add(self, b: Self, c: Self) -> Self;
+    /// The larger number; `b` where one is a NaN.
+    fn max(self, b: Self) -> Self;
+    /// In each lane `yes` where `self > b`, else `no`.
+    fn select_greater(self, b: Self, yes: Self, no: Self) -> Self;
+    /// A bit for each lane in which `self > b`.
+    fn greater(self, b: Self) -> u32;
+}
+
+/// What any machine of the target can.
+#[derive(Clone, Copy)]
+struct Plain([f32; 8]);
+
+impl Plain {
+    #[inline(always)]
+    fn with(self, b: Plain, f: impl Fn(f32, f32) -> f32) -> Plain {
+        Plain(std::array::from_fn(|lane| f(self.0[lane], b.0[lane])))
+    }
+}
+
+impl Eight for Plain {
+    #[inline(always)]
+    fn splat(x: f32) -> Plain {
+        Plain([x; 8])
+    }
+
+    #[inline(always)]
+    fn load(from: &[f32; 8]) -> Plain {
+        Plain(*from)
+    }
+
+    #[inline(always)]
+    fn store(self, to: &mut [f32; 8]) {
+        *to = self.0;
+    }
+
+    #[inline(always)]
+    fn add(self, b: Plain) -> Plain {
+        self.with(b, |a, b| a + b)
+    }
+
+    #[inline(always)]
+    fn sub(self, b: Plain) -> Plain {
+        self.with(b, |a, b| a - b)
+    }
+
+    #[inline(always)]
+    fn mul(self, b: Plain) -> Plain {
+        self.with(b, |a, b| a * b)
+    }
+
+    #[inline(always)]
+    fn div(self, b: Plain) -> Plain {
+        self.with(b, |a, b| a / b)
+    }
+
+    #[inline(always)]
+    fn sqrt(self) -> Plain {
+        Plain(self.0.map(f32::sqrt))
+    }
+
+    #[inline(always)]
+    fn mul_add(self, b: Plain, c: Plain) -> Plain {
+        self.mul(b).add(c)
+    }
+
+    #[inline(always)]
+    fn max(self, b: Plain) -> Plain {
+        self.with(b, |a, b| if a > b { a } else { b })
+    }
+
+    #[inline(always)]
+    fn select_greater(self, b: Plain, yes: Plain, no: Plain) -> Plain {
+        Plain(std::array::from_fn(|lane| {
+            if self.0[lane] > b.0[lane] { yes.0[lane] } else { no.0[lane] }
+        }))
+    }
+
+    #[inline(always)]
+    fn greater(self, b: Plain) -> u32 {
+        let bits = (0..8).map(|lane| u32::from(self.0[lane] > b.0[lane]) << lane);
+        bits.fold(0, |all, bit| all | bit)
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use std::arch::x86_64::*;
+
+    /// Exists only inside code that [`super::run`] reached after it had detected AVX2 and
+    /// FMA: that is what each `unsafe` below rests on. Loads and stores go through
+    /// references to eight numbers and need no alignment.
+    #[derive(Clone, Copy)]
+    pub(super) struct Eight(__m256);
+
+    impl super::Eight for Eight {
+        #[inline(always)]
+        fn splat(x: f32) -> Eight {
+            // SAFETY: AVX is there, see `Eight`.
+            Eight(unsafe { _mm256_set1_ps(x) })
+        }
+
+        #[inline(always)]
+        fn load(from: &[f32; 8]) -> Eight {
+            // SAFETY: AVX is there; the pointer is that of eight readable numbers.
+            Eight(unsafe { _mm256_loadu_ps(from.as_ptr()) })
+        }
+
+        #[inline(always)]
+        fn store(self, to: &mut [f32; 8]) {
+            // SAFETY: AVX is there; the pointer is that of eight writable numbers.
+            unsafe { _mm256_storeu_ps(to.as_mut_ptr(), self.0) }
+        }
+
+        #[inline(always)]
+        fn add(self, b: Eight) -> Eight {
+            // SAFETY: AVX is there, see `Eight`.
+            Eight(unsafe { _mm256_add_ps(self.0, b.0) })
+        }
+
+        #[inline(always)]
+        fn sub(self, b: Eight) -> Eight {
+            // SAFETY: AVX is there, see `Eight`.
+            Eight(unsafe { _mm256_sub_ps(self.0, b.0) })
+        }
+
+        #[inline(always)]
+        fn mul(self, b: Eight) -> Eight {
+            // SAFETY: AVX is there, see `Eight`.
+            Eight(unsafe { _mm256_mul_ps(self.0, b.0) })
+        }
+
+        #[inline(always)]
+        fn div(self, b: Eight) -> Eight {
+            // SAFETY: AVX is there, see `Eight`.
+            Eight(unsafe { _mm256_div_ps(self.0, b.0) })
+        }
+
+        #[inline(always)]
+        fn sqrt(self) -> Eight {
+            // SAFETY: AVX is there, see `Eight`.
+            Eight(unsafe { _mm256_sqrt_ps(self.0) })
+        }
+
+        #[inline(always)]
+        fn mul_add(self, b: Eight, c: Eight) -> Eight {
+            // SAFETY: FMA is there, see `Eight`.
+            Eight(unsafe { _mm256_fmadd_ps(self.0, b.0, c.0) })
+        }
+
+        #[inline(always)]
+        fn max(self, b: Eight) -> Eight {
+            // SAFETY: AVX is there, see `Eight`.
+            Eight(unsafe { _mm256_max_ps(self.0, b.0) })
+        }
+
+        #[inline(always)]
+        fn select_greater(self, b: Eight, yes: Eight, no: Eight) -> Eight {
+            // SAFETY: AVX is there, see `Eight`.
+            Eight(unsafe {
+                let mask = _mm256_cmp_ps::<_CMP_GT_OQ>(self.0, b.0);
+                _mm256_blendv_ps(no.0, yes.0, mask)
+            })
+        }
+
+        #[inline(always)]
+        fn greater(self, b: Eight) -> u32 {
+            // SAFETY: AVX is there, see `Eight`.
+            unsafe {
+                let mask = _mm256_cmp_ps::<_CMP_GT_OQ>(self.0, b.0);
+                _mm256_movemask_ps(mask) as u32
+            }
+        }
+    }
+}
+
 /// A computation that is worth compiling for wider vectors.
 ///
 /// `run` must be `#[inline(always)]`, and so must be what it calls: code that is not
@@ -51,9 +248,11 @@ pub(crate) trait Kernel {
 }
 
 #[derive(Clone, Copy)]
-struct Unfused;
+struct Baseline;
 
-impl Arithmetic for Unfused {
+impl Arithmetic for Baseline {
+    type Eight = Plain;
+
     #[inline(always)]
     fn mul_add<T: Float>(a: T, b: T, c: T) -> T {
         T::unfused(a, b, c)
@@ -62,10 +261,12 @@ impl Arithmetic for Unfused {
 
 #[cfg(target_arch = "x86_64")]
 #[derive(Clone, Copy)]
-struct Fused;
+struct Avx2;
 
 #[cfg(target_arch = "x86_64")]
-impl Arithmetic for Fused {
+impl Arithmetic for Avx2 {
+    type Eight = x86::Eight;
+
     #[inline(always)]
     fn mul_add<T: Float>(a: T, b: T, c: T) -> T {
         T::fused(a, b, c)
@@ -77,7 +278,7 @@ impl Arithmetic for Fused {
 pub(crate) fn run<K: Kernel>(kernel: K) -> K::Output {
     #[cfg(target_arch = "x86_64")]
     if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-        // SAFETY: the features that `avx2` is compiled for were detected on the line above.
+        // SAFETY: what `avx2` is compiled for was detected on the line above.
         return unsafe { avx2(kernel) };
     }
     baseline(kernel)
@@ -85,13 +286,13 @@ pub(crate) fn run<K: Kernel>(kernel: K) -> K::Output {
 
 /// Runs a kernel as any machine of the target can: what the tests compare with.
 pub(crate) fn baseline<K: Kernel>(kernel: K) -> K::Output {
-    kernel.run::<Unfused>()
+    kernel.run::<Baseline>()
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
 fn avx2<K: Kernel>(kernel: K) -> K::Output {
-    kernel.run::<Fused>()
+    kernel.run::<Avx2>()
 }
 
 #[cfg(test)]
@@ -114,6 +315,48 @@ mod tests {
             }
             (sums[0] + sums[1]) + (sums[2] + sums[3])
         }
+    }
+
+    struct Operations<'a>(&'a [f32; 8], &'a [f32; 8]);
+
+    impl Kernel for Operations<'_> {
+        type Output = (Vec<[u32; 8]>, u32);
+
+        #[inline(always)]
+        fn run<A: Arithmetic>(self) -> (Vec<[u32; 8]>, u32) {
+            let (a, b) = (A::Eight::load(self.0), A::Eight::load(self.1));
+            let results = [
+                a.add(b),
+                a.sub(b),
+                a.mul(b),
+                a.div(b),
+                a.sqrt(),
+                a.max(b),
+                a.select_greater(b, A::Eight::splat(f32::from_bits(7)), b),
+            ];
+            let bits = |x: A::Eight| {
+                let mut out = [0.0; 8];
+                x.store(&mut out);
+                out.map(f32::to_bits)
+            };
+            (results.map(bits).to_vec(), a.greater(b))
+        }
+    }
+
+    #[test]
+    fn vectors_do_what_single_numbers_do() {
+        let a = [1.5, -2.0, 0.0, f32::INFINITY, 1e-40, 3e38, 7.0, 0.1];
+        let b = [1.25, 3.0, -0.0, 1.0, 1e-41, 3e38, f32::NAN, 0.2];
+        assert_eq!(run(Operations(&a, &b)).1, 0b0001_1001);
+        let [found, plain] = [run(Operations(&a, &b)), baseline(Operations(&a, &b))];
+        // The sign of the NaN of √−2 may differ.
+        let numbers = |x: &[[u32; 8]]| -> Vec<Option<u32>> {
+            let all = x.iter().flatten().copied();
+            all.map(|bits| Some(bits).filter(|&b| !f32::from_bits(b).is_nan())).collect()
+        };
+        assert_eq!(numbers(&found.0), numbers(&plain.0));
+        assert_eq!(found.1, plain.1);
+        assert_eq!(found.0[6][0], 7);
     }
 
     #[test]

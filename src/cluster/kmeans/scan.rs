@@ -14,7 +14,7 @@
 //! [`Lanes`]: super::nearest::Lanes
 
 use super::tiles::{Frame, LANES};
-use crate::simd::{Arithmetic, Kernel};
+use crate::simd::{Arithmetic, Eight, Kernel};
 
 /// Centres that are scored at once: with [`LANES`] rows of `f32` they fill half of the 16
 /// vector registers of AVX2, which is what keeps both multipliers busy.
@@ -155,39 +155,56 @@ impl Kernel for Scan<'_> {
     }
 }
 
+/// Vectors that the lanes of a tile fill.
+const VECTORS: usize = LANES / 8;
+
 #[inline(always)]
 fn scan_tile<A: Arithmetic>(
     scorer: &Scorer,
     tile: &[[f32; LANES]],
 ) -> ([u32; LANES], [f32; LANES], [f32; LANES]) {
-    let mut index = [0_u32; LANES];
-    let mut best = [f32::NEG_INFINITY; LANES];
-    let mut next = [f32::NEG_INFINITY; LANES];
+    let lowest = A::Eight::splat(f32::NEG_INFINITY);
+    let mut best = [lowest; VECTORS];
+    let mut next = [lowest; VECTORS];
+    // Numbers of centres as bits of `f32`, which are only moved about.
+    let mut index = [A::Eight::splat(f32::from_bits(0)); VECTORS];
     let groups = scorer.groups.chunks_exact(scorer.n_columns);
     for (g, (group, halves)) in groups.zip(&scorer.halves).enumerate() {
-        let mut scores = [[0.0_f32; LANES]; GROUP];
-        for c in 0..GROUP {
-            scores[c] = [-halves[c]; LANES];
-        }
+        let mut scores = halves.map(|half| [A::Eight::splat(-half); VECTORS]);
         for (x, centers) in tile.iter().zip(group) {
-            for c in 0..GROUP {
-                for lane in 0..LANES {
-                    scores[c][lane] =
-                        A::mul_add(x[lane], centers[c], scores[c][lane]);
+            let x = load::<A>(x);
+            for (scores, &center) in scores.iter_mut().zip(centers) {
+                let center = A::Eight::splat(center);
+                for (score, x) in scores.iter_mut().zip(x) {
+                    *score = x.mul_add(center, *score);
                 }
             }
         }
-        for c in 0..GROUP {
-            let number = (g * GROUP + c) as u32;
-            for lane in 0..LANES {
-                let score = scores[c][lane];
-                let better = score > best[lane];
-                let loser = if better { best[lane] } else { score };
-                next[lane] = if loser > next[lane] { loser } else { next[lane] };
-                best[lane] = if better { score } else { best[lane] };
-                index[lane] = if better { number } else { index[lane] };
+        for (c, scores) in scores.into_iter().enumerate() {
+            let number = A::Eight::splat(f32::from_bits((g * GROUP + c) as u32));
+            for (v, score) in scores.into_iter().enumerate() {
+                let loser = score.select_greater(best[v], best[v], score);
+                next[v] = loser.max(next[v]);
+                index[v] = score.select_greater(best[v], number, index[v]);
+                best[v] = score.max(best[v]);
             }
         }
     }
-    (index, best, next)
+    (store::<A>(index).map(f32::to_bits), store::<A>(best), store::<A>(next))
+}
+
+#[inline(always)]
+fn load<A: Arithmetic>(lanes: &[f32; LANES]) -> [A::Eight; VECTORS] {
+    let (vectors, _) = lanes.as_chunks::<8>();
+    std::array::from_fn(|v| A::Eight::load(&vectors[v]))
+}
+
+#[inline(always)]
+fn store<A: Arithmetic>(vectors: [A::Eight; VECTORS]) -> [f32; LANES] {
+    let mut lanes = [0.0; LANES];
+    let (places, _) = lanes.as_chunks_mut::<8>();
+    for (place, vector) in places.iter_mut().zip(vectors) {
+        vector.store(place);
+    }
+    lanes
 }
