@@ -6,6 +6,7 @@ set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 out="$(cd "$here/../.." && pwd)/target/peers"
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$out/cargo}"
+export PYTHONDONTWRITEBYTECODE=1
 
 if ! cmp -s "$here/requirements.txt" "$out/venv/installed.txt"; then
   rm -rf "$out/venv"

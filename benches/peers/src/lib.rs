@@ -6,6 +6,7 @@ pub mod measure;
 pub mod peers;
 pub mod rfm;
 pub mod tasks;
+pub mod versions;
 
 /// Any error; a measurement that fails ends the program.
 pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;

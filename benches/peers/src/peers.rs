@@ -52,7 +52,8 @@ pub fn linfa_labels(x: &LinfaMatrix, centers: &LinfaMatrix) -> Result<(Vec<i32>,
 pub fn kodama_heights(x: ArrayView2<'_, f64>, method: Method) -> Vec<f64> {
     let n = x.nrows();
     let mut distances = Vec::with_capacity(n * n.saturating_sub(1) / 2);
-    let rows: Vec<&[f64]> = x.rows().into_iter().filter_map(|row| row.to_slice()).collect();
+    let rows: Vec<&[f64]> =
+        x.rows().into_iter().filter_map(|row| row.to_slice()).collect();
     for (i, a) in rows.iter().enumerate() {
         distances.extend(rows[i + 1..].iter().map(|b| {
             let squares = a.iter().zip(*b).map(|(a, b)| (a - b) * (a - b));

@@ -37,7 +37,8 @@ pub fn rfm(transactions: &Transactions) -> Result<Customers> {
         latest = latest.max(day);
     }
     let summary = ledger.summary(Date::from_days(latest)?)?;
-    let last_day: Vec<i32> = summary.iter().map(|c| c.last().days_since_epoch()).collect();
+    let last_day: Vec<i32> =
+        summary.iter().map(|c| c.last().days_since_epoch()).collect();
     let frequency: Vec<i64> = summary.iter().map(|c| c.frequency() as i64).collect();
     let cents: Vec<i64> = summary.iter().map(|c| c.monetary_minor()).collect();
     let scores = [

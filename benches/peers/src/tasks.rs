@@ -100,9 +100,13 @@ impl Task {
                 let x = self.matrix("x")?;
                 let model = kernels::kmeans_model(self.matrix("centers")?)?;
                 Ok(Box::new(move || {
-                    let (labels, measured) = measure(|| kernels::assign(&model, x.view()));
+                    let (labels, measured) =
+                        measure(|| kernels::assign(&model, x.view()));
                     let labels = labels?.into_iter().map(|label| label as i32).collect();
-                    Ok((measured, Answer::default().array("labels", Numbers::I32(labels))))
+                    Ok((
+                        measured,
+                        Answer::default().array("labels", Numbers::I32(labels)),
+                    ))
                 }))
             }
             Call::Linkage { method } => {
@@ -159,8 +163,7 @@ impl Task {
         let method = method.name().parse()?;
         let x = self.matrix("x")?;
         Ok(Box::new(move || {
-            let (heights, measured) =
-                measure(|| peers::kodama_heights(x.view(), method));
+            let (heights, measured) = measure(|| peers::kodama_heights(x.view(), method));
             Ok((measured, Answer::default().array("heights", Numbers::F64(heights))))
         }))
     }
@@ -179,7 +182,9 @@ fn customers(table: rfm::Customers) -> Answer {
         .array("last_day", Numbers::I32(table.last_day))
         .array("frequency", Numbers::I64(table.frequency))
         .array("cents", Numbers::I64(table.cents));
-    for (name, scores) in ["r_counts", "f_counts", "m_counts"].into_iter().zip(table.scores) {
+    for (name, scores) in
+        ["r_counts", "f_counts", "m_counts"].into_iter().zip(table.scores)
+    {
         let count = |q: u32| scores.iter().filter(|&&score| score == q).count() as i64;
         answer = answer.array(name, Numbers::I64((1..=5).map(count).collect()));
     }

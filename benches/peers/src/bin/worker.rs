@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use segmenta_peers::Result;
 use segmenta_peers::tasks::{Answer, Prepared, Task};
+use segmenta_peers::versions::version;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -26,7 +27,8 @@ fn main() -> Result<()> {
     let mut lines = io::stdin().lock().lines();
     let task: Task = serde_json::from_str(&lines.next().ok_or("no task")??)?;
     let prepared = prepare(&program, &task)?;
-    say(&json!({ "version": version(&program) }))?;
+    let package = if program == "linfa" { "linfa-clustering" } else { &program };
+    say(&json!({ "version": version(package) }))?;
     for line in lines {
         let run: Run = serde_json::from_str(&line?)?;
         let (measured, Answer { scalars, arrays }) = prepared()?;
@@ -52,18 +54,6 @@ fn prepare(program: &str, task: &Task) -> Result<Prepared> {
         "kodama" => task.kodama(),
         other => Err(format!("no program `{other}`").into()),
     }
-}
-
-/// The version in the lock file this was built with.
-fn version(program: &str) -> &'static str {
-    let package = if program == "linfa" { "linfa-clustering" } else { program };
-    let lock = include_str!("../../Cargo.lock");
-    let name = format!("name = \"{package}\"");
-    lock.lines()
-        .skip_while(|line| *line != name)
-        .nth(1)
-        .and_then(|line| line.split('"').nth(1))
-        .unwrap_or("unknown")
 }
 
 fn say(answer: &Value) -> Result<()> {
