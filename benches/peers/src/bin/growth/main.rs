@@ -48,7 +48,7 @@ fn main() -> Result<()> {
         }
     }
     let text = fs::read_to_string(readme)?;
-    fs::write(readme, table::replace(&text, &table::markdown(&grown))?)?;
+    fs::write(readme, table::replace(&text, &table::markdown(&grown, limits))?)?;
     let by_rows: Vec<&Series> = grown.iter().filter(|s| s.axis == Axis::Rows).collect();
     fs::write(svg, plot::svg(&by_rows))?;
     Ok(())

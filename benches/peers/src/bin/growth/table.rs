@@ -7,7 +7,7 @@ use segmenta_peers::Result;
 use segmenta_peers::versions::version;
 
 use crate::N_THREADS;
-use crate::series::{Axis, CLUSTERS, COLUMNS, Cell, Series};
+use crate::series::{Axis, CLUSTERS, COLUMNS, Cell, Limits, Series};
 
 const BEGIN: &str = "<!-- growth: begin -->";
 const END: &str = "<!-- growth: end -->";
@@ -22,9 +22,13 @@ pub fn replace(text: &str, tables: &str) -> Result<String> {
 }
 
 /// All tables.
-pub fn markdown(grown: &[Series]) -> String {
+pub fn markdown(grown: &[Series], limits: Limits) -> String {
     let of = |axis: Axis| grown.iter().filter(move |series| series.axis == axis);
-    let mut text = format!("\n{}, {N_THREADS} threads.\n", machine());
+    let (machine, bytes) = (machine(), memory(limits.bytes as usize));
+    let mut text = format!(
+        "\n{machine}, {N_THREADS} threads; cells of at most {} and {bytes}.\n",
+        time(limits.seconds)
+    );
     let shape = format!("{COLUMNS} columns, {CLUSTERS} clusters");
     let _ = write!(text, "\nTime against rows ({shape}):\n\n");
     text += &table(Axis::Rows, of(Axis::Rows), |cell| time(cell.seconds), true);
