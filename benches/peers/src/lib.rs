@@ -1,0 +1,12 @@
+//! The calls that are measured: those of segmenta, and those of its peers in Rust.
+
+pub mod arrays;
+pub mod kernels;
+pub mod measure;
+pub mod peers;
+pub mod rfm;
+pub mod tasks;
+pub mod versions;
+
+/// Any error; a measurement that fails ends the program.
+pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;

@@ -1,0 +1,192 @@
+//! What a worker is told to run, and what it answers.
+
+use std::collections::BTreeMap;
+
+use segmenta::cluster::hierarchical::Linkage;
+use segmenta::cluster::kmeans::KMeansResult;
+use segmenta::ndarray::Array2;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use crate::arrays::{Numbers, Spec};
+use crate::measure::{Measured, measure};
+use crate::rfm::Transactions;
+use crate::{Result, kernels, peers, rfm};
+
+/// A call and its data.
+#[derive(Debug, Deserialize)]
+pub struct Task {
+    pub arrays: BTreeMap<String, Spec>,
+    #[serde(flatten)]
+    pub call: Call,
+}
+
+/// A call with its parameters.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "call", rename_all = "snake_case")]
+pub enum Call {
+    Kmeans { max_iter: usize },
+    KmeansDefault { k: usize, n_init: usize, seed: u64 },
+    Assign,
+    Linkage { method: Linkage },
+    Silhouette,
+    Rfm,
+}
+
+/// What a call returned, for comparison.
+#[derive(Debug, Default)]
+pub struct Answer {
+    pub scalars: Map<String, Value>,
+    pub arrays: Vec<(&'static str, Numbers)>,
+}
+
+impl Answer {
+    fn scalar(mut self, name: &str, value: Value) -> Answer {
+        self.scalars.insert(name.to_owned(), value);
+        self
+    }
+
+    fn array(mut self, name: &'static str, numbers: Numbers) -> Answer {
+        self.arrays.push((name, numbers));
+        self
+    }
+}
+
+/// A call whose data is in memory, ready to be timed again and again.
+pub type Prepared = Box<dyn Fn() -> Result<(Measured, Answer)>>;
+
+impl Task {
+    fn spec(&self, name: &str) -> Result<&Spec> {
+        self.arrays.get(name).ok_or_else(|| format!("no array `{name}`").into())
+    }
+
+    fn matrix(&self, name: &str) -> Result<Array2<f64>> {
+        let spec = self.spec(name)?;
+        spec.matrix(spec.f64s()?)
+    }
+
+    /// The call of segmenta.
+    pub fn segmenta(&self) -> Result<Prepared> {
+        match self.call {
+            Call::Kmeans { max_iter } if self.spec("x")?.dtype == "f4" => {
+                let spec = self.spec("x")?;
+                let narrow = spec.f32s()?.into_iter().map(kernels::Narrow::from);
+                let x = spec.matrix(narrow.collect())?;
+                let init = self.matrix("init")?;
+                Ok(Box::new(move || {
+                    let (result, measured) =
+                        measure(|| kernels::kmeans_narrow(x.view(), &init, max_iter));
+                    let answer = clusters(result?);
+                    Ok((measured, answer.scalar("storage", json!(kernels::NARROW))))
+                }))
+            }
+            Call::Kmeans { max_iter } => {
+                let (x, init) = (self.matrix("x")?, self.matrix("init")?);
+                Ok(Box::new(move || {
+                    let (result, measured) =
+                        measure(|| kernels::kmeans(x.view(), &init, max_iter));
+                    Ok((measured, clusters(result?)))
+                }))
+            }
+            Call::KmeansDefault { k, n_init, seed } => {
+                let x = self.matrix("x")?;
+                Ok(Box::new(move || {
+                    let (result, measured) =
+                        measure(|| kernels::kmeans_default(x.view(), k, n_init, seed));
+                    Ok((measured, clusters(result?)))
+                }))
+            }
+            Call::Assign => {
+                let x = self.matrix("x")?;
+                let model = kernels::kmeans_model(self.matrix("centers")?)?;
+                Ok(Box::new(move || {
+                    let (labels, measured) =
+                        measure(|| kernels::assign(&model, x.view()));
+                    let labels = labels?.into_iter().map(|label| label as i32).collect();
+                    Ok((
+                        measured,
+                        Answer::default().array("labels", Numbers::I32(labels)),
+                    ))
+                }))
+            }
+            Call::Linkage { method } => {
+                let x = self.matrix("x")?;
+                Ok(Box::new(move || {
+                    let (tree, measured) = measure(|| kernels::linkage(x.view(), method));
+                    let heights = Numbers::F64(tree?.heights());
+                    Ok((measured, Answer::default().array("heights", heights)))
+                }))
+            }
+            Call::Silhouette => {
+                let (x, labels) = (self.matrix("x")?, self.spec("labels")?.i32s()?);
+                Ok(Box::new(move || {
+                    let (score, measured) =
+                        measure(|| kernels::silhouette(x.view(), &labels));
+                    Ok((measured, Answer::default().scalar("score", json!(score?))))
+                }))
+            }
+            Call::Rfm => {
+                let transactions = Transactions {
+                    customer: self.spec("customer")?.i64s()?,
+                    day: self.spec("day")?.i32s()?,
+                    cents: self.spec("cents")?.i64s()?,
+                };
+                Ok(Box::new(move || {
+                    let (table, measured) = measure(|| rfm::rfm(&transactions));
+                    Ok((measured, customers(table?)))
+                }))
+            }
+        }
+    }
+
+    /// The call of linfa.
+    pub fn linfa(&self) -> Result<Prepared> {
+        let Call::Kmeans { max_iter } = self.call else {
+            return Err("linfa runs `kmeans`".into());
+        };
+        let x = peers::linfa_matrix(&self.matrix("x")?)?;
+        let init = peers::linfa_matrix(&self.matrix("init")?)?;
+        Ok(Box::new(move || {
+            let (centers, measured) =
+                measure(|| peers::linfa_kmeans(&x, &init, max_iter));
+            let (labels, inertia) = peers::linfa_labels(&x, &centers?)?;
+            let answer = Answer::default().scalar("inertia", json!(inertia));
+            Ok((measured, answer.array("labels", Numbers::I32(labels))))
+        }))
+    }
+
+    /// The call of kodama.
+    pub fn kodama(&self) -> Result<Prepared> {
+        let Call::Linkage { method } = self.call else {
+            return Err("kodama runs `linkage`".into());
+        };
+        let method = method.name().parse()?;
+        let x = self.matrix("x")?;
+        Ok(Box::new(move || {
+            let (heights, measured) = measure(|| peers::kodama_heights(x.view(), method));
+            Ok((measured, Answer::default().array("heights", Numbers::F64(heights))))
+        }))
+    }
+}
+
+fn clusters(result: KMeansResult) -> Answer {
+    let labels = result.labels.into_iter().map(|label| label as i32).collect();
+    Answer::default()
+        .scalar("inertia", json!(result.inertia))
+        .scalar("n_iter", json!(result.n_iter))
+        .array("labels", Numbers::I32(labels))
+}
+
+fn customers(table: rfm::Customers) -> Answer {
+    let mut answer = Answer::default()
+        .array("last_day", Numbers::I32(table.last_day))
+        .array("frequency", Numbers::I64(table.frequency))
+        .array("cents", Numbers::I64(table.cents));
+    for (name, scores) in
+        ["r_counts", "f_counts", "m_counts"].into_iter().zip(table.scores)
+    {
+        let count = |q: u32| scores.iter().filter(|&&score| score == q).count() as i64;
+        answer = answer.array(name, Numbers::I64((1..=5).map(count).collect()));
+    }
+    answer
+}

@@ -1,0 +1,256 @@
+"""Runs the call of one peer when the driver says so: `worker.py PROGRAM`.
+
+It speaks as the worker in Rust does (src/bin/worker.rs). A program is a function below: it
+takes the arrays and the parameters of the task, brings the data into the form that is the
+peer's own, and gives two functions: `call`, which is timed, and `answer`, which takes what
+`call` returned and gives scalars and arrays by name.
+"""
+
+import importlib.metadata
+import json
+import os
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+import arrays
+
+THREADS = int(os.environ["PEERS_THREADS"])
+
+
+def sklearn_kmeans(data, task):
+    from sklearn.cluster import KMeans
+
+    x, init = data["x"], data["init"]
+    steps = {"n_init": 1, "max_iter": task["max_iter"], "tol": 0}
+    model = KMeans(len(init), init=init, algorithm=task["algorithm"], **steps)
+    return lambda: model.fit(x), fitted_clusters
+
+
+def sklearn_kmeans_default(data, task):
+    from sklearn.cluster import KMeans
+
+    x = data["x"]
+    model = KMeans(task["k"], n_init=task["n_init"], random_state=task["seed"])
+    return lambda: model.fit(x), fitted_clusters
+
+
+def fitted_clusters(model):
+    scalars = {"inertia": float(model.inertia_), "n_iter": int(model.n_iter_)}
+    return scalars, {"labels": model.labels_.astype(np.int32)}
+
+
+def sklearn_predict(data, task):
+    from sklearn.cluster import KMeans
+
+    x, centers = data["x"], data["centers"]
+    model = KMeans(len(centers), init=centers, n_init=1, max_iter=1).fit(centers)
+    model.cluster_centers_ = centers
+    return lambda: model.predict(x), lambda labels: ({}, {"labels": labels})
+
+
+def sklearn_silhouette(data, task):
+    from sklearn.metrics import silhouette_score
+
+    x, labels = data["x"], data["labels"]
+    call = lambda: silhouette_score(x, labels)
+    return call, lambda score: ({"score": float(score)}, {})
+
+
+def faiss_kmeans(data, task):
+    import faiss
+
+    faiss.omp_set_num_threads(THREADS)
+    x, init = data["x"], data["init"].astype(np.float32)
+    (n, d), k = x.shape, len(init)
+    # All rows, not a sample of them.
+    rows = {"min_points_per_centroid": 1, "max_points_per_centroid": n}
+
+    def call():
+        model = faiss.Kmeans(d, k, niter=task["max_iter"], **rows)
+        model.train(x, init_centroids=init)
+        return model
+
+    def answer(model):
+        index = faiss.IndexFlatL2(d)
+        index.add(model.centroids)
+        labels = index.search(x, 1)[1][:, 0]
+        differences = x.astype(np.float64) - model.centroids[labels]
+        return {"inertia": float((differences**2).sum())}, {}
+
+    return call, answer
+
+
+def fastcluster_linkage(data, task):
+    import fastcluster
+
+    x, method = data["x"], task["method"]
+    return lambda: fastcluster.linkage(x, method), tree_heights
+
+
+def fastcluster_linkage_vector(data, task):
+    import fastcluster
+
+    x, method = data["x"], task["method"]
+    return lambda: fastcluster.linkage_vector(x, method), tree_heights
+
+
+def tree_heights(z):
+    return {}, {"heights": z[:, 2]}
+
+
+def genie(data, task):
+    import genieclust
+
+    x = data["x"]
+    # Its tree is the minimum spanning tree, whose edges are single linkage's heights.
+    answer = lambda model: ({}, {"heights": model._tree_d_})
+    return lambda: genieclust.Genie(n_clusters=10).fit(x), answer
+
+
+def quitefastmst(data, task):
+    import quitefastmst
+
+    quitefastmst.omp_set_num_threads(THREADS)
+    x = data["x"]
+    return lambda: quitefastmst.mst_euclid(x), lambda tree: ({}, {"heights": tree[0]})
+
+
+def polars_rfm(data, task):
+    import polars as pl
+
+    table = pl.DataFrame(data)
+
+    def call():
+        day, cents = pl.col("day").max(), pl.col("cents").sum()
+        customers = (
+            table.lazy()
+            .group_by("customer")
+            .agg(day.alias("last"), pl.len().alias("f"), cents.alias("m"))
+            .collect()
+        )
+        n = customers.height
+        # As NTILE but for which quintiles have one more.
+        tile = lambda name: (pl.col(name).rank("ordinal") - 1) * 5 // n + 1
+        names = {"last": "r_tile", "f": "f_tile", "m": "m_tile"}
+        tiles = [tile(name).alias(alias) for name, alias in names.items()]
+        return customers.with_columns(tiles)
+
+    return call, lambda table: customer_table(table.sort("customer").to_dict())
+
+
+def duckdb_rfm(data, task):
+    import duckdb
+    import pyarrow
+
+    db = duckdb.connect()
+    db.execute(f"SET threads = {THREADS}")
+    table = pyarrow.table(data)
+    db.register("given", table)
+    db.execute("CREATE TABLE transactions AS SELECT * FROM given")
+    db.unregister("given")
+    query = """
+        SELECT *,
+            ntile(5) OVER (ORDER BY last) AS r_tile,
+            ntile(5) OVER (ORDER BY f) AS f_tile,
+            ntile(5) OVER (ORDER BY m) AS m_tile
+        FROM (
+            SELECT customer, max(day) AS last, count(*) AS f, sum(cents)::BIGINT AS m
+            FROM transactions GROUP BY customer
+        )
+    """
+
+    def answer(table):
+        table = table.sort_by("customer")
+        return customer_table({name: table[name] for name in table.column_names})
+
+    return lambda: db.execute(query).to_arrow_table(), answer
+
+
+def customer_table(columns):
+    column = lambda name, dtype: np.asarray(columns[name]).astype(dtype)
+    count = lambda name: np.bincount(column(name, np.int64), minlength=6)[1:]
+    return {}, {
+        "last_day": column("last", np.int32),
+        "frequency": column("f", np.int64),
+        "cents": column("m", np.int64),
+        "r_counts": count("r_tile"),
+        "f_counts": count("f_tile"),
+        "m_counts": count("m_tile"),
+    }
+
+
+PROGRAMS = {
+    "sklearn_kmeans": (sklearn_kmeans, "scikit-learn"),
+    "sklearn_kmeans_default": (sklearn_kmeans_default, "scikit-learn"),
+    "sklearn_predict": (sklearn_predict, "scikit-learn"),
+    "sklearn_silhouette": (sklearn_silhouette, "scikit-learn"),
+    "faiss_kmeans": (faiss_kmeans, "faiss-cpu"),
+    "fastcluster_linkage": (fastcluster_linkage, "fastcluster"),
+    "fastcluster_linkage_vector": (fastcluster_linkage_vector, "fastcluster"),
+    "genie": (genie, "genieclust"),
+    "quitefastmst": (quitefastmst, "quitefastmst"),
+    "polars_rfm": (polars_rfm, "polars"),
+    "duckdb_rfm": (duckdb_rfm, "duckdb"),
+}
+
+
+def status(name):
+    """A line of the process's status in bytes; none where the system has no such file."""
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        return None
+    found = [line.split() for line in lines if line.startswith(name + ":")]
+    return int(found[0][1]) * 1024 if found else None
+
+
+def measure(call):
+    """Time and memory, as src/measure.rs has them."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        pass
+    before = status("VmRSS")
+    start = time.perf_counter()
+    result = call()
+    seconds = time.perf_counter() - start
+    rss = status("VmHWM")
+    peak = max(rss - before, 0) if rss and before else None
+    return result, {"seconds": seconds, "peak_bytes": peak, "rss_bytes": rss}
+
+
+def main():
+    warnings.filterwarnings("ignore")
+    prepare, package = PROGRAMS[sys.argv[1]]
+    # The answers go to the driver; what a peer prints must not.
+    out = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+
+    def say(answer):
+        print(json.dumps(answer), file=out, flush=True)
+
+    task = json.loads(sys.stdin.readline())
+    data = {name: arrays.load(spec) for name, spec in task.pop("arrays").items()}
+    call, answer_of = prepare(data, task)
+
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(THREADS)
+    say({"version": importlib.metadata.version(package)})
+    for line in sys.stdin:
+        save = json.loads(line)["save"]
+        result, answer = measure(call)
+        if save:
+            answer["scalars"], numbers = answer_of(result)
+            folder = Path(save)
+            saved = {name: arrays.save(folder, name, x) for name, x in numbers.items()}
+            answer["arrays"] = saved
+        del result
+        say(answer)
+
+
+main()
