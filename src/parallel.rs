@@ -40,6 +40,29 @@ where
     chunks.map(|(i, chunk)| work(i * block, chunk)).collect()
 }
 
+/// A slice to be written, and how many of its items belong to a block.
+pub(crate) type Blocks<'a, A> = (&'a mut [A], usize);
+
+/// As [`map_chunks`] on two slices of as many blocks; `work` is told the number of the
+/// block.
+pub(crate) fn map_chunk_pairs<A, B, T, W>(
+    (a, block_a): Blocks<'_, A>,
+    (b, block_b): Blocks<'_, B>,
+    work: W,
+) -> Vec<T>
+where
+    A: Send,
+    B: Send,
+    T: Send,
+    W: Fn(usize, &mut [A], &mut [B]) -> T + Sync,
+{
+    #[cfg(feature = "rayon")]
+    let chunks = a.par_chunks_mut(block_a.max(1)).zip(b.par_chunks_mut(block_b.max(1)));
+    #[cfg(not(feature = "rayon"))]
+    let chunks = a.chunks_mut(block_a.max(1)).zip(b.chunks_mut(block_b.max(1)));
+    chunks.enumerate().map(|(i, (a, b))| work(i, a, b)).collect()
+}
+
 /// Runs `work` on the blocks of two slices of one length, with the position of their first
 /// item, and joins what it gathers. Which blocks share a state depends on the threads, so
 /// `work` and `merge` must give the same whatever the order: sums of integers, minima with a

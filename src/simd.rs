@@ -289,6 +289,19 @@ pub(crate) fn baseline<K: Kernel>(kernel: K) -> K::Output {
     kernel.run::<Baseline>()
 }
 
+/// Asks for the memory of some items, which will be read soon.
+#[inline(always)]
+pub(crate) fn prefetch<T>(items: &[T]) {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    for at in (0..size_of_val(items)).step_by(64) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: the address lies inside `items`, and a prefetch changes nothing.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(items.as_ptr().cast::<i8>().add(at)) };
+    }
+    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+    let _ = items;
+}
+
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
 fn avx2<K: Kernel>(kernel: K) -> K::Output {

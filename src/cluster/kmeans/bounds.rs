@@ -9,6 +9,8 @@
 //! centre of its label had moved in all when the gap was found, and is compared with what
 //! it has moved in all by now.
 
+use super::tiles::Tiles;
+
 /// Rows that change their label in an iteration, as a share, below which gaps are worth
 /// keeping.
 const CALM: f64 = 0.25;
@@ -31,10 +33,14 @@ pub(super) struct Bounds {
 }
 
 impl Bounds {
-    pub(super) fn new(n_clusters: usize, n_columns: usize, wanted: bool) -> Bounds {
+    pub(super) fn new(n_clusters: usize, tiles: &Tiles, wanted: bool) -> Bounds {
+        let n_columns = tiles.n_columns();
         let d = n_columns as f64;
-        // Distances of up to 2√d, rounded (d + 3) times in f64, both of a pair.
-        let rounding = (d + 3.0) * f64::EPSILON * 8.0 * d.sqrt();
+        // Distances of up to twice the largest norm, since centres are means of rows,
+        // rounded (d + 3) times in f64, both of a pair. First centres may lie outside.
+        let reach = tiles.reach().iter().copied().fold(0.0, f32::max);
+        let rounding =
+            (d + 3.0) * f64::EPSILON * 8.0 * f64::from(reach).max(d.sqrt());
         Bounds {
             lost: vec![0.0; n_clusters],
             exact: vec![0.0; n_clusters],

@@ -7,8 +7,6 @@ use super::init::{Init, first_centers};
 use super::label::Prepared;
 use super::lloyd::{Limits, Run, lloyd};
 use super::rows::{Rows, Storage};
-use super::sums::Scale;
-use super::tiles::Frame;
 use crate::data::array::row_major;
 use crate::encode::Encoder;
 use crate::error::{Error, ErrorKind, Result};
@@ -317,24 +315,21 @@ impl KMeans {
             let what = "distinct rows".into();
             return Err(ErrorKind::TooFewRows { what, needed: k, found }.into());
         }
-        let mut overview = rows.overview();
+        let mut more = Vec::new();
         if let Init::Centers(centers) = &self.init {
             if centers.ncols() != p {
                 let what = "the second axis of the initial centers";
                 return Err(Error::length(what, p, centers.ncols()));
             }
-            overview.extend_ranges(&row_major(&centers.view()));
+            more.extend(centers);
         }
-        overview.check_range()?;
-        let tolerance = self.tol * overview.mean_variance();
+        let (data, overview) = Prepared::new(rows, &more)?;
         let limits = Limits {
             max_iter: self.max_iter,
-            tolerance,
+            tolerance: self.tol * overview.mean_variance(),
             bounds: k > 1 && self.algorithm.keeps_bounds(k, p),
         };
-        let scale = Scale::new(rows.len(), overview.weighted_reach(), overview.heaviest);
-        let frame = Frame::new(overview.mean, &overview.low, &overview.high);
-        Ok((Prepared::new(rows, frame, scale), limits))
+        Ok((data, limits))
     }
 
     fn notes(&self, best: &Run, mut inertias: Vec<f64>) -> Vec<Note> {

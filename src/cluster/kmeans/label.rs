@@ -4,15 +4,19 @@ use std::ops::Range;
 
 use super::bounds::Bounds;
 use super::nearest::Lanes;
-use super::rows::{Rows, Storage, squared};
+use super::rows::{Overview, Rows, Storage, squared};
 use super::scan::{Found, Scan, Scorer};
 use super::sums::{Move, NOWHERE, Scale, Sums};
-use super::tiles::{Frame, LANES, Tiles};
+use super::tiles::{Frame, LANES, Tiles, largest_norm, squared_norms};
+use crate::error::Result;
 use crate::parallel::{gather_chunks, map_blocks};
-use crate::simd::{self, Arithmetic, Kernel};
+use crate::simd::{self, Arithmetic, Eight, Kernel};
 
 /// Rows of a block of a pass.
 const BLOCK: usize = 1024;
+
+/// Up to this share of a block's rows are packed, if they alone need a look.
+const FEW: f64 = 0.2;
 
 /// Rows, and what all runs of a fit share.
 #[derive(Debug)]
@@ -25,20 +29,33 @@ pub(super) struct Prepared<'a, T> {
 }
 
 impl<'a, T: Storage> Prepared<'a, T> {
-    pub(super) fn new(rows: Rows<'a, T>, frame: Frame, scale: Scale) -> Prepared<'a, T> {
-        let tiles = Tiles::new(rows, frame);
-        let origin = tiles.frame().origin();
-        let squares = map_blocks(rows.len(), BLOCK, |block| {
-            let square = |i: usize| rows.weight(i) * squared(rows.row(i), origin);
-            block.map(square).sum::<f64>()
-        });
-        Prepared { rows, tiles, scale, squares: squares.into_iter().sum() }
+    /// All that the runs of a fit share, and what the rows look like. `more` are rows that
+    /// are not counted but may be compared with.
+    ///
+    /// # Errors
+    /// When a number is not finite, or a sum could overflow.
+    pub(super) fn new(
+        rows: Rows<'a, T>,
+        more: &[f64],
+    ) -> Result<(Prepared<'a, T>, Overview)> {
+        let mut sample = rows.sample();
+        sample.extend_ranges(more);
+        let frame = Frame::new(sample.mean, &sample.low, &sample.high);
+        let (tiles, mut overview, squares) = Tiles::new(rows, frame);
+        if !overview.is_finite() {
+            rows.check_finite()?;
+        }
+        overview.extend_ranges(more);
+        overview.check_range()?;
+        let scale = Scale::new(rows.len(), overview.weighted_reach(), overview.heaviest);
+        Ok((Prepared { rows, tiles, scale, squares }, overview))
     }
 
     /// The nearest centre of each row.
     pub(super) fn labels(&self, centers: &[f64]) -> Vec<u32> {
         let mut labels = Labels::new(self.rows.len());
-        let bounds = Bounds::new(centers.len() / self.rows.n_columns(), 1, false);
+        let n_clusters = centers.len() / self.rows.n_columns();
+        let bounds = Bounds::new(n_clusters, &self.tiles, false);
         Pass::new(self, centers, &bounds).relabel(&mut labels);
         labels.labels
     }
@@ -121,27 +138,40 @@ struct Packed {
     reach: Vec<f32>,
 }
 
-impl Packed {
-    /// Takes the rows of the block from row `start` on.
-    fn fill(&mut self, tiles: &Tiles, start: usize, picked: &[u32]) {
-        let d = tiles.n_columns();
+/// Rows of a list that are asked for before they are needed.
+const AHEAD: usize = 8;
+
+/// Packs rows of the block from row `start` on.
+struct Pack<'a, 'r, T> {
+    rows: Rows<'r, T>,
+    frame: &'a Frame,
+    start: usize,
+    picked: &'a [u32],
+    packed: &'a mut Packed,
+}
+
+impl<T: Storage> Kernel for Pack<'_, '_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<A: Arithmetic>(self) {
+        let Pack { rows, frame, start, picked, packed } = self;
+        let d = rows.n_columns();
         let n_tiles = picked.len().div_ceil(LANES);
-        self.columns.resize(n_tiles * d, [0.0; LANES]);
-        self.squares.resize(n_tiles, [0.0; LANES]);
-        self.reach.clear();
-        let parts = self.columns.chunks_exact_mut(d).zip(&mut self.squares);
-        for ((columns, squares), rows) in parts.zip(picked.chunks(LANES)) {
-            let mut reach = 0.0_f32;
-            for (to, &row) in rows.iter().enumerate() {
-                let (tile, lane) = tiles.find(start + row as usize);
-                let from = tiles.columns(tile, tile + 1);
-                for (column, from) in columns.iter_mut().zip(from) {
-                    column[to] = from[lane];
+        let Packed { columns, squares, reach } = packed;
+        columns.resize(n_tiles * d, [0.0; LANES]);
+        squares.clear();
+        reach.clear();
+        let row = |at: usize| rows.row(start + picked[at] as usize);
+        for (t, tile) in columns.chunks_exact_mut(d).enumerate() {
+            for at in t * LANES..((t + 1) * LANES).min(picked.len()) {
+                if at + AHEAD < picked.len() {
+                    simd::prefetch(row(at + AHEAD));
                 }
-                squares[to] = tiles.squares()[tile][lane];
-                reach = reach.max(tiles.reach()[tile]);
+                frame.fill_lane(row(at), at % LANES, tile);
             }
-            self.reach.push(reach);
+            squares.push(squared_norms(tile));
+            reach.push(largest_norm(&squares[t]));
         }
     }
 }
@@ -196,7 +226,7 @@ impl<'p, 'a, T: Storage> Pass<'p, 'a, T> {
         work.open.clear();
         let all = !self.bounds.read || {
             self.bounds.pick(labels, keys, &mut work.picked);
-            2 * work.picked.len() > labels.len()
+            work.picked.len() as f64 > FEW * labels.len() as f64
         };
         let tiles = &self.data.tiles;
         let span = start / LANES..(start + labels.len()).div_ceil(LANES);
@@ -207,7 +237,9 @@ impl<'p, 'a, T: Storage> Pass<'p, 'a, T> {
                 &tiles.reach()[span],
             )
         } else {
-            work.packed.fill(tiles, start, &work.picked);
+            let (picked, packed) = (&work.picked[..], &mut work.packed);
+            let (rows, frame) = (self.data.rows, tiles.frame());
+            simd::run(Pack { rows, frame, start, picked, packed });
             let packed = &work.packed;
             (&packed.columns[..], &packed.squares[..], &packed.reach[..])
         };
@@ -269,7 +301,7 @@ impl Kernel for Judge<'_> {
             let rows = tile * LANES..((tile + 1) * LANES).min(n_rows);
             let threshold = self.scorer.threshold(self.reach[tile]);
             if self.bounds.write {
-                self.write_keys(tile, threshold, rows.clone());
+                self.write_keys::<A>(tile, threshold, rows.clone());
             }
             let found = self.found;
             let (index, best, next) =
@@ -306,18 +338,23 @@ impl Kernel for Judge<'_> {
 
 impl Judge<'_> {
     #[inline(always)]
-    fn write_keys(&mut self, tile: usize, threshold: f32, rows: Range<usize>) {
-        let slack = self.scorer.slack(self.reach[tile]);
-        let (best, next) = (&self.found.best[tile], &self.found.next[tile]);
-        let squares = &self.squares[tile];
+    fn write_keys<A: Arithmetic>(&mut self, tile: usize, threshold: f32, rows: Range<usize>) {
+        let slack = A::Eight::splat(self.scorer.slack(self.reach[tile]));
+        let threshold = A::Eight::splat(threshold);
+        let (two, zero) = (A::Eight::splat(2.0), A::Eight::splat(0.0));
+        let never = A::Eight::splat(f32::NEG_INFINITY);
         let mut gaps = [0.0_f32; LANES];
-        for lane in 0..LANES {
-            let lead = best[lane] - next[lane];
-            let own = (squares[lane] - 2.0 * best[lane] + slack).max(0.0).sqrt();
-            let other = (squares[lane] - 2.0 * next[lane] + slack).max(0.0).sqrt();
+        for (v, gaps) in gaps.as_chunks_mut::<8>().0.iter_mut().enumerate() {
+            let load = |lanes: &[f32; LANES]| A::Eight::load(&lanes.as_chunks::<8>().0[v]);
+            let best = load(&self.found.best[tile]);
+            let next = load(&self.found.next[tile]);
+            let square = load(&self.squares[tile]).add(slack);
+            let lead = best.sub(next);
+            let own = square.sub(two.mul(best)).max(zero).sqrt();
+            let other = square.sub(two.mul(next)).max(zero).sqrt();
             // d₂ − d₁ = (d₂² − d₁²) / (d₂ + d₁)
-            let gap = 2.0 * (lead - slack) / (own + other);
-            gaps[lane] = if lead > threshold { gap } else { f32::NEG_INFINITY };
+            let gap = two.mul(lead.sub(slack)).div(own.add(other));
+            lead.select_greater(threshold, gap, never).store(gaps);
         }
         let index = &self.found.index[tile];
         for (lane, at) in rows.enumerate() {

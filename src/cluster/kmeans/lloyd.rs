@@ -42,7 +42,7 @@ pub(super) fn lloyd<T: Storage>(
     let n_clusters = centers.len() / d;
     let mut labels = Labels::new(n);
     let mut sums = Sums::new(n_clusters, d);
-    let mut bounds = Bounds::new(n_clusters, d, limits.bounds);
+    let mut bounds = Bounds::new(n_clusters, &data.tiles, limits.bounds);
     let (mut n_iter, mut converged, mut n_relocated) = (0, false, 0);
     let mut settled = false;
     while n_iter < limits.max_iter && !converged {

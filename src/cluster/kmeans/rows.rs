@@ -7,11 +7,6 @@ use std::ops::Range;
 
 use crate::data::check_weights;
 use crate::error::{Error, ErrorKind, Result};
-use crate::parallel::map_blocks;
-use crate::simd::{self, Arithmetic, Kernel};
-
-/// Rows of a block of a pass.
-const BLOCK: usize = 2048;
 
 /// How the numbers of rows are stored: `f64`, or `f32`, which is computed with as the
 /// `f64` of the same value.
@@ -30,8 +25,8 @@ pub(super) fn squared<T: Storage>(x: &[T], center: &[f64]) -> f64 {
     })
 }
 
-/// Rows of a matrix with their weights: at least one row and one column, finite values,
-/// finite weights that are not negative.
+/// Rows of a matrix with their weights: at least one column, finite weights that are not
+/// negative.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rows<'a, T = f64> {
     data: &'a [T],
@@ -49,19 +44,6 @@ impl<'a, T: Storage> Rows<'a, T> {
     ) -> Result<Rows<'a, T>> {
         if n_columns == 0 {
             return Err(Error::parameter("x", "a matrix with columns", "one without"));
-        }
-        let finite = map_blocks(data.len(), BLOCK * 16, |block| {
-            simd::run(AllFinite(&data[block]))
-        });
-        if finite.contains(&false)
-            && let Some(at) = data.iter().position(|&x| !x.into().is_finite())
-        {
-            return Err(ErrorKind::Value {
-                expected: format!("a finite number (column {})", at % n_columns).into(),
-                found: data[at].into().to_string(),
-                row: Some(at / n_columns),
-            }
-            .into());
         }
         if let Some(weights) = weights {
             check_weights("`sample_weight`", weights, n_rows)?;
@@ -117,23 +99,30 @@ impl<'a, T: Storage> Rows<'a, T> {
         seen.len()
     }
 
-    /// Ranges, means and variances of the columns, in one pass.
-    pub(super) fn overview(&self) -> Overview {
-        let blocks = map_blocks(self.len(), BLOCK, |block| {
-            simd::run(Summarise { rows: *self, block })
-        });
-        let empty = Overview {
-            low: vec![f64::INFINITY; self.n_columns],
-            high: vec![f64::NEG_INFINITY; self.n_columns],
-            mean: vec![0.0; self.n_columns],
-            squares: vec![0.0; self.n_columns],
-            n_rows: 0.0,
-            weight: 0.0,
-            heaviest: 0.0,
+    /// Checks that all numbers are finite.
+    pub(super) fn check_finite(&self) -> Result<()> {
+        let Some(at) = self.data.iter().position(|&x| !x.into().is_finite()) else {
+            return Ok(());
         };
-        blocks.into_iter().fold(empty, Overview::merge)
+        let column = at % self.n_columns;
+        Err(ErrorKind::Value {
+            expected: format!("a finite number (column {column})").into(),
+            found: self.data[at].into().to_string(),
+            row: Some(at / self.n_columns),
+        }
+        .into())
+    }
+
+    /// An overview of a part of the rows, for a first idea of their middle and ranges.
+    pub(super) fn sample(&self) -> Overview {
+        let step = self.len().div_ceil(SAMPLE).max(1);
+        let some = (0..self.len()).step_by(step).map(|i| Overview::new(*self, i..i + 1));
+        some.fold(Overview::empty(self.n_columns), |all, one| all.merge(&one))
     }
 }
+
+/// Rows that are looked at for a first idea of the ranges.
+const SAMPLE: usize = 4096;
 
 /// What is known of the columns of some rows.
 #[derive(Clone, Debug)]
@@ -152,8 +141,56 @@ pub(super) struct Overview {
 }
 
 impl Overview {
+    /// Of no rows.
+    pub(super) fn empty(n_columns: usize) -> Overview {
+        Overview {
+            low: vec![f64::INFINITY; n_columns],
+            high: vec![f64::NEG_INFINITY; n_columns],
+            mean: vec![0.0; n_columns],
+            squares: vec![0.0; n_columns],
+            n_rows: 0.0,
+            weight: 0.0,
+            heaviest: 0.0,
+        }
+    }
+
+    /// Of some rows, at least one.
+    #[inline(always)]
+    pub(super) fn new<T: Storage>(rows: Rows<'_, T>, block: Range<usize>) -> Overview {
+        let d = rows.n_columns;
+        let data = rows.slice(block.clone());
+        let mut overview = Overview::empty(d);
+        let Overview { low, high, mean, squares, .. } = &mut overview;
+        for row in data.chunks_exact(d) {
+            let ranges = low.iter_mut().zip(high.iter_mut()).zip(mean.iter_mut());
+            for (&x, ((low, high), sum)) in row.iter().zip(ranges) {
+                let x: f64 = x.into();
+                *low = if x < *low { x } else { *low };
+                *high = if x > *high { x } else { *high };
+                *sum += x;
+            }
+        }
+        let n_rows = block.len() as f64;
+        mean.iter_mut().for_each(|sum| *sum /= n_rows);
+        for row in data.chunks_exact(d) {
+            let columns = squares.iter_mut().zip(mean.iter());
+            for (&x, (square, mean)) in row.iter().zip(columns) {
+                let apart = x.into() - mean;
+                *square += apart * apart;
+            }
+        }
+        overview.n_rows = n_rows;
+        (overview.weight, overview.heaviest) = match rows.weights {
+            None => (n_rows, 1.0),
+            Some(weights) => weights[block]
+                .iter()
+                .fold((0.0, 0.0_f64), |(sum, most), &w| (sum + w, most.max(w))),
+        };
+        overview
+    }
+
     /// Of the rows of both (Chan, Golub & LeVeque 1983).
-    fn merge(mut self, other: Overview) -> Overview {
+    pub(super) fn merge(mut self, other: &Overview) -> Overview {
         let n = self.n_rows + other.n_rows;
         let share = other.n_rows / n;
         for j in 0..self.mean.len() {
@@ -167,6 +204,11 @@ impl Overview {
         self.weight += other.weight;
         self.heaviest = self.heaviest.max(other.heaviest);
         self
+    }
+
+    /// False when a number was NaN or infinite, and when a sum was.
+    pub(super) fn is_finite(&self) -> bool {
+        self.mean.iter().all(|x| x.is_finite())
     }
 
     /// Lets the ranges reach to some more rows.
@@ -206,66 +248,6 @@ impl Overview {
     pub(super) fn weighted_reach(&self) -> Vec<f64> {
         let sides = self.low.iter().zip(&self.high);
         sides.map(|(low, high)| low.abs().max(high.abs()) * self.heaviest).collect()
-    }
-}
-
-struct AllFinite<'a, T>(&'a [T]);
-
-impl<T: Storage> Kernel for AllFinite<'_, T> {
-    type Output = bool;
-
-    #[inline(always)]
-    fn run<A: Arithmetic>(self) -> bool {
-        // A product with 0 is 0 but for what is not finite.
-        let mut sums = [0.0_f64; 8];
-        let (chunks, rest) = self.0.as_chunks::<8>();
-        for chunk in chunks {
-            for lane in 0..8 {
-                sums[lane] += chunk[lane].into() * 0.0;
-            }
-        }
-        let rest: f64 = rest.iter().map(|&x| x.into() * 0.0).sum();
-        sums.iter().sum::<f64>() + rest == 0.0
-    }
-}
-
-struct Summarise<'a, T> {
-    rows: Rows<'a, T>,
-    block: Range<usize>,
-}
-
-impl<T: Storage> Kernel for Summarise<'_, T> {
-    type Output = Overview;
-
-    #[inline(always)]
-    fn run<A: Arithmetic>(self) -> Overview {
-        let Summarise { rows, block } = self;
-        let d = rows.n_columns;
-        let data = rows.slice(block.clone());
-        let n_rows = block.len() as f64;
-        let mut low = vec![f64::INFINITY; d];
-        let mut high = vec![f64::NEG_INFINITY; d];
-        let mut mean = vec![0.0; d];
-        for row in data.chunks_exact(d) {
-            for j in 0..d {
-                let x: f64 = row[j].into();
-                low[j] = if x < low[j] { x } else { low[j] };
-                high[j] = if x > high[j] { x } else { high[j] };
-                mean[j] += x;
-            }
-        }
-        mean.iter_mut().for_each(|sum| *sum /= n_rows);
-        let mut squares = vec![0.0; d];
-        for row in data.chunks_exact(d) {
-            for j in 0..d {
-                let apart = row[j].into() - mean[j];
-                squares[j] += apart * apart;
-            }
-        }
-        let weights = block.map(|i| rows.weight(i));
-        let (weight, heaviest) = weights
-            .fold((0.0, 0.0_f64), |(sum, most), weight| (sum + weight, most.max(weight)));
-        Overview { low, high, mean, squares, n_rows, weight, heaviest }
     }
 }
 

@@ -32,7 +32,9 @@ impl Scale {
         let count_bits = (n_rows as u64 + 1).next_power_of_two().trailing_zeros() as i32;
         let high_bits = (61 - count_bits).min(50);
         let low_bits = (62 - count_bits).min(51);
+        let n_columns = reach.len();
         reach.push(heaviest);
+        reach.resize(width(n_columns), 1.0);
         // Below 2^−900 squares vanish anyway.
         let exponents = reach.iter().map(|&x| (exponent(x) + 1).max(-900));
         let to_high = exponents.clone().map(|e| power_of_two(high_bits - e)).collect();
@@ -44,7 +46,7 @@ impl Scale {
 /// Weighted sums of the rows of each cluster.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Sums {
-    /// For each cluster its columns and its weight: the high integers plus, for each row
+    /// For each cluster its columns, its weight and some zeros: the high integers plus, for each row
     /// that was added, the bits of [`MAGIC`].
     high: Vec<i64>,
     low: Vec<i64>,
@@ -52,27 +54,34 @@ pub(super) struct Sums {
     n_rows: Vec<i64>,
     counts: Vec<i64>,
     n_columns: usize,
+    /// Numbers of a cluster.
+    width: usize,
+}
+
+/// The columns and the weight, in whole vectors.
+fn width(n_columns: usize) -> usize {
+    (n_columns + 1).next_multiple_of(4)
 }
 
 impl Sums {
     pub(super) fn new(n_clusters: usize, n_columns: usize) -> Sums {
         Sums {
-            high: vec![0; n_clusters * (n_columns + 1)],
-            low: vec![0; n_clusters * (n_columns + 1)],
+            high: vec![0; n_clusters * width(n_columns)],
+            low: vec![0; n_clusters * width(n_columns)],
             n_rows: vec![0; n_clusters],
             counts: vec![0; n_clusters],
             n_columns,
+            width: width(n_columns),
         }
     }
 
     pub(super) fn merge(mut self, other: &Sums) -> Sums {
-        let add = |to: &mut [i64], from: &[i64]| {
-            to.iter_mut().zip(from).for_each(|(to, from)| *to = to.wrapping_add(*from));
-        };
         add(&mut self.high, &other.high);
         add(&mut self.low, &other.low);
-        add(&mut self.n_rows, &other.n_rows);
-        add(&mut self.counts, &other.counts);
+        for c in 0..self.counts.len() {
+            self.n_rows[c] += other.n_rows[c];
+            self.counts[c] += other.counts[c];
+        }
         self
     }
 
@@ -97,7 +106,7 @@ impl Sums {
 
     /// The two integers of column `j` of a cluster as one.
     fn total(&self, scale: &Scale, cluster: usize, j: usize) -> i128 {
-        let at = cluster * (self.n_columns + 1) + j;
+        let at = cluster * self.width + j;
         let bias = (MAGIC.to_bits() as i64).wrapping_mul(self.n_rows[cluster]);
         let high = i128::from(self.high[at].wrapping_sub(bias));
         let low = i128::from(self.low[at].wrapping_sub(bias));
@@ -152,44 +161,76 @@ struct Apply<'a, 'r, T> {
     moves: &'a [Move],
 }
 
+/// Rows of a list that are asked for before they are needed.
+const AHEAD: usize = 8;
+
 impl<T: Storage> Kernel for Apply<'_, '_, T> {
     type Output = ();
 
     #[inline(always)]
     fn run<A: Arithmetic>(self) {
         let Apply { sums, rows, scale, moves } = self;
-        let d = sums.n_columns;
+        let width = sums.width;
         let shift = (1_u64 << scale.low_bits) as f64;
-        let mut high = vec![0; d + 1];
-        let mut low = vec![0; d + 1];
-        for &Move { row, from, to } in moves {
-            let (x, weight) = (rows.row(row as usize), rows.weight(row as usize));
-            let to_high = &scale.to_high[..d];
-            let parts = high.iter_mut().zip(&mut low);
-            for (((high, low), &x), &to_high) in parts.zip(x).zip(to_high) {
-                (*high, *low) = split(x.into() * weight, to_high, shift);
+        // The row, its weight, and zeros up to whole vectors.
+        let mut row_of = vec![0.0; width];
+        let mut high = vec![0; width];
+        let mut low = vec![0; width];
+        for (at, &Move { row, from, to }) in moves.iter().enumerate() {
+            if let Some(next) = moves.get(at + AHEAD) {
+                simd::prefetch(rows.row(next.row as usize));
             }
-            (high[d], low[d]) = split(weight, scale.to_high[d], shift);
+            let (x, weight) = (rows.row(row as usize), rows.weight(row as usize));
+            if rows.is_unweighted() {
+                row_of.iter_mut().zip(x).for_each(|(place, &x)| *place = x.into());
+            } else {
+                let weighted = x.iter().map(|&x| x.into() * weight);
+                row_of.iter_mut().zip(weighted).for_each(|(place, x)| *place = x);
+            }
+            row_of[x.len()] = weight;
+            let numbers = row_of.as_chunks::<4>().0.iter();
+            let scales = scale.to_high.as_chunks::<4>().0;
+            let parts = high.as_chunks_mut::<4>().0.iter_mut();
+            let parts = parts.zip(low.as_chunks_mut::<4>().0);
+            for ((x, to_high), (high, low)) in numbers.zip(scales).zip(parts) {
+                for lane in 0..4 {
+                    (high[lane], low[lane]) = split(x[lane], to_high[lane], shift);
+                }
+            }
             if from != NOWHERE {
                 let c = from as usize;
-                let at = c * (d + 1);
-                let sums_of = &mut sums.high[at..=at + d];
-                sums_of.iter_mut().zip(&high).for_each(|(s, x)| *s = s.wrapping_sub(*x));
-                let sums_of = &mut sums.low[at..=at + d];
-                sums_of.iter_mut().zip(&low).for_each(|(s, x)| *s = s.wrapping_sub(*x));
+                let places = c * width..(c + 1) * width;
+                subtract(&mut sums.high[places.clone()], &high);
+                subtract(&mut sums.low[places], &low);
                 sums.n_rows[c] -= 1;
                 sums.counts[c] -= i64::from(weight > 0.0);
             }
             if to != NOWHERE {
                 let c = to as usize;
-                let at = c * (d + 1);
-                let sums_of = &mut sums.high[at..=at + d];
-                sums_of.iter_mut().zip(&high).for_each(|(s, x)| *s = s.wrapping_add(*x));
-                let sums_of = &mut sums.low[at..=at + d];
-                sums_of.iter_mut().zip(&low).for_each(|(s, x)| *s = s.wrapping_add(*x));
+                let places = c * width..(c + 1) * width;
+                add(&mut sums.high[places.clone()], &high);
+                add(&mut sums.low[places], &low);
                 sums.n_rows[c] += 1;
                 sums.counts[c] += i64::from(weight > 0.0);
             }
+        }
+    }
+}
+
+#[inline(always)]
+fn add(to: &mut [i64], from: &[i64]) {
+    for (to, from) in to.as_chunks_mut::<4>().0.iter_mut().zip(from.as_chunks::<4>().0) {
+        for lane in 0..4 {
+            to[lane] = to[lane].wrapping_add(from[lane]);
+        }
+    }
+}
+
+#[inline(always)]
+fn subtract(to: &mut [i64], from: &[i64]) {
+    for (to, from) in to.as_chunks_mut::<4>().0.iter_mut().zip(from.as_chunks::<4>().0) {
+        for lane in 0..4 {
+            to[lane] = to[lane].wrapping_sub(from[lane]);
         }
     }
 }

@@ -1,15 +1,14 @@
 //! The rows once more, in single precision, laid out for a scan.
 
-use std::convert::Infallible;
-
-use super::rows::{Rows, Storage};
-use crate::parallel::for_each_block;
+use super::rows::{Overview, Rows, Storage, squared};
+use crate::parallel::map_chunk_pairs;
+use crate::simd::{self, Arithmetic, Kernel};
 
 /// Rows of one tile: a column's values of all of them stand side by side.
 pub(super) const LANES: usize = 16;
 
 /// Tiles that one task fills.
-const BLOCK: usize = 128;
+const BLOCK: usize = 64;
 
 /// Where the numbers of a scan have their zero, and their unit: `(x − origin) · unit`.
 ///
@@ -48,11 +47,21 @@ impl Frame {
     /// Writes up to [`LANES`] rows into a tile. Lanes without a row are left as they are.
     #[inline(always)]
     pub(super) fn fill<T: Storage>(&self, rows: &[T], tile: &mut [[f32; LANES]]) {
-        let d = self.origin.len();
-        for (lane, row) in rows.chunks_exact(d).enumerate() {
-            for ((column, &x), &zero) in tile.iter_mut().zip(row).zip(&self.origin) {
-                column[lane] = ((x.into() - zero) * self.unit) as f32;
-            }
+        for (lane, row) in rows.chunks_exact(self.origin.len()).enumerate() {
+            self.fill_lane(row, lane, tile);
+        }
+    }
+
+    /// Writes one row into a tile.
+    #[inline(always)]
+    pub(super) fn fill_lane<T: Storage>(
+        &self,
+        row: &[T],
+        lane: usize,
+        tile: &mut [[f32; LANES]],
+    ) {
+        for ((column, &x), &zero) in tile.iter_mut().zip(row).zip(&self.origin) {
+            column[lane] = ((x.into() - zero) * self.unit) as f32;
         }
     }
 }
@@ -80,31 +89,29 @@ pub(super) struct Tiles {
 }
 
 impl Tiles {
-    pub(super) fn new<T: Storage>(rows: Rows<'_, T>, frame: Frame) -> Tiles {
+    /// Also gives what there is to know of the rows: all in one pass over them.
+    pub(super) fn new<T: Storage>(rows: Rows<'_, T>, frame: Frame) -> (Tiles, Overview, f64) {
         let (n_rows, d) = (rows.len(), rows.n_columns());
         let n_tiles = n_rows.div_ceil(LANES);
         let mut data = vec![[0.0; LANES]; n_tiles * d];
-        let Ok(()) = for_each_block(&mut data, BLOCK * d, |start, block| {
-            for (t, tile) in block.chunks_exact_mut(d).enumerate() {
-                let first = (start / d + t) * LANES;
-                let end = (first + LANES).min(n_rows);
-                frame.fill(rows.slice(first..end), tile);
-            }
-            Ok::<(), Infallible>(())
-        });
         let mut squares = vec![[0.0; LANES]; n_tiles];
-        let Ok(()) = for_each_block(&mut squares, BLOCK, |start, block| {
-            for (t, squares) in block.iter_mut().enumerate() {
-                *squares = squared_norms(&data[(start + t) * d..][..d]);
-            }
-            Ok::<(), Infallible>(())
-        });
-        let up = |squares: &[f32; LANES]| {
-            let largest = squares.iter().copied().fold(0.0, f32::max);
-            largest.sqrt() * (1.0 + 4.0 * f32::EPSILON) + f32::MIN_POSITIVE
-        };
-        let reach = squares.iter().map(up).collect();
-        Tiles { frame, data, squares, reach }
+        let blocks = map_chunk_pairs(
+            (&mut data, BLOCK * d),
+            (&mut squares, BLOCK),
+            |block, columns, squares| {
+                let first = block * BLOCK * LANES;
+                let frame = &frame;
+                simd::run(Prepare { rows, first, frame, columns, squares })
+            },
+        );
+        let mut overview = Overview::empty(d);
+        let mut spread = 0.0;
+        for block in &blocks {
+            overview = overview.merge(&block.0);
+            spread += block.1;
+        }
+        let reach = squares.iter().map(largest_norm).collect();
+        (Tiles { frame, data, squares, reach }, overview, spread)
     }
 
     pub(super) fn frame(&self) -> &Frame {
@@ -121,12 +128,6 @@ impl Tiles {
         &self.data[first * d..end * d]
     }
 
-    /// The tile and the lane of a row.
-    #[inline(always)]
-    pub(super) fn find(&self, row: usize) -> (usize, usize) {
-        (row / LANES, row % LANES)
-    }
-
     /// Upper bounds of the squared norms of the rows, for each tile.
     pub(super) fn squares(&self) -> &[[f32; LANES]] {
         &self.squares
@@ -135,6 +136,40 @@ impl Tiles {
     /// Upper bounds of the norms of each tile's rows.
     pub(super) fn reach(&self) -> &[f32] {
         &self.reach
+    }
+}
+
+/// Fills some tiles and looks at their rows on the way. Gives the overview of these rows,
+/// and their weighted squared distances from the frame's origin.
+struct Prepare<'a, 'r, T> {
+    rows: Rows<'r, T>,
+    first: usize,
+    frame: &'a Frame,
+    columns: &'a mut [[f32; LANES]],
+    squares: &'a mut [[f32; LANES]],
+}
+
+impl<T: Storage> Kernel for Prepare<'_, '_, T> {
+    type Output = (Overview, f64);
+
+    #[inline(always)]
+    fn run<A: Arithmetic>(self) -> (Overview, f64) {
+        let Prepare { rows, first, frame, columns, squares } = self;
+        let d = rows.n_columns();
+        let end = (first + squares.len() * LANES).min(rows.len());
+        let overview = Overview::new(rows, first..end);
+        let mut spread = 0.0;
+        let tiles = columns.chunks_exact_mut(d).zip(squares);
+        for (t, (tile, squares)) in tiles.enumerate() {
+            let start = first + t * LANES;
+            let lanes = start..(start + LANES).min(end);
+            frame.fill(rows.slice(lanes.clone()), tile);
+            *squares = squared_norms(tile);
+            for i in lanes {
+                spread += rows.weight(i) * squared(rows.row(i), &frame.origin);
+            }
+        }
+        (overview, spread)
     }
 }
 
@@ -151,4 +186,11 @@ pub(super) fn squared_norms(tile: &[[f32; LANES]]) -> [f32; LANES] {
     // Each of the d terms and sums is off by a fraction of 2⁻²⁴, each x by as much.
     let slack = 1.0 + (tile.len() as f32 + 8.0) * f32::EPSILON;
     squares.map(|square| square * slack + f32::MIN_POSITIVE)
+}
+
+/// Upper bound of the norms of a tile's rows.
+#[inline(always)]
+pub(super) fn largest_norm(squares: &[f32; LANES]) -> f32 {
+    let largest = squares.iter().copied().fold(0.0, |a, b| if b > a { b } else { a });
+    largest.sqrt() * (1.0 + 4.0 * f32::EPSILON) + f32::MIN_POSITIVE
 }
