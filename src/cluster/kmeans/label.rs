@@ -306,27 +306,35 @@ impl Kernel for Judge<'_> {
             let found = self.found;
             let (index, best, next) =
                 (&found.index[tile], &found.best[tile], &found.next[tile]);
-            // Mostly there is nothing to do, and this finds it out for all lanes at once.
-            if self.picked.is_none()
-                && let Some(labels) = self.labels[rows.start..].first_chunk::<LANES>()
-            {
-                let mut some = 0;
-                for lane in 0..LANES {
-                    let open = best[lane] - next[lane] <= threshold;
-                    let moved = index[lane] != labels[lane];
-                    some |= u32::from(open) | u32::from(moved);
+            let certain = certain::<A>(best, next, threshold);
+            let mut labels = [0; LANES];
+            match self.picked {
+                None => {
+                    let present = &self.labels[rows.clone()];
+                    labels[..present.len()].copy_from_slice(present);
                 }
-                if some == 0 {
-                    continue;
+                Some(picked) => {
+                    for (label, &row) in labels.iter_mut().zip(&picked[rows.clone()]) {
+                        *label = self.labels[row as usize];
+                    }
                 }
             }
-            for (lane, at) in rows.enumerate() {
+            let mut moved = [0; LANES];
+            for lane in 0..LANES {
+                moved[lane] = u32::from(index[lane] != labels[lane]) << lane;
+            }
+            let moved = moved.iter().fold(0, |all, lane| all | lane);
+            let used = u32::MAX >> (32 - rows.len());
+            let mut left = (moved | !certain) & used;
+            while left != 0 {
+                let lane = left.trailing_zeros() as usize;
+                left &= left - 1;
+                let at = rows.start + lane;
                 let row = self.picked.map_or(at, |picked| picked[at] as usize);
-                let certain = best[lane] - next[lane] > threshold;
-                if !certain {
+                if certain >> lane & 1 == 0 {
                     self.open.push(row as u32);
-                } else if index[lane] != self.labels[row] {
-                    let (from, to) = (self.labels[row], index[lane]);
+                } else {
+                    let (from, to) = (labels[lane], index[lane]);
                     let moved = (self.start + row) as u32;
                     self.moves.push(Move { row: moved, from, to });
                     self.labels[row] = to;
@@ -334,6 +342,17 @@ impl Kernel for Judge<'_> {
             }
         }
     }
+}
+
+/// A bit for each lane whose largest score is that of the nearest centre.
+#[inline(always)]
+fn certain<A: Arithmetic>(best: &[f32; LANES], next: &[f32; LANES], threshold: f32) -> u32 {
+    let threshold = A::Eight::splat(threshold);
+    let vectors = best.as_chunks::<8>().0.iter().zip(next.as_chunks::<8>().0);
+    vectors.enumerate().fold(0, |bits, (v, (best, next))| {
+        let lead = A::Eight::load(best).sub(A::Eight::load(next));
+        bits | lead.greater(threshold) << (8 * v)
+    })
 }
 
 impl Judge<'_> {
