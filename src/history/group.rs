@@ -8,6 +8,7 @@
 //! exact for rows in any order, and what comes out is in the order of the ids.
 
 use super::batch::{Batch, Facts, Kept, too_large};
+use super::ordered::{by_range, for_each_range};
 use super::places::Places;
 use super::tallies::{Counts, Tallies, Tally};
 use crate::error::Result;
@@ -265,6 +266,7 @@ where
         let facts = in_rounds(batch, gross, &ranges, |blocks| {
             for_each_block(&mut tables, 1, |range, tables| {
                 for table in tables {
+                    table.touch();
                     for block in blocks {
                         block.for_each(range, |at, day, amount| {
                             table.tally(at).add(day, amount);
@@ -277,11 +279,19 @@ where
         let customers = tables.into_iter().enumerate().flat_map(|(range, table)| {
             table.into_iter().map(move |(at, tally)| (ranges.id(range, at), tally))
         });
-        let mut customers: Vec<(u64, Tally)> = customers.collect();
-        customers.sort_unstable_by_key(|&(id, _)| id);
-        let (ids, tallies) = customers.into_iter().unzip();
-        Ok((Tallies { ids, tallies }, facts))
+        Ok((in_order(customers.collect(), min, max)?, facts))
     }
+}
+
+/// Customers with ids from `min` to `max`, ordered by their ids.
+fn in_order(customers: Vec<(u64, Tally)>, min: u64, max: u64) -> Result<Tallies> {
+    let mut customers = by_range(&customers, min, max, |&(id, _)| id);
+    for_each_range(&mut customers, |customers| {
+        customers.sort_unstable_by_key(|&(id, _)| id);
+        Ok(())
+    })?;
+    let (ids, tallies) = customers.items.into_iter().unzip();
+    Ok(Tallies { ids, tallies })
 }
 
 /// Orders some blocks at a time and has them added up.

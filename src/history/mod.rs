@@ -14,6 +14,7 @@ mod group;
 mod ledger;
 mod names;
 mod options;
+mod ordered;
 mod places;
 mod summary;
 mod tallies;

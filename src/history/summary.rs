@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ledger::Keys;
 use super::options::{LedgerOptions, RefundPolicy, ZeroValue};
+use super::ordered::{by_range, for_each_range};
 use super::tallies::{Counts, Tallies, Tally, tally};
 use crate::data::{CustomerId, Date, Ids, Table};
 use crate::error::{Error, Result};
@@ -96,7 +97,7 @@ pub struct Summary {
 }
 
 /// Sums up sorted copies of the rows. `same_occasion` compares two rows of one customer.
-pub(super) fn summarise<O: Copy + Ord>(
+pub(super) fn summarise<O: Copy + Ord + Send>(
     rows: &[Row<O>],
     same_occasion: impl Fn(&Row<O>, &Row<O>) -> bool,
     as_of: Date,
@@ -105,10 +106,19 @@ pub(super) fn summarise<O: Copy + Ord>(
     mut report: LedgerReport,
 ) -> Result<Summary> {
     let last_day = as_of.days_since_epoch();
-    let mut sorted: Vec<Row<O>> =
+    let until: Vec<Row<O>> =
         rows.iter().filter(|row| row.day <= last_day).copied().collect();
-    report.rows_after_as_of = (rows.len() - sorted.len()) as u64;
-    sorted.sort_unstable();
+    report.rows_after_as_of = (rows.len() - until.len()) as u64;
+    let extremes = until.iter().fold((u64::MAX, 0), |(min, max), row| {
+        (row.customer.min(min), row.customer.max(max))
+    });
+    let mut sorted = by_range(&until, extremes.0, extremes.1, |row| row.customer);
+    drop(until);
+    for_each_range(&mut sorted, |rows| {
+        rows.sort_unstable();
+        Ok(())
+    })?;
+    let sorted = sorted.items;
     let duplicate = |pair: &&[Row<O>]| pair[0] == pair[1];
     report.duplicate_rows = Some(sorted.windows(2).filter(duplicate).count() as u64);
 

@@ -84,3 +84,83 @@ pub(super) fn by_position(
     }
     scores
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::rfm::quantile::fit_axis;
+
+    /// By sorting all rows.
+    fn oracle(data: &AxisData<'_>, policy: &TiePolicy) -> Vec<u32> {
+        let lower = data.direction == Direction::LowerIsBetter;
+        let worst_first = lower && *policy == TiePolicy::Ntile;
+        let id = |row: usize| data.id_order.map_or(row as u32, |order| order[row]);
+        let key = |row: usize| {
+            let x = data.values[row];
+            if worst_first { 0.0 - x } else { x + 0.0 }
+        };
+        let mut rows: Vec<usize> = (0..data.values.len()).collect();
+        rows.sort_unstable_by(|&a, &b| {
+            key(a).total_cmp(&key(b)).then_with(|| id(a).cmp(&id(b)))
+        });
+
+        let (n, len) = (data.n_tiles as usize, rows.len());
+        let (size, extra) = (len / n, len % n);
+        let mut scores = vec![0_u32; len];
+        for (place, &row) in rows.iter().enumerate() {
+            let bucket = if *policy == TiePolicy::Ntile {
+                let in_larger = extra * (size + 1);
+                if place < in_larger {
+                    place / (size + 1)
+                } else {
+                    extra + (place - in_larger) / size
+                }
+            } else if place == 0 {
+                0
+            } else {
+                // The number of k with `place * n > (len - 1) * k`.
+                (place * n).div_ceil(len - 1) - 1
+            };
+            let bucket = bucket as u32;
+            let reversed = lower && !worst_first;
+            scores[row] = if reversed { data.n_tiles - bucket } else { bucket + 1 };
+        }
+        scores
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn scores_are_those_of_the_sorted_rows(
+            rows in prop::collection::vec((-5..6_i32, any::<u32>()), 1..90),
+            scale in prop_oneof![Just(1.0), Just(0.3), Just(-0.0)],
+            n_tiles in 2..14_u32,
+            lower: bool,
+            with_ids: bool,
+        ) {
+            let values: Vec<f64> = rows.iter().map(|r| f64::from(r.0) * scale).collect();
+            let mut by_id: Vec<usize> = (0..rows.len()).collect();
+            by_id.sort_by_key(|&row| rows[row].1);
+            let mut order = vec![0_u32; rows.len()];
+            for (place, row) in by_id.into_iter().enumerate() {
+                order[row] = place as u32;
+            }
+            let direction =
+                if lower { Direction::LowerIsBetter } else { Direction::HigherIsBetter };
+            let data = AxisData {
+                values: &values,
+                weights: None,
+                id_order: with_ids.then_some(order.as_slice()),
+                direction,
+                n_tiles,
+            };
+            for policy in [TiePolicy::Ntile, TiePolicy::RankFirst] {
+                let fitted = fit_axis(&data, &policy).unwrap();
+                prop_assert_eq!(fitted.scores, oracle(&data, &policy));
+            }
+        }
+    }
+}

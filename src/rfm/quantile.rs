@@ -153,6 +153,11 @@ impl NTiles {
     /// order of the customers' ids, where the policy looks at it; `weights` say how much
     /// each row counts.
     ///
+    /// Values that stand in several places need not be brought together for this: a list
+    /// of different values with how often each occurs is made anywhere, and such lists
+    /// merge by adding up. The different values, with their counts as weights, have the
+    /// same cut points as all values have; policies that split ties are the exception.
+    ///
     /// # Errors
     /// When `n_tiles` is not 2 to 1000; when there is no row of positive weight; when a
     /// value is not finite or a weight negative or not finite; when the policy refuses the
