@@ -40,7 +40,6 @@ impl Amounts<'_> {
             Amounts::Minor(amounts) => Ok(&amounts[rows]),
             Amounts::Major(amounts, per_major) => {
                 let amounts = &amounts[rows.clone()];
-                buffer.clear();
                 buffer.resize(amounts.len(), 0);
                 if simd::run(ToMinor { amounts, per_major, minor: buffer }) {
                     return Ok(buffer);
@@ -233,9 +232,9 @@ impl<K: Copy> Batch<'_, K> {
         let days = &self.days[rows.clone()];
         let facts = simd::run(Look { days, amounts });
         let calendar = Date::MIN.days_since_epoch()..=Date::MAX.days_since_epoch();
-        if !days.is_empty()
-            && !(calendar.contains(&facts.min_day) && calendar.contains(&facts.max_day))
-        {
+        let inside =
+            calendar.contains(&facts.min_day) && calendar.contains(&facts.max_day);
+        if !inside {
             for (row, &day) in days.iter().enumerate() {
                 Date::from_days(day).map_err(|e| e.at_row(rows.start + row))?;
             }

@@ -8,7 +8,7 @@
 //! exact for rows in any order, and what comes out is in the order of the ids.
 
 use super::batch::{Batch, Facts, Kept, too_large};
-use super::ordered::{by_range, for_each_range};
+use super::ordered::{by_range, map_ranges};
 use super::places::Places;
 use super::tallies::{Counts, Tallies, Tally};
 use crate::error::Result;
@@ -162,11 +162,11 @@ impl Block {
         batch.with_rows(rows, buffer, |kept| {
             *facts = kept.facts;
             *frame = Frame { day: kept.facts.min_day, amount: kept.facts.min_amount };
-            small.clear();
-            large.clear();
             if Small::fits(ranges, facts) {
+                large.clear();
                 scatter(kept, ranges, frame, starts, small);
             } else {
+                small.clear();
                 scatter(kept, ranges, frame, starts, large);
             }
         })
@@ -212,6 +212,7 @@ fn scatter<K: Copy + Into<u64>, R: Record>(
     for range in 2..starts.len() {
         starts[range] += starts[range - 1];
     }
+    // What the last round left is overwritten.
     records.resize(kept.customers.len(), R::default());
     let rows = kept.customers.iter().zip(kept.days).zip(kept.amounts);
     for ((&id, &day), &amount) in rows {
@@ -279,14 +280,14 @@ where
         let customers = tables.into_iter().enumerate().flat_map(|(range, table)| {
             table.into_iter().map(move |(at, tally)| (ranges.id(range, at), tally))
         });
-        Ok((in_order(customers.collect(), min, max)?, facts))
+        Ok((in_order(&customers.collect::<Vec<_>>())?, facts))
     }
 }
 
-/// Customers with ids from `min` to `max`, ordered by their ids.
-fn in_order(customers: Vec<(u64, Tally)>, min: u64, max: u64) -> Result<Tallies> {
-    let mut customers = by_range(&customers, min, max, |&(id, _)| id);
-    for_each_range(&mut customers, |customers| {
+/// Customers in the order of their ids.
+fn in_order(customers: &[(u64, Tally)]) -> Result<Tallies> {
+    let mut customers = by_range(customers.iter().copied(), |&(id, _)| id);
+    map_ranges(&mut customers, |customers| {
         customers.sort_unstable_by_key(|&(id, _)| id);
         Ok(())
     })?;

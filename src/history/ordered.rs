@@ -1,7 +1,7 @@
 //! Items brought near their place in an order, so that the rest is sorted in the cache
 //! and by all threads.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::parallel::for_each_block;
 
 /// Items of a range, about, and ranges, at most.
@@ -15,18 +15,22 @@ pub(super) struct Ordered<T> {
     ends: Vec<usize>,
 }
 
-/// Copies items into ranges of keys, from the least key `min` to the largest `max`, by the
-/// upper bits in which keys differ.
+/// Copies items into ranges of keys, from the least key to the largest, by the upper bits
+/// in which keys differ.
 pub(super) fn by_range<T: Copy>(
-    items: &[T],
-    min: u64,
-    max: u64,
+    items: impl Iterator<Item = T> + Clone,
     key: impl Fn(&T) -> u64,
 ) -> Ordered<T> {
-    let Some(&first) = items.first() else {
+    let (mut min, mut max, mut len) = (u64::MAX, 0, 0);
+    for item in items.clone() {
+        min = min.min(key(&item));
+        max = max.max(key(&item));
+        len += 1;
+    }
+    let Some(first) = items.clone().next() else {
         return Ordered { items: Vec::new(), ends: Vec::new() };
     };
-    let wanted = (items.len() / ITEMS_OF_RANGE).clamp(1, MOST_RANGES).ilog2();
+    let wanted = (len / ITEMS_OF_RANGE).clamp(1, MOST_RANGES).ilog2();
     let bits = u64::BITS - (max - min).leading_zeros();
     let shift = bits.saturating_sub(wanted).min(u64::BITS - 1);
     let n_ranges = ((max - min) >> shift) as usize + 1;
@@ -34,36 +38,40 @@ pub(super) fn by_range<T: Copy>(
 
     // One count ahead, so that counts become starts, and starts ends, in place.
     let mut ends = vec![0; n_ranges + 1];
-    items.iter().for_each(|item| ends[range(item) + 1] += 1);
+    items.clone().for_each(|item| ends[range(&item) + 1] += 1);
     for range in 1..=n_ranges {
         ends[range] += ends[range - 1];
     }
-    let mut ordered = vec![first; items.len()];
+    let mut ordered = vec![first; len];
     for item in items {
-        let next = &mut ends[range(item)];
-        ordered[*next] = *item;
+        let next = &mut ends[range(&item)];
+        ordered[*next] = item;
         *next += 1;
     }
     ends.truncate(n_ranges);
     Ordered { items: ordered, ends }
 }
 
-/// Does something to each range.
-pub(super) fn for_each_range<T: Send>(
+/// What `work` makes of each range, in order. The error of the first failing range wins.
+pub(super) fn map_ranges<T: Send, R: Send>(
     ordered: &mut Ordered<T>,
-    work: impl Fn(&mut [T]) -> Result<()> + Sync,
-) -> Result<()> {
+    work: impl Fn(&mut [T]) -> Result<R> + Sync,
+) -> Result<Vec<R>> {
     let mut rest = ordered.items.as_mut_slice();
-    let mut ranges: Vec<&mut [T]> = Vec::with_capacity(ordered.ends.len());
+    let mut ranges: Vec<(&mut [T], Option<R>)> = Vec::with_capacity(ordered.ends.len());
     let mut from = 0;
     for &end in &ordered.ends {
         let (range, after) = rest.split_at_mut(end - from);
-        ranges.push(range);
+        ranges.push((range, None));
         (rest, from) = (after, end);
     }
     for_each_block(&mut ranges, 1, |_, ranges| {
-        ranges.iter_mut().try_for_each(|range| work(range))
-    })
+        ranges.iter_mut().try_for_each(|(range, made)| {
+            *made = Some(work(range)?);
+            Ok::<(), Error>(())
+        })
+    })?;
+    Ok(ranges.into_iter().filter_map(|(_, made)| made).collect())
 }
 
 #[cfg(test)]
@@ -77,15 +85,13 @@ mod tests {
         let near: Vec<u64> = scattered.iter().map(|x| 900 + x % 77).collect();
         let outlier = [near.clone(), vec![u64::MAX, 0]].concat();
         for items in [scattered, near, outlier, vec![7], vec![]] {
-            let (min, max) = (items.iter().min(), items.iter().max());
-            let (min, max) = (min.copied().unwrap_or(0), max.copied().unwrap_or(0));
-            let mut ordered = by_range(&items, min, max, |&x| x);
+            let mut ordered = by_range(items.iter().copied(), |&x| x);
             assert_eq!(ordered.ends.last().copied().unwrap_or(0), items.len());
-            for_each_range(&mut ordered, |range| {
+            let lengths = map_ranges(&mut ordered, |range| {
                 range.sort_unstable();
-                Ok(())
-            })
-            .unwrap();
+                Ok(range.len())
+            });
+            assert_eq!(lengths.unwrap().iter().sum::<usize>(), items.len());
             let mut sorted = items;
             sorted.sort_unstable();
             assert_eq!(ordered.items, sorted);

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ledger::Keys;
 use super::options::{LedgerOptions, RefundPolicy, ZeroValue};
-use super::ordered::{by_range, for_each_range};
+use super::ordered::{by_range, map_ranges};
 use super::tallies::{Counts, Tallies, Tally, tally};
 use crate::data::{CustomerId, Date, Ids, Table};
 use crate::error::{Error, Result};
@@ -97,38 +97,71 @@ pub struct Summary {
 }
 
 /// Sums up sorted copies of the rows. `same_occasion` compares two rows of one customer.
-pub(super) fn summarise<O: Copy + Ord + Send>(
+pub(super) fn summarise<O: Copy + Ord + Send + Sync>(
     rows: &[Row<O>],
-    same_occasion: impl Fn(&Row<O>, &Row<O>) -> bool,
+    same_occasion: impl Fn(&Row<O>, &Row<O>) -> bool + Sync,
     as_of: Date,
     keys: &Keys,
     options: &LedgerOptions,
     mut report: LedgerReport,
 ) -> Result<Summary> {
     let last_day = as_of.days_since_epoch();
-    let until: Vec<Row<O>> =
-        rows.iter().filter(|row| row.day <= last_day).copied().collect();
-    report.rows_after_as_of = (rows.len() - until.len()) as u64;
-    let extremes = until.iter().fold((u64::MAX, 0), |(min, max), row| {
-        (row.customer.min(min), row.customer.max(max))
-    });
-    let mut sorted = by_range(&until, extremes.0, extremes.1, |row| row.customer);
-    drop(until);
-    for_each_range(&mut sorted, |rows| {
+    let until = rows.iter().filter(|row| row.day <= last_day).copied();
+    let mut ordered = by_range(until, |row| row.customer);
+    report.rows_after_as_of = (rows.len() - ordered.items.len()) as u64;
+    let parts = map_ranges(&mut ordered, |rows| {
         rows.sort_unstable();
-        Ok(())
+        sum_up(rows, &same_occasion, keys)
     })?;
-    let sorted = sorted.items;
-    let duplicate = |pair: &&[Row<O>]| pair[0] == pair[1];
-    report.duplicate_rows = Some(sorted.windows(2).filter(duplicate).count() as u64);
+    drop(ordered);
+    let mut duplicate_rows = 0;
+    let n_customers = parts.iter().map(|part| part.customers.len()).sum();
+    let mut customers = Tallies::with_capacity(n_customers);
+    for part in parts {
+        duplicate_rows += part.duplicate_rows;
+        report.customers_without_purchase += part.customers_without_purchase;
+        customers.append(&part.customers);
+    }
+    report.duplicate_rows = Some(duplicate_rows);
+    let names = match keys {
+        Keys::Texts(names) => {
+            let mut order: Vec<usize> = (0..customers.len()).collect();
+            let name = |at: usize| names.get(customers.ids[at]);
+            order.sort_unstable_by(|&a, &b| name(a).cmp(name(b)));
+            let sorted = order.iter().map(|&at| name(at).to_owned()).collect();
+            customers = customers.select(&order);
+            Some(sorted)
+        }
+        _ => None,
+    };
+    Ok(Summary::new(as_of, options.clone(), customers, names, report))
+}
 
-    let mut customers = Tallies::default();
-    for rows in sorted.chunk_by(|a, b| a.customer == b.customer) {
+/// What some customers come to.
+struct Part {
+    customers: Tallies,
+    customers_without_purchase: u64,
+    duplicate_rows: u64,
+}
+
+/// Sums up sorted rows, all that there are of their customers.
+fn sum_up<O: Copy + Ord>(
+    rows: &[Row<O>],
+    same_occasion: impl Fn(&Row<O>, &Row<O>) -> bool,
+    keys: &Keys,
+) -> Result<Part> {
+    let duplicates = rows.windows(2).filter(|pair| pair[0] == pair[1]);
+    let mut part = Part {
+        customers: Tallies::default(),
+        customers_without_purchase: 0,
+        duplicate_rows: duplicates.count() as u64,
+    };
+    for rows in rows.chunk_by(|a, b| a.customer == b.customer) {
         let key = rows[0].customer;
         let sum: i128 = rows.iter().map(|row| i128::from(row.amount)).sum();
         let mut purchases = rows.iter().filter(|row| row.amount >= 0);
         let Some(first_row) = purchases.next() else {
-            report.customers_without_purchase += 1;
+            part.customers_without_purchase += 1;
             continue;
         };
         let (mut first, mut last) = (first_row.day, first_row.day);
@@ -150,20 +183,9 @@ pub(super) fn summarise<O: Copy + Ord + Send>(
                 format!("{sum} minor units do not fit into 64 bits"),
             )
         })?;
-        customers.push(key, tally(money, frequency, first, last));
+        part.customers.push(key, tally(money, frequency, first, last));
     }
-    let names = match keys {
-        Keys::Texts(names) => {
-            let mut order: Vec<usize> = (0..customers.len()).collect();
-            let name = |at: usize| names.get(customers.ids[at]);
-            order.sort_unstable_by(|&a, &b| name(a).cmp(name(b)));
-            let sorted = order.iter().map(|&at| name(at).to_owned()).collect();
-            customers = customers.select(&order);
-            Some(sorted)
-        }
-        _ => None,
-    };
-    Ok(Summary::new(as_of, options.clone(), customers, names, report))
+    Ok(part)
 }
 
 impl Summary {

@@ -109,6 +109,12 @@ impl Tallies {
         self.tallies.push(tally);
     }
 
+    /// Adds customers whose ids follow.
+    pub(super) fn append(&mut self, next: &Tallies) {
+        self.ids.extend_from_slice(&next.ids);
+        self.tallies.extend_from_slice(&next.tallies);
+    }
+
     /// The customers of both.
     pub(super) fn join(&self, other: &Tallies) -> Tallies {
         let mut joined = Tallies::with_capacity(self.len() + other.len());
