@@ -11,7 +11,7 @@ use super::batch::{Batch, Facts, Kept, too_large};
 use super::ordered::{by_range, map_ranges};
 use super::places::Places;
 use super::tallies::{Counts, Tallies, Tally};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::parallel::{for_each_block, map_blocks};
 use crate::simd::{self, Arithmetic, Kernel};
 
@@ -20,6 +20,8 @@ const BLOCK: usize = 1 << 15;
 /// Blocks whose records are held at a time. They are overwritten by those of the next
 /// round, for memory that is touched for the first time costs more than all of the rest.
 const ROUND: usize = 64;
+/// Blocks that are read one after the other, with one buffer.
+const BLOCKS_OF_TASK: usize = 4;
 /// Ids of a dense range, at least: a table of them is 96 KiB.
 const NARROWEST: u32 = 12;
 /// Ranges, at most, and rows in each that are worth one more range.
@@ -146,8 +148,6 @@ struct Block {
     /// Where the run of each range starts, and the last one ends.
     starts: Vec<u32>,
     frame: Frame,
-    /// Converted amounts, while the block is read.
-    buffer: Vec<i64>,
     facts: Facts,
 }
 
@@ -157,8 +157,9 @@ impl Block {
         batch: &Batch<'_, K>,
         rows: std::ops::Range<usize>,
         ranges: &Ranges,
+        buffer: &mut Vec<i64>,
     ) -> Result<()> {
-        let Block { small, large, starts, frame, buffer, facts } = self;
+        let Block { small, large, starts, frame, facts } = self;
         batch.with_rows(rows, buffer, |kept| {
             *facts = kept.facts;
             *frame = Frame { day: kept.facts.min_day, amount: kept.facts.min_amount };
@@ -312,10 +313,14 @@ where
     for start in (0..n).step_by(ROUND * BLOCK) {
         let n_blocks = (n - start).div_ceil(BLOCK).min(ROUND);
         let blocks = &mut blocks[..n_blocks];
-        for_each_block(blocks, 1, |at, blocks| {
-            let from = start + at * BLOCK;
-            let rows = from..(from + BLOCK).min(n);
-            blocks.iter_mut().try_for_each(|b| b.fill(batch, rows.clone(), ranges))
+        for_each_block(blocks, BLOCKS_OF_TASK, |at, blocks| {
+            // Converted amounts of one block after the other.
+            let mut buffer = Vec::new();
+            for (at, block) in (at..).zip(blocks) {
+                let from = start + at * BLOCK;
+                block.fill(batch, from..(from + BLOCK).min(n), ranges, &mut buffer)?;
+            }
+            Ok::<(), Error>(())
         })?;
         all = blocks.iter().fold(all, |all, block| all.join(&block.facts));
         if gross.saturating_add(all.gross) > i64::MAX as u128 {
