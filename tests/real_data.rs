@@ -71,7 +71,7 @@ fn real_cdnow_frequency_scores() {
     assert_eq!(summary.len(), 23_570);
     let report = summary.report();
     assert_eq!((report.rows, report.zero_rows, report.refunds), (69_659, 80, 0));
-    assert_eq!(report.duplicate_rows, 255);
+    assert_eq!(report.duplicate_rows, Some(255));
     let total: i64 = summary.iter().map(|c| c.monetary_minor()).sum();
     assert_eq!(total, 250_031_563);
 

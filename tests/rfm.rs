@@ -730,3 +730,39 @@ fn an_observer_can_stop_the_fit() {
     Rfm::new().fit_with(&rows, &mut watch).unwrap();
     assert_eq!(done, [(0, 3), (1, 3), (2, 3), (3, 3)]);
 }
+
+#[test]
+fn any_number_of_threads_gives_the_same_scores() {
+    let noise = |i: u64| (i.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40) as f64;
+    let n = 100_000;
+    let column = |read: &dyn Fn(u64) -> f64| (0..n).map(read).collect::<Vec<f64>>();
+    let schema =
+        Schema::new(["recency", "frequency", "monetary"].map(FeatureSpec::number))
+            .unwrap();
+    let table = Table::builder(&schema, n as usize)
+        .numbers("recency", column(&|i| noise(i) % 730.0))
+        .numbers("frequency", column(&|i| 1.0 + (noise(i + n) / 3e6).floor()))
+        .numbers("monetary", column(&|i| (noise(i + 2 * n) / 2e6).exp() / 100.0))
+        .ids(Ids::Numbers((0..n).rev().collect::<Vec<u64>>().into()))
+        .build()
+        .unwrap();
+    let fit = |n_threads: usize| {
+        let pool =
+            rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
+        pool.install(|| {
+            [TiePolicy::SameScore, TiePolicy::Quantile7, TiePolicy::Ntile].map(|ties| {
+                let rfm = Rfm::new().ties(ties);
+                let fitted = rfm.fit(&table).unwrap();
+                let labels = fitted.labels().to_vec();
+                (rfm.score_table(&table).unwrap(), labels, fitted.into_model())
+            })
+        })
+    };
+    let one = fit(1);
+    assert_eq!(one, fit(2));
+    assert_eq!(one, fit(7));
+    // Nearly no two customers have the same money, so that fifths are fifths.
+    let histogram = &one[0].0.ties(Axis::Monetary).unwrap().histogram;
+    assert!(histogram.iter().all(|n| n.abs_diff(20_000) < 20), "{histogram:?}");
+    assert_eq!(one[2].0.ties(Axis::Recency).unwrap().histogram, [20_000; 5]);
+}

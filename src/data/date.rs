@@ -43,6 +43,11 @@ impl Date {
         }
     }
 
+    /// The day of a number that was a date's before.
+    pub(crate) const fn of_checked(days: i32) -> Date {
+        Date(days)
+    }
+
     /// The day of a year, month (1 to 12) and day of the month (1 to 31).
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::batch::rejected;
 use super::names::Names;
 use super::options::{LedgerOptions, Occasion, RefundPolicy, ZeroValue};
 use super::summary::{self, LedgerReport, Row, Summary};
@@ -171,7 +172,7 @@ impl Ledger {
     pub fn new(options: LedgerOptions) -> Result<Ledger> {
         options.validate()?;
         let rows = match options.get_occasion() {
-            Occasion::Days => Rows::ByDay(Vec::new()),
+            Occasion::Days | Occasion::Rows => Rows::ByDay(Vec::new()),
             Occasion::Orders => Rows::ByOrder(Vec::new()),
         };
         Ok(Ledger {
@@ -220,7 +221,7 @@ impl Ledger {
     }
 
     /// Adds a transaction of an order; the amount is in minor units. Where occasions are
-    /// days the order id is not looked at.
+    /// not orders the order id is not looked at.
     ///
     /// # Errors
     /// When the amount is negative and refunds are rejected; when an id is not of the kind
@@ -252,12 +253,7 @@ impl Ledger {
             }
             RefundPolicy::Net => true,
             RefundPolicy::Drop => false,
-            RefundPolicy::Reject => {
-                return Err(value(
-                    "an amount of 0 or more: refunds are rejected",
-                    amount,
-                ));
-            }
+            RefundPolicy::Reject => return Err(rejected(amount)),
         };
         // Everything that can fail comes before the first change that a summary shows.
         let order = match (&self.rows, order) {
@@ -337,25 +333,15 @@ impl Ledger {
     /// # Errors
     /// When the money of a customer does not fit into 64 bits.
     pub fn summary(&self, as_of: Date) -> Result<Summary> {
-        let dropped = |count: u64, drops: bool| if drops { count } else { 0 };
         let report = LedgerReport {
             rows: self.n_rows,
-            refunds: self.refunds,
-            refunds_dropped: dropped(
-                self.refunds,
-                self.options.get_refunds() == RefundPolicy::Drop,
-            ),
-            zero_rows: self.zero_rows,
-            zero_rows_dropped: dropped(
-                self.zero_rows,
-                self.options.get_zero_value() == ZeroValue::Drop,
-            ),
-            ..LedgerReport::default()
+            ..LedgerReport::of_rows(&self.options, self.refunds, self.zero_rows)
         };
+        let by_day = self.options.get_occasion() == Occasion::Days;
         match &self.rows {
             Rows::ByDay(rows) => summary::summarise(
                 rows,
-                |a, b| a.day == b.day,
+                |a, b| by_day && a.day == b.day,
                 as_of,
                 &self.customers,
                 &self.options,

@@ -5,12 +5,22 @@
 //! names: first and last purchase, number of purchases, money; and a
 //! [`LedgerReport`] that counts what was left out or looks odd. [`Summary::table`] is
 //! what [`rfm`](crate::rfm) and the clusterings read.
+//!
+//! [`PurchaseTotals`] makes the same summary out of slices, where every row is a purchase:
+//! it keeps what each customer comes to and no rows.
 
+mod batch;
+mod group;
 mod ledger;
 mod names;
 mod options;
+mod ordered;
+mod places;
 mod summary;
+mod tallies;
+mod totals;
 
 pub use self::ledger::{Ledger, OrderId};
 pub use self::options::{LedgerOptions, Occasion, RefundPolicy, ZeroValue};
 pub use self::summary::{CustomerSummary, LedgerReport, Summary};
+pub use self::totals::PurchaseTotals;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::data::{Basis, FeatureSpec, Schema};
 use crate::error::{Error, Result};
 
-/// What is counted as one purchase. Rows never are: one order has many lines.
+/// What is counted as one purchase.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -17,6 +17,9 @@ pub enum Occasion {
     /// An order id with at least one purchase, whatever its days. Every transaction needs
     /// an order id.
     Orders,
+    /// Every row that is no refund, for data in which a row is an order. Where an order
+    /// has many lines this counts lines.
+    Rows,
 }
 
 /// What happens to transactions with a negative amount.

@@ -3,9 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::ledger::Keys;
-use super::options::LedgerOptions;
+use super::options::{LedgerOptions, RefundPolicy, ZeroValue};
+use super::ordered::{by_range, map_ranges};
+use super::tallies::{Counts, Tallies, Tally, tally};
 use crate::data::{CustomerId, Date, Ids, Table};
 use crate::error::{Error, Result};
+use crate::parallel::for_each_block;
 
 /// One transaction; `O` is the order, or nothing where occasions are days. The order of
 /// the fields is that in which rows are sorted.
@@ -36,16 +39,38 @@ pub struct LedgerReport {
     pub rows_after_as_of: u64,
     /// Kept transactions that equal another one in customer, day, amount and, where
     /// occasions are orders, order. Two equal purchases are possible, so they are counted
-    /// and not judged: they are in the summary.
-    pub duplicate_rows: u64,
+    /// and not judged: they are in the summary. `None` where no rows were kept that could
+    /// be compared.
+    pub duplicate_rows: Option<u64>,
     /// Customers with refunds but no purchase up to the day, left out of the summary.
     pub customers_without_purchase: u64,
     /// Customers in the summary whose money is negative.
     pub customers_below_zero: u64,
 }
 
+impl LedgerReport {
+    /// What is known from the rows' amounts.
+    pub(super) fn of_rows(
+        options: &LedgerOptions,
+        refunds: u64,
+        zero_rows: u64,
+    ) -> LedgerReport {
+        let dropped = |count: u64, drops: bool| if drops { count } else { 0 };
+        let drops_refunds = options.get_refunds() == RefundPolicy::Drop;
+        let drops_zeros = options.get_zero_value() == ZeroValue::Drop;
+        LedgerReport {
+            refunds,
+            refunds_dropped: dropped(refunds, drops_refunds),
+            zero_rows,
+            zero_rows_dropped: dropped(zero_rows, drops_zeros),
+            ..LedgerReport::default()
+        }
+    }
+}
+
 /// The state of every customer at the end of a day, made by
-/// [`Ledger::summary`](super::Ledger::summary).
+/// [`Ledger::summary`](super::Ledger::summary) or
+/// [`PurchaseTotals::summary`](super::PurchaseTotals::summary).
 ///
 /// ```
 /// use segmenta::data::Date;
@@ -65,49 +90,78 @@ pub struct LedgerReport {
 pub struct Summary {
     as_of: Date,
     options: LedgerOptions,
-    ids: OwnedIds,
-    states: Vec<State>,
+    /// The customers; their ids are not looked at where `names` has them.
+    customers: Tallies,
+    names: Option<Vec<String>>,
     report: LedgerReport,
 }
 
-#[derive(Clone, Debug, PartialEq)]
-enum OwnedIds {
-    Numbers(Vec<u64>),
-    Texts(Vec<String>),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct State {
-    first: Date,
-    last: Date,
-    frequency: u64,
-    monetary_minor: i64,
-}
-
 /// Sums up sorted copies of the rows. `same_occasion` compares two rows of one customer.
-pub(super) fn summarise<O: Copy + Ord>(
+pub(super) fn summarise<O: Copy + Ord + Send + Sync>(
     rows: &[Row<O>],
-    same_occasion: impl Fn(&Row<O>, &Row<O>) -> bool,
+    same_occasion: impl Fn(&Row<O>, &Row<O>) -> bool + Sync,
     as_of: Date,
     keys: &Keys,
     options: &LedgerOptions,
     mut report: LedgerReport,
 ) -> Result<Summary> {
     let last_day = as_of.days_since_epoch();
-    let mut sorted: Vec<Row<O>> =
-        rows.iter().filter(|row| row.day <= last_day).copied().collect();
-    report.rows_after_as_of = (rows.len() - sorted.len()) as u64;
-    sorted.sort_unstable();
-    report.duplicate_rows =
-        sorted.windows(2).filter(|pair| pair[0] == pair[1]).count() as u64;
+    let until = rows.iter().filter(|row| row.day <= last_day).copied();
+    let mut ordered = by_range(until, |row| row.customer);
+    report.rows_after_as_of = (rows.len() - ordered.items.len()) as u64;
+    let parts = map_ranges(&mut ordered, |rows| {
+        rows.sort_unstable();
+        sum_up(rows, &same_occasion, keys)
+    })?;
+    drop(ordered);
+    let mut duplicate_rows = 0;
+    let n_customers = parts.iter().map(|part| part.customers.len()).sum();
+    let mut customers = Tallies::with_capacity(n_customers);
+    for part in parts {
+        duplicate_rows += part.duplicate_rows;
+        report.customers_without_purchase += part.customers_without_purchase;
+        customers.append(&part.customers);
+    }
+    report.duplicate_rows = Some(duplicate_rows);
+    let names = match keys {
+        Keys::Texts(names) => {
+            let mut order: Vec<usize> = (0..customers.len()).collect();
+            let name = |at: usize| names.get(customers.ids[at]);
+            order.sort_unstable_by(|&a, &b| name(a).cmp(name(b)));
+            let sorted = order.iter().map(|&at| name(at).to_owned()).collect();
+            customers = customers.select(&order);
+            Some(sorted)
+        }
+        _ => None,
+    };
+    Ok(Summary::new(as_of, options.clone(), customers, names, report))
+}
 
-    let mut customers: Vec<(u64, State)> = Vec::new();
-    for rows in sorted.chunk_by(|a, b| a.customer == b.customer) {
+/// What some customers come to.
+struct Part {
+    customers: Tallies,
+    customers_without_purchase: u64,
+    duplicate_rows: u64,
+}
+
+/// Sums up sorted rows, all that there are of their customers.
+fn sum_up<O: Copy + Ord>(
+    rows: &[Row<O>],
+    same_occasion: impl Fn(&Row<O>, &Row<O>) -> bool,
+    keys: &Keys,
+) -> Result<Part> {
+    let duplicates = rows.windows(2).filter(|pair| pair[0] == pair[1]);
+    let mut part = Part {
+        customers: Tallies::default(),
+        customers_without_purchase: 0,
+        duplicate_rows: duplicates.count() as u64,
+    };
+    for rows in rows.chunk_by(|a, b| a.customer == b.customer) {
         let key = rows[0].customer;
         let sum: i128 = rows.iter().map(|row| i128::from(row.amount)).sum();
         let mut purchases = rows.iter().filter(|row| row.amount >= 0);
         let Some(first_row) = purchases.next() else {
-            report.customers_without_purchase += 1;
+            part.customers_without_purchase += 1;
             continue;
         };
         let (mut first, mut last) = (first_row.day, first_row.day);
@@ -119,7 +173,7 @@ pub(super) fn summarise<O: Copy + Ord>(
             frequency += u64::from(!same_occasion(latest, row));
             latest = row;
         }
-        let monetary_minor = i64::try_from(sum).map_err(|_| {
+        let money = i64::try_from(sum).map_err(|_| {
             let customer = match keys {
                 Keys::Texts(names) => names.get(key).to_owned(),
                 _ => key.to_string(),
@@ -129,29 +183,28 @@ pub(super) fn summarise<O: Copy + Ord>(
                 format!("{sum} minor units do not fit into 64 bits"),
             )
         })?;
-        report.customers_below_zero += u64::from(monetary_minor < 0);
-        let state = State {
-            first: Date::from_days(first)?,
-            last: Date::from_days(last)?,
-            frequency,
-            monetary_minor,
-        };
-        customers.push((key, state));
+        part.customers.push(key, tally(money, frequency, first, last));
     }
-
-    let ids = match keys {
-        Keys::Texts(names) => {
-            customers.sort_unstable_by(|a, b| names.get(a.0).cmp(names.get(b.0)));
-            let ids = customers.iter().map(|&(key, _)| names.get(key).to_owned());
-            OwnedIds::Texts(ids.collect())
-        }
-        _ => OwnedIds::Numbers(customers.iter().map(|&(key, _)| key).collect()),
-    };
-    let states = customers.into_iter().map(|(_, state)| state).collect();
-    Ok(Summary { as_of, options: options.clone(), ids, states, report })
+    Ok(part)
 }
 
 impl Summary {
+    /// `names` are the ids where those of the customers are only codes.
+    pub(super) fn new(
+        as_of: Date,
+        options: LedgerOptions,
+        mut customers: Tallies,
+        names: Option<Vec<String>>,
+        mut report: LedgerReport,
+    ) -> Summary {
+        if names.is_some() {
+            customers.ids = Vec::new();
+        }
+        report.customers_below_zero =
+            customers.tallies.iter().filter(|tally| tally.money() < 0).count() as u64;
+        Summary { as_of, options, customers, names, report }
+    }
+
     /// The day that all ages and recencies are counted to.
     #[must_use]
     pub fn as_of(&self) -> Date {
@@ -161,13 +214,13 @@ impl Summary {
     /// How many customers there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.states.len()
+        self.customers.len()
     }
 
     /// True when there is no customer.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.states.is_empty()
+        self.len() == 0
     }
 
     /// What was counted on the way.
@@ -179,21 +232,21 @@ impl Summary {
     /// The customer at a position.
     #[must_use]
     pub fn get(&self, position: usize) -> Option<CustomerSummary<'_>> {
-        let state = self.states.get(position)?;
-        let id = match &self.ids {
-            OwnedIds::Numbers(ids) => CustomerId::Number(*ids.get(position)?),
-            OwnedIds::Texts(ids) => CustomerId::Text(ids.get(position)?),
+        let state = *self.customers.tallies.get(position)?;
+        let id = match &self.names {
+            Some(names) => CustomerId::Text(names.get(position)?),
+            None => CustomerId::Number(*self.customers.ids.get(position)?),
         };
-        Some(CustomerSummary { id, state: *state, as_of: self.as_of })
+        Some(CustomerSummary { id, state, as_of: self.as_of })
     }
 
     /// The customer with this id.
     #[must_use]
     pub fn find<'i>(&self, id: impl Into<CustomerId<'i>>) -> Option<CustomerSummary<'_>> {
-        let found = match (&self.ids, id.into()) {
-            (OwnedIds::Numbers(ids), CustomerId::Number(id)) => ids.binary_search(&id),
-            (OwnedIds::Texts(ids), CustomerId::Text(id)) => {
-                ids.binary_search_by(|other| other.as_str().cmp(id))
+        let found = match (&self.names, id.into()) {
+            (None, CustomerId::Number(id)) => self.customers.ids.binary_search(&id),
+            (Some(names), CustomerId::Text(id)) => {
+                names.binary_search_by(|other| other.as_str().cmp(id))
             }
             _ => return None,
         };
@@ -215,20 +268,46 @@ impl Summary {
     /// # Errors
     /// Not known to happen: the columns fit the schema.
     pub fn table(&self) -> Result<Table<'static>> {
-        let column = |read: &dyn Fn(CustomerSummary<'_>) -> f64| {
-            self.iter().map(read).collect::<Vec<f64>>()
+        let ids = match &self.names {
+            Some(names) => Ids::Texts(names.clone().into()),
+            None => Ids::Numbers(self.customers.ids.clone().into()),
         };
+        self.table_of(ids)
+    }
+
+    /// As [`table`](Summary::table), without a copy of the ids.
+    ///
+    /// # Errors
+    /// As [`table`](Summary::table).
+    pub fn into_table(mut self) -> Result<Table<'static>> {
+        let ids = match self.names.take() {
+            Some(names) => Ids::Texts(names.into()),
+            None => Ids::Numbers(std::mem::take(&mut self.customers.ids).into()),
+        };
+        self.table_of(ids)
+    }
+
+    fn table_of(&self, ids: Ids<'static>) -> Result<Table<'static>> {
+        let as_of = self.as_of.days_since_epoch();
         let per_major = self.options.minor_per_major();
-        let ids = match &self.ids {
-            OwnedIds::Numbers(ids) => Ids::Numbers(ids.clone().into()),
-            OwnedIds::Texts(ids) => Ids::Texts(ids.clone().into()),
-        };
         Table::builder(&self.options.schema()?, self.len())
-            .numbers("recency", column(&|c| c.days_since_last_purchase().into()))
-            .numbers("frequency", column(&|c| c.frequency() as f64))
-            .numbers("monetary", column(&|c| c.monetary_minor() as f64 / per_major))
+            .numbers("recency", self.numbers(|tally| f64::from(as_of - tally.last()))?)
+            .numbers("frequency", self.numbers(|tally| tally.purchases() as f64)?)
+            .numbers("monetary", self.numbers(|tally| tally.money() as f64 / per_major)?)
             .ids(ids)
             .build()
+    }
+
+    fn numbers(&self, number: impl Fn(&Tally) -> f64 + Sync) -> Result<Vec<f64>> {
+        let tallies = &self.customers.tallies;
+        let mut numbers = vec![0.0; tallies.len()];
+        for_each_block(&mut numbers, 1 << 14, |from, numbers| {
+            for (to, from) in numbers.iter_mut().zip(&tallies[from..]) {
+                *to = number(from);
+            }
+            Ok::<(), Error>(())
+        })?;
+        Ok(numbers)
     }
 }
 
@@ -236,7 +315,7 @@ impl Summary {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CustomerSummary<'s> {
     id: CustomerId<'s>,
-    state: State,
+    state: Tally,
     as_of: Date,
 }
 
@@ -250,50 +329,50 @@ impl<'s> CustomerSummary<'s> {
     /// The day of the first purchase.
     #[must_use]
     pub fn first(&self) -> Date {
-        self.state.first
+        Date::of_checked(self.state.first())
     }
 
     /// The day of the last purchase.
     #[must_use]
     pub fn last(&self) -> Date {
-        self.state.last
+        Date::of_checked(self.state.last())
     }
 
     /// How many purchases there were, the first included.
     #[must_use]
     pub fn frequency(&self) -> u64 {
-        self.state.frequency
+        self.state.purchases()
     }
 
     /// How many purchases there were after the first: `x` of the purchase models (Fader,
     /// Hardie & Lee 2005).
     #[must_use]
     pub fn repeat_frequency(&self) -> u64 {
-        self.state.frequency - 1
+        self.state.purchases() - 1
     }
 
     /// All amounts together in minor units, refunds subtracted where they are netted.
     #[must_use]
     pub fn monetary_minor(&self) -> i64 {
-        self.state.monetary_minor
+        self.state.money()
     }
 
     /// Days from the first to the last purchase: `t_x` of the purchase models, which call
     /// it recency.
     #[must_use]
     pub fn age_at_last_purchase(&self) -> i32 {
-        self.state.first.days_until(self.state.last)
+        self.first().days_until(self.last())
     }
 
     /// Days from the last purchase to the day of the summary: the recency of RFM.
     #[must_use]
     pub fn days_since_last_purchase(&self) -> i32 {
-        self.state.last.days_until(self.as_of)
+        self.last().days_until(self.as_of)
     }
 
     /// Days from the first purchase to the day of the summary: `T` of the purchase models.
     #[must_use]
     pub fn age(&self) -> i32 {
-        self.state.first.days_until(self.as_of)
+        self.first().days_until(self.as_of)
     }
 }

@@ -5,12 +5,16 @@ use super::model::{Axes, RfmModel};
 use super::quantile::{AxisData, NTiles, fit_axis};
 use super::ties::TieReport;
 use crate::data::{FeatureIndex, Ids, Schema, Table};
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::parallel::for_each_block;
 use crate::score::{RfmScore, numbers_of};
 use crate::segmenter::{
     Fit, FitReport, Fitted, Note, Observer, Progress, Segment, SegmentIndex,
     report_progress,
 };
+
+/// Rows of a block.
+const BLOCK: usize = 1 << 14;
 
 /// The scores of all rows of a table, and how its values are tied.
 #[derive(Clone, Debug, PartialEq)]
@@ -79,7 +83,7 @@ impl Rfm {
         let n_axes = self.columns().len();
         let mut fitted: Vec<FittedColumn> = Vec::with_capacity(n_axes);
         // The cell of each row on the axes so far, where axes are nested.
-        let mut parents = vec![0_u32; table.len()];
+        let mut parents = vec![0_u32; if self.is_nested() { table.len() } else { 0 }];
         let mut n_parents = 1_usize;
         for (at, (column, &index)) in self.columns().iter().zip(&indices).enumerate() {
             report_progress(observer, &Progress::new("rfm", at, n_axes))?;
@@ -101,20 +105,27 @@ impl Rfm {
                     ties: fit.ties,
                 }
             };
-            for (parent, &score) in parents.iter_mut().zip(&fit.scores) {
-                *parent = *parent * column.n_tiles + score - 1;
+            if self.is_nested() {
+                for (parent, &score) in parents.iter_mut().zip(&fit.scores) {
+                    *parent = *parent * column.n_tiles + score - 1;
+                }
+                n_parents *= column.n_tiles as usize;
             }
-            n_parents *= column.n_tiles as usize;
             fitted.push(fit);
         }
         report_progress(observer, &Progress::new("rfm", n_axes, n_axes))?;
 
-        let score = |row: usize| RfmScore {
-            r: fitted[0].scores[row],
-            f: fitted[1].scores[row],
-            m: fitted.get(2).map(|axis| axis.scores[row]),
-        };
-        let scores = (0..table.len()).map(score).collect();
+        let mut scores = vec![RfmScore::rf(0, 0); table.len()];
+        for_each_block(&mut scores, BLOCK, |from, scores| {
+            for (row, score) in (from..).zip(scores) {
+                *score = RfmScore {
+                    r: fitted[0].scores[row],
+                    f: fitted[1].scores[row],
+                    m: fitted.get(2).map(|axis| axis.scores[row]),
+                };
+            }
+            Ok::<(), Error>(())
+        })?;
         let (mut tiles, mut ties) = (Vec::new(), Vec::new());
         for axis in fitted {
             tiles.push(axis.tiles);
@@ -170,13 +181,17 @@ fn fit_nested(
     Ok(FittedColumn { tiles, scores, ties })
 }
 
-/// The place of each row in the order of the ids; rows of one id stay in their order.
+/// The place of each row in the order of the ids, rows of one id staying in their order;
+/// `None` where all rows are in that order.
 fn id_order(table: &Table<'_>) -> Option<Vec<u32>> {
-    if matches!(table.ids(), Ids::Rows) {
+    let id = |row: usize| table.ids().get(row);
+    if matches!(table.ids(), Ids::Rows)
+        || (1..table.len()).all(|row| id(row - 1) <= id(row))
+    {
         return None;
     }
     let mut rows: Vec<usize> = (0..table.len()).collect();
-    rows.sort_by(|&a, &b| table.ids().get(a).cmp(&table.ids().get(b)));
+    rows.sort_by(|&a, &b| id(a).cmp(&id(b)));
     let mut order = vec![0_u32; rows.len()];
     for (place, row) in rows.into_iter().enumerate() {
         order[row] = place as u32;
@@ -200,8 +215,13 @@ impl Fit for Rfm {
         let (schema, RfmScores { scores, axes, ties }) =
             self.score_with(table, observer)?;
         let inductive = !self.columns().iter().any(|column| column.ties.splits_ties());
-        let labels: Vec<Option<SegmentIndex>> =
-            scores.iter().map(|score| self.map().segment(score)).collect();
+        let mut labels: Vec<Option<SegmentIndex>> = vec![None; scores.len()];
+        for_each_block(&mut labels, BLOCK, |from, labels| {
+            for (label, score) in labels.iter_mut().zip(&scores[from..]) {
+                *label = self.map().segment(score);
+            }
+            Ok::<(), Error>(())
+        })?;
 
         let mut segments = self.map().segments().to_vec();
         count(&mut segments, &labels, table.sample_weight());

@@ -37,7 +37,9 @@ mod grid;
 mod map;
 mod model;
 mod named;
+mod position;
 mod quantile;
+mod select;
 mod ties;
 
 pub use self::audit::{MapAudit, Overlap, Step};

@@ -2,11 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::ties::{Spread, TieReport};
+use super::position::{by_position, starts};
+use super::ties::{Distinct, Spread, TieReport};
 use crate::data::check_weights;
 use crate::error::{Error, ErrorKind, Result};
+use crate::parallel::for_each_block;
 use crate::quantile::between;
 use crate::score::Direction;
+use crate::simd::{self, Arithmetic, Kernel};
 
 /// How values become scores 1 to `n`, and what customers with equal values get.
 ///
@@ -150,6 +153,11 @@ impl NTiles {
     /// order of the customers' ids, where the policy looks at it; `weights` say how much
     /// each row counts.
     ///
+    /// Values that stand in several places need not be brought together for this: a list
+    /// of different values with how often each occurs is made anywhere, and such lists
+    /// merge by adding up. The different values, with their counts as weights, have the
+    /// same cut points as all values have; policies that split ties are the exception.
+    ///
     /// # Errors
     /// When `n_tiles` is not 2 to 1000; when there is no row of positive weight; when a
     /// value is not finite or a weight negative or not finite; when the policy refuses the
@@ -161,7 +169,9 @@ impl NTiles {
         direction: Direction,
         policy: &TiePolicy,
     ) -> Result<(NTiles, Vec<u32>)> {
-        if let Some(row) = values.iter().position(|x| !x.is_finite()) {
+        if !values.iter().fold(true, |all, x| all & x.is_finite())
+            && let Some(row) = values.iter().position(|x| !x.is_finite())
+        {
             return Err(ErrorKind::NonFinite {
                 feature: "values".to_owned(),
                 found: values[row],
@@ -174,8 +184,8 @@ impl NTiles {
         }
         check_policy("ties", policy, n_tiles)?;
         let data = AxisData { values, weights, id_order: None, direction, n_tiles };
-        let fitted = fit_axis(&data, policy)?;
-        Ok((fitted.tiles, fitted.scores))
+        let (tiles, scores, _) = fit_scores(&data, policy, false)?;
+        Ok((tiles, scores))
     }
 
     /// Scores by stated cut points, ascending. Where two coincide, one that belongs above
@@ -222,6 +232,17 @@ impl NTiles {
         }
     }
 
+    /// The scores of finite values.
+    pub(super) fn scores(&self, values: &[f64]) -> Result<Vec<u32>> {
+        let mut scores = vec![0; values.len()];
+        for_each_block(&mut scores, 1 << 14, |from, scores| {
+            let values = &values[from..from + scores.len()];
+            simd::run(Scoring { tiles: self, values, scores });
+            Ok::<(), Error>(())
+        })?;
+        Ok(scores)
+    }
+
     /// How many cut points lie below the value.
     #[inline]
     fn passed(&self, x: f64) -> u32 {
@@ -258,6 +279,36 @@ impl NTiles {
     #[must_use]
     pub fn cut_points(&self) -> &[CutPoint] {
         &self.cut_points
+    }
+}
+
+/// Scores of many values.
+struct Scoring<'a> {
+    tiles: &'a NTiles,
+    values: &'a [f64],
+    scores: &'a mut [u32],
+}
+
+impl Kernel for Scoring<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<A: Arithmetic>(self) {
+        let rows = self.scores.iter_mut().zip(self.values);
+        // Higher is better: 1 + those passed; lower is better: n - those passed.
+        let n = self.tiles.n_tiles();
+        let higher = self.tiles.direction == Direction::HigherIsBetter;
+        let score = |passed: u32| if higher { passed + 1 } else { n - passed };
+        if let [a, b, c, d] = self.tiles.edges[..] {
+            for (to, &x) in rows {
+                let above = |edge: f64| u32::from(x >= edge);
+                *to = score(above(a) + above(b) + above(c) + above(d));
+            }
+        } else {
+            for (to, &x) in rows {
+                *to = self.tiles.score_finite(x);
+            }
+        }
     }
 }
 
@@ -300,6 +351,17 @@ pub(super) struct FittedAxis {
 
 /// Fits one axis. Values are finite, weights finite and not negative, the policy checked.
 pub(super) fn fit_axis(data: &AxisData<'_>, policy: &TiePolicy) -> Result<FittedAxis> {
+    let (tiles, scores, spread) = fit_scores(data, policy, true)?;
+    let ties = spread.report(data.weights, &scores, data.n_tiles);
+    Ok(FittedAxis { tiles, scores, ties })
+}
+
+/// Scorer, scores, and the values that decided, with what is tied if that is asked for.
+fn fit_scores(
+    data: &AxisData<'_>,
+    policy: &TiePolicy,
+    with_ties: bool,
+) -> Result<(NTiles, Vec<u32>, Spread)> {
     if policy.splits_ties() && data.weights.is_some() {
         let expected = "absent: this tie policy tells equal customers apart by their ids";
         return Err(Error::parameter("sample_weight", expected, "given"));
@@ -315,7 +377,15 @@ pub(super) fn fit_axis(data: &AxisData<'_>, policy: &TiePolicy) -> Result<Fitted
         }
         .into());
     }
-    let spread = Spread::of(data.values, data.weights);
+    let lower = data.direction == Direction::LowerIsBetter;
+    let n = data.n_tiles;
+    let spread = match data.weights {
+        Some(weights) => Spread::weighted(data.values, weights),
+        None => {
+            let places = places(policy, data.values.len() as u64, n.into(), lower);
+            Spread::of(data.values, places, with_ties)
+        }
+    };
     if spread.is_empty() {
         return Err(ErrorKind::TooFewRows {
             what: "rows of positive weight".into(),
@@ -330,31 +400,62 @@ pub(super) fn fit_axis(data: &AxisData<'_>, policy: &TiePolicy) -> Result<Fitted
         let expected = format!("at most {limit} in all");
         return Err(Error::parameter("sample_weight", expected, spread.total()));
     }
-    let lower = data.direction == Direction::LowerIsBetter;
-    let n = data.n_tiles;
     let mut fixed_scores = None;
     let cut_points = match policy {
         TiePolicy::SameScore | TiePolicy::MidRank if lower => {
             // Worst first is the order of the negated values.
-            let mut cuts = by_share(&spread.negated(), n, policy);
+            let mut cuts = by_share(&spread.negated(), spread.total(), n, policy);
             cuts.reverse();
             cuts.iter().map(|cut| cut.negated()).collect()
         }
-        TiePolicy::SameScore | TiePolicy::MidRank => by_share(&spread, n, policy),
+        TiePolicy::SameScore | TiePolicy::MidRank => {
+            by_share(spread.distinct(), spread.total(), n, policy)
+        }
         TiePolicy::Quantile7 => type_7(&spread, n),
         TiePolicy::CutPoints(values) => closed_below(values),
         TiePolicy::Ntile | TiePolicy::RankFirst => {
-            let scores = by_position(data, policy);
+            let scores = by_position(data, &spread, policy);
             let cuts = cuts_behind(data, &scores);
             fixed_scores = Some(scores);
             cuts
         }
     };
     let tiles = NTiles::from_cut_points(cut_points, data.direction)?;
-    let scores = fixed_scores
-        .unwrap_or_else(|| data.values.iter().map(|&x| tiles.score_finite(x)).collect());
-    let ties = spread.report(data.weights, &scores, n);
-    Ok(FittedAxis { tiles, scores, ties })
+    let scores = match fixed_scores {
+        Some(scores) => scores,
+        None => tiles.scores(data.values)?,
+    };
+    Ok((tiles, scores, spread))
+}
+
+/// The places of the ascending order whose values decide, for `len` rows that all count
+/// once.
+fn places(policy: &TiePolicy, len: u64, n: u64, lower: bool) -> Vec<u64> {
+    let Some(last) = len.checked_sub(1) else { return Vec::new() };
+    // Products of rows and scores do not fit into 64 bits for any number of rows.
+    let part =
+        |whole: u64, k: u64| (u128::from(whole) * u128::from(k) / u128::from(n)) as u64;
+    match policy {
+        TiePolicy::SameScore | TiePolicy::MidRank => {
+            // The first value that at least k / n of the rows come up to.
+            (1..n)
+                .map(|k| (u128::from(len) * u128::from(k)).div_ceil(n.into()) as u64 - 1)
+                .map(|place| if lower { last - place } else { place })
+                .collect()
+        }
+        TiePolicy::Quantile7 => {
+            let beside = |k: u64| [part(last, k), (part(last, k) + 1).min(last)];
+            (1..n).flat_map(beside).collect()
+        }
+        TiePolicy::Ntile | TiePolicy::RankFirst => {
+            let worst_first = lower && *policy == TiePolicy::Ntile;
+            starts(policy, len, n)
+                .filter(|&start| start < len)
+                .map(|place| if worst_first { last - place } else { place })
+                .collect()
+        }
+        TiePolicy::CutPoints(_) => Vec::new(),
+    }
 }
 
 impl CutPoint {
@@ -374,13 +475,17 @@ impl CutPoint {
 /// below it (`SameScore`) or that and half of its tie (`MidRank`). The rank jumps at a
 /// tied value and again right after it, so that the cut point is always one of the
 /// values: on it, or just above it.
-fn by_share(spread: &Spread, n: u32, policy: &TiePolicy) -> Vec<CutPoint> {
+fn by_share(
+    values: &[Distinct],
+    total: f64,
+    n: u32,
+    policy: &TiePolicy,
+) -> Vec<CutPoint> {
     let n_tiles = f64::from(n);
-    let values = spread.distinct();
     let mut cuts = Vec::with_capacity(n as usize - 1);
     let mut at = 0;
     for k in 2..=n {
-        let needed = f64::from(k - 1) * spread.total();
+        let needed = f64::from(k - 1) * total;
         // The first value that is passed by what lies just above it.
         while at + 1 < values.len() && n_tiles * values[at].up_to < needed {
             at += 1;
@@ -411,44 +516,6 @@ fn type_7(spread: &Spread, n: u32) -> Vec<CutPoint> {
         CutPoint { value: between(a, b, part).clamp(a, b) + 0.0, belongs: Side::Below }
     };
     (1..n).map(cut).collect()
-}
-
-/// Scores by position in the order of values and ids.
-fn by_position(data: &AxisData<'_>, policy: &TiePolicy) -> Vec<u32> {
-    let lower = data.direction == Direction::LowerIsBetter;
-    let worst_first = lower && *policy == TiePolicy::Ntile;
-    let id = |row: usize| data.id_order.map_or(row as u32, |order| order[row]);
-    let key = |row: usize| {
-        let x = data.values[row];
-        if worst_first { 0.0 - x } else { x + 0.0 }
-    };
-    let mut rows: Vec<usize> = (0..data.values.len()).collect();
-    rows.sort_unstable_by(|&a, &b| {
-        key(a).total_cmp(&key(b)).then_with(|| id(a).cmp(&id(b)))
-    });
-
-    let (n, len) = (data.n_tiles as usize, rows.len());
-    let (size, extra) = (len / n, len % n);
-    let mut scores = vec![0_u32; len];
-    for (place, &row) in rows.iter().enumerate() {
-        let bucket = if *policy == TiePolicy::Ntile {
-            let in_larger = extra * (size + 1);
-            if place < in_larger {
-                place / (size + 1)
-            } else {
-                extra + (place - in_larger) / size
-            }
-        } else if place == 0 {
-            0
-        } else {
-            // The number of k with `place * n > (len - 1) * k`.
-            (place * n).div_ceil(len - 1) - 1
-        };
-        let bucket = bucket as u32;
-        let reversed = lower && !worst_first;
-        scores[row] = if reversed { data.n_tiles - bucket } else { bucket + 1 };
-    }
-    scores
 }
 
 /// Cut points for new customers where scores went by position: a value scores at least

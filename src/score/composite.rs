@@ -361,7 +361,7 @@ impl CompositeModel {
         let map = self.schema.locate_in(table.schema())?;
         for (j, index) in map.into_iter().enumerate() {
             let values = numbers_of(table, index)?;
-            for (row, (score, x)) in scores.iter_mut().zip(values).enumerate() {
+            for (row, (score, &x)) in scores.iter_mut().zip(values.iter()).enumerate() {
                 *score += self.part(j, x).map_err(|e| e.at_row(row))?.contribution;
             }
         }

@@ -1,5 +1,7 @@
 //! Numbers of customers and tables, all present.
 
+use std::borrow::Cow;
+
 use crate::data::{Column, Customer, FeatureIndex, FeatureSpec, Table, Value};
 use crate::error::{ErrorKind, Result};
 
@@ -17,15 +19,21 @@ pub(crate) fn number_of(
     }
 }
 
-/// A column of numbers of a table.
-pub(crate) fn numbers_of(table: &Table<'_>, index: FeatureIndex) -> Result<Vec<f64>> {
+/// A column of numbers of a table, copied where its numbers are not neighbours.
+pub(crate) fn numbers_of<'t>(
+    table: &'t Table<'_>,
+    index: FeatureIndex,
+) -> Result<Cow<'t, [f64]>> {
     let spec = &table.schema().features()[index.get()];
     match table.column(index) {
         Some(Column::Number(numbers, validity)) => {
-            match (0..table.len()).find(|&row| !validity.is_valid(row)) {
-                Some(row) if !validity.is_all() => Err(spec.missing(Some(row))),
-                _ => Ok(numbers.iter().collect()),
+            if !validity.is_all()
+                && let Some(row) = (0..table.len()).find(|&row| !validity.is_valid(row))
+            {
+                return Err(spec.missing(Some(row)));
             }
+            let copied = || Cow::Owned(numbers.iter().collect());
+            Ok(numbers.as_slice().map_or_else(copied, Cow::Borrowed))
         }
         _ => Err(ErrorKind::WrongKind {
             feature: spec.name().to_owned(),
