@@ -63,6 +63,42 @@ where
     chunks.enumerate().map(|(i, (a, b))| work(i, a, b)).collect()
 }
 
+/// What `work` gathers from all blocks of `0..n` in states that `merge` joins. Which blocks
+/// share a state depends on the threads, so both must give the same whatever the order:
+/// sums of integers, minima with a rule for ties.
+pub(crate) fn gather_blocks<T, N, W, M>(
+    n: usize,
+    block: usize,
+    new: N,
+    work: W,
+    merge: M,
+) -> T
+where
+    T: Send,
+    N: Fn() -> T + Sync + Send,
+    W: Fn(&mut T, Range<usize>) + Sync + Send,
+    M: Fn(T, T) -> T + Sync + Send,
+{
+    let block = block.max(1);
+    let range = |i: usize| i * block..((i + 1) * block).min(n);
+    let blocks = 0..n.div_ceil(block);
+    #[cfg(feature = "rayon")]
+    return blocks
+        .into_par_iter()
+        .fold(&new, |mut state, i| {
+            work(&mut state, range(i));
+            state
+        })
+        .reduce(&new, merge);
+    #[cfg(not(feature = "rayon"))]
+    {
+        let _ = merge;
+        let mut state = new();
+        blocks.for_each(|i| work(&mut state, range(i)));
+        state
+    }
+}
+
 /// Runs `work` on the blocks of two slices of one length, with the position of their first
 /// item, and joins what it gathers. Which blocks share a state depends on the threads, so
 /// `work` and `merge` must give the same whatever the order: sums of integers, minima with a

@@ -15,6 +15,9 @@ use super::tiles::Tiles;
 /// keeping.
 const CALM: f64 = 0.25;
 
+/// The share of rows that a pass may look at for gaps to be worth their keep.
+const WORTH: f64 = 0.6;
+
 /// What all rows of a label have lost of their gaps since the beginning.
 #[derive(Clone, Debug)]
 pub(super) struct Bounds {
@@ -29,6 +32,9 @@ pub(super) struct Bounds {
     pub(super) write: bool,
     /// Whether all gaps were written before.
     pub(super) read: bool,
+    /// Passes to come without gaps, and how many the last pause had.
+    pause: usize,
+    last_pause: usize,
     n_columns: usize,
 }
 
@@ -39,8 +45,7 @@ impl Bounds {
         // Distances of up to twice the largest norm, since centres are means of rows,
         // rounded (d + 3) times in f64, both of a pair. First centres may lie outside.
         let reach = tiles.reach().iter().copied().fold(0.0, f32::max);
-        let rounding =
-            (d + 3.0) * f64::EPSILON * 8.0 * f64::from(reach).max(d.sqrt());
+        let rounding = (d + 3.0) * f64::EPSILON * 8.0 * f64::from(reach).max(d.sqrt());
         Bounds {
             lost: vec![0.0; n_clusters],
             exact: vec![0.0; n_clusters],
@@ -48,6 +53,8 @@ impl Bounds {
             wanted,
             write: false,
             read: false,
+            pause: 0,
+            last_pause: 0,
             n_columns,
         }
     }
@@ -74,10 +81,22 @@ impl Bounds {
         picked.truncate(n);
     }
 
-    /// Takes note of how many of `n` rows a pass has moved.
-    pub(super) fn observe(&mut self, n_moved: usize, n: usize) {
-        self.read = self.write;
-        self.write |= self.wanted && (n_moved as f64) < CALM * n as f64;
+    /// Takes note of a pass over `n` rows, which has looked at `n_scanned` of them and
+    /// moved `n_moved`.
+    pub(super) fn observe(&mut self, n_moved: usize, n_scanned: usize, n: usize) {
+        let share = |part: usize| part as f64 / n as f64;
+        if self.read && share(n_scanned) > WORTH {
+            // The centres still move too far: try again later, and later each time.
+            self.pause = (2 * self.last_pause).clamp(1, 16);
+            self.last_pause = self.pause;
+            (self.read, self.write) = (false, false);
+        } else if self.pause > 0 {
+            self.pause -= 1;
+        } else {
+            let write = self.wanted && share(n_moved) < CALM;
+            self.read = self.write && write;
+            self.write = write;
+        }
     }
 
     /// The centres have moved; `unit` is that of the gaps.
@@ -85,9 +104,8 @@ impl Bounds {
         if !self.write {
             return;
         }
-        let pairs = before
-            .chunks_exact(self.n_columns)
-            .zip(after.chunks_exact(self.n_columns));
+        let pairs =
+            before.chunks_exact(self.n_columns).zip(after.chunks_exact(self.n_columns));
         let shifts: Vec<f64> = pairs
             .map(|(a, b)| {
                 let squares = a.iter().zip(b).map(|(a, b)| {
@@ -101,8 +119,8 @@ impl Bounds {
             let others = shifts.iter().enumerate().filter(|&(c, _)| c != own);
             others.fold(0.0_f64, |most, (_, &shift)| most.max(shift))
         };
-        let first = (0..shifts.len())
-            .fold(0, |a, b| if shifts[b] > shifts[a] { b } else { a });
+        let first =
+            (0..shifts.len()).fold(0, |a, b| if shifts[b] > shifts[a] { b } else { a });
         let (most, second) = (shifts[first], largest_but(first));
         for (c, (exact, lost)) in self.exact.iter_mut().zip(&mut self.lost).enumerate() {
             *exact += shifts[c] + if c == first { second } else { most };

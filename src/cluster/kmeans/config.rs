@@ -299,8 +299,8 @@ impl KMeans {
         let notes = self.notes(&best, inertias);
         let Run { centers, labels, inertia, n_iter, converged, .. } = best;
         let labels = labels.into_iter().map(|label| label as usize).collect();
-        let centers =
-            Array2::from_shape_vec((k, data.rows.n_columns()), centers).map_err(Error::other)?;
+        let centers = Array2::from_shape_vec((k, data.rows.n_columns()), centers)
+            .map_err(Error::other)?;
         Ok(KMeansResult { centers, labels, inertia, n_iter, converged, notes })
     }
 

@@ -39,8 +39,7 @@ impl Fit for KMeans {
         let centers = ndarray::Array2::from_shape_vec(result.centers.dim(), centers)
             .map_err(Error::other)?;
         let model = KMeansModel::new(encoder, centers, segments, Some(inertia))?;
-        let labels =
-            labels.into_iter().map(|l| Some(SegmentIndex::new(l))).collect();
+        let labels = labels.into_iter().map(|l| Some(SegmentIndex::new(l))).collect();
         let mut report = FitReport::new(table.len());
         report.n_iter = result.n_iter;
         report.converged = result.converged;

@@ -47,7 +47,8 @@ impl<'a, T: Storage> Prepared<'a, T> {
         }
         overview.extend_ranges(more);
         overview.check_range()?;
-        let scale = Scale::new(rows.len(), overview.weighted_reach(), overview.heaviest);
+        let heaviest = (!rows.is_unweighted()).then_some(overview.heaviest);
+        let scale = Scale::new(rows.len(), &overview.weighted_reach(), heaviest);
         Ok((Prepared { rows, tiles, scale, squares }, overview))
     }
 
@@ -61,7 +62,7 @@ impl<'a, T: Storage> Prepared<'a, T> {
     }
 
     pub(super) fn mean(&self, sums: &Sums, cluster: usize, out: &mut [f64]) {
-        sums.mean(&self.scale, self.rows.is_unweighted(), cluster, out);
+        sums.mean(&self.scale, cluster, out);
     }
 
     /// The squared distance of each row to its centre.
@@ -111,10 +112,21 @@ pub(super) struct Pass<'p, 'a, T> {
     n_clusters: usize,
 }
 
+/// What a pass has changed.
+pub(super) struct Changes {
+    /// What is to be added to the sums of the clusters.
+    pub(super) sums: Sums,
+    /// Rows with a new label.
+    pub(super) n_moved: usize,
+    /// Rows that were looked at.
+    pub(super) n_scanned: usize,
+}
+
 /// What a part of a pass has gathered, and memory for its next block.
 struct Gathered {
     sums: Sums,
     n_moved: usize,
+    n_scanned: usize,
     work: Work,
 }
 
@@ -192,12 +204,12 @@ impl<'p, 'a, T: Storage> Pass<'p, 'a, T> {
         }
     }
 
-    /// Renews the labels; returns by how much that changes the sums of the clusters, and
-    /// how many rows have a new label.
-    pub(super) fn relabel(&self, labels: &mut Labels) -> (Sums, usize) {
+    /// Renews the labels.
+    pub(super) fn relabel(&self, labels: &mut Labels) -> Changes {
         let new = || Gathered {
             sums: Sums::new(self.n_clusters, self.data.rows.n_columns()),
             n_moved: 0,
+            n_scanned: 0,
             work: Work::default(),
         };
         let gathered = gather_chunks(
@@ -208,10 +220,15 @@ impl<'p, 'a, T: Storage> Pass<'p, 'a, T> {
             |mut a, b| {
                 a.sums = a.sums.merge(&b.sums);
                 a.n_moved += b.n_moved;
+                a.n_scanned += b.n_scanned;
                 a
             },
         );
-        (gathered.sums, gathered.n_moved)
+        Changes {
+            sums: gathered.sums,
+            n_moved: gathered.n_moved,
+            n_scanned: gathered.n_scanned,
+        }
     }
 
     fn block(
@@ -228,6 +245,7 @@ impl<'p, 'a, T: Storage> Pass<'p, 'a, T> {
             self.bounds.pick(labels, keys, &mut work.picked);
             work.picked.len() as f64 > FEW * labels.len() as f64
         };
+        gathered.n_scanned += if all { labels.len() } else { work.picked.len() };
         let tiles = &self.data.tiles;
         let span = start / LANES..(start + labels.len()).div_ceil(LANES);
         let (columns, squares, reach) = if all {
@@ -243,6 +261,7 @@ impl<'p, 'a, T: Storage> Pass<'p, 'a, T> {
             let packed = &work.packed;
             (&packed.columns[..], &packed.squares[..], &packed.reach[..])
         };
+        work.found.resize(reach.len());
         simd::run(Scan { scorer: &self.scorer, columns, found: &mut work.found });
         simd::run(Judge {
             scorer: &self.scorer,
@@ -305,7 +324,7 @@ impl Kernel for Judge<'_> {
             }
             let found = self.found;
             let (index, best, next) =
-                (&found.index[tile], &found.best[tile], &found.next[tile]);
+                (found.index(tile), &found.best[tile], &found.next[tile]);
             let certain = certain::<A>(best, next, threshold);
             let mut labels = [0; LANES];
             match self.picked {
@@ -346,7 +365,11 @@ impl Kernel for Judge<'_> {
 
 /// A bit for each lane whose largest score is that of the nearest centre.
 #[inline(always)]
-fn certain<A: Arithmetic>(best: &[f32; LANES], next: &[f32; LANES], threshold: f32) -> u32 {
+fn certain<A: Arithmetic>(
+    best: &[f32; LANES],
+    next: &[f32; LANES],
+    threshold: f32,
+) -> u32 {
     let threshold = A::Eight::splat(threshold);
     let vectors = best.as_chunks::<8>().0.iter().zip(next.as_chunks::<8>().0);
     vectors.enumerate().fold(0, |bits, (v, (best, next))| {
@@ -357,14 +380,20 @@ fn certain<A: Arithmetic>(best: &[f32; LANES], next: &[f32; LANES], threshold: f
 
 impl Judge<'_> {
     #[inline(always)]
-    fn write_keys<A: Arithmetic>(&mut self, tile: usize, threshold: f32, rows: Range<usize>) {
+    fn write_keys<A: Arithmetic>(
+        &mut self,
+        tile: usize,
+        threshold: f32,
+        rows: Range<usize>,
+    ) {
         let slack = A::Eight::splat(self.scorer.slack(self.reach[tile]));
         let threshold = A::Eight::splat(threshold);
         let (two, zero) = (A::Eight::splat(2.0), A::Eight::splat(0.0));
         let never = A::Eight::splat(f32::NEG_INFINITY);
         let mut gaps = [0.0_f32; LANES];
         for (v, gaps) in gaps.as_chunks_mut::<8>().0.iter_mut().enumerate() {
-            let load = |lanes: &[f32; LANES]| A::Eight::load(&lanes.as_chunks::<8>().0[v]);
+            let load =
+                |lanes: &[f32; LANES]| A::Eight::load(&lanes.as_chunks::<8>().0[v]);
             let best = load(&self.found.best[tile]);
             let next = load(&self.found.next[tile]);
             let square = load(&self.squares[tile]).add(slack);
@@ -375,7 +404,7 @@ impl Judge<'_> {
             let gap = two.mul(lead.sub(slack)).div(own.add(other));
             lead.select_greater(threshold, gap, never).store(gaps);
         }
-        let index = &self.found.index[tile];
+        let index = self.found.index(tile);
         for (lane, at) in rows.enumerate() {
             let row = self.picked.map_or(at, |picked| picked[at] as usize);
             self.keys[row] = self.bounds.key(gaps[lane], index[lane] as usize);

@@ -48,15 +48,15 @@ pub(super) fn lloyd<T: Storage>(
     while n_iter < limits.max_iter && !converged {
         n_iter += 1;
         let pass = Pass::new(data, &centers, &bounds);
-        let (moved_sums, n_moved) = pass.relabel(&mut labels);
-        sums = sums.merge(&moved_sums);
-        bounds.observe(n_moved, n);
+        let changes = pass.relabel(&mut labels);
+        sums = sums.merge(&changes.sums);
+        bounds.observe(changes.n_moved, changes.n_scanned, n);
         watch(n_iter, estimate(data, &sums, &centers))?;
         let (shown, relocated) = relocate(data, &sums, &labels.labels, &centers);
         let moved = means(data, shown.as_ref().unwrap_or(&sums));
         // Centres that were relocated have no rows yet, so the labels are not final even
         // if they are those of the iteration before.
-        let same_labels = relocated == 0 && n_moved == 0;
+        let same_labels = relocated == 0 && changes.n_moved == 0;
         converged =
             same_labels || squared_euclidean(&moved, &centers) <= limits.tolerance;
         n_relocated += relocated;

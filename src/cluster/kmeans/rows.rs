@@ -10,7 +10,10 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// How the numbers of rows are stored: `f64`, or `f32`, which is computed with as the
 /// `f64` of the same value.
-pub(super) trait Storage: Copy + PartialEq + Debug + Send + Sync + Into<f64> {}
+pub(super) trait Storage:
+    Copy + PartialEq + Debug + Send + Sync + Into<f64>
+{
+}
 
 impl Storage for f32 {}
 impl Storage for f64 {}

@@ -34,15 +34,30 @@ pub(super) struct Scorer {
     error: ScoreError,
 }
 
-/// What a scan found for each row of some tiles.
+/// What a scan found for each row of some tiles, at least as many as are scanned.
 #[derive(Debug, Default)]
 pub(super) struct Found {
-    /// The centre with the largest score.
-    pub(super) index: Vec<[u32; LANES]>,
+    /// The centre with the largest score: its number as the bits of an `f32`.
+    index: Vec<[f32; LANES]>,
     /// The largest score.
     pub(super) best: Vec<[f32; LANES]>,
     /// The largest score of the other centres; −∞ when there is no other.
     pub(super) next: Vec<[f32; LANES]>,
+}
+
+impl Found {
+    /// Room for so many tiles.
+    pub(super) fn resize(&mut self, n_tiles: usize) {
+        self.index.resize(n_tiles, [0.0; LANES]);
+        self.best.resize(n_tiles, [0.0; LANES]);
+        self.next.resize(n_tiles, [0.0; LANES]);
+    }
+
+    /// The centres with the largest scores of the rows of a tile.
+    #[inline(always)]
+    pub(super) fn index(&self, tile: usize) -> [u32; LANES] {
+        self.index[tile].map(f32::to_bits)
+    }
 }
 
 impl Scorer {
@@ -143,14 +158,10 @@ impl Kernel for Scan<'_> {
     #[inline(always)]
     fn run<A: Arithmetic>(self) {
         let Scan { scorer, columns, found } = self;
-        found.index.clear();
-        found.best.clear();
-        found.next.clear();
-        for tile in columns.chunks_exact(scorer.n_columns) {
-            let (index, best, next) = scan_tile::<A>(scorer, tile);
-            found.index.push(index);
-            found.best.push(best);
-            found.next.push(next);
+        let places = found.index.iter_mut().zip(&mut found.best).zip(&mut found.next);
+        let tiles = columns.chunks_exact(scorer.n_columns);
+        for (tile, ((index, best), next)) in tiles.zip(places) {
+            scan_tile::<A>(scorer, tile, index, best, next);
         }
     }
 }
@@ -162,7 +173,10 @@ const VECTORS: usize = LANES / 8;
 fn scan_tile<A: Arithmetic>(
     scorer: &Scorer,
     tile: &[[f32; LANES]],
-) -> ([u32; LANES], [f32; LANES], [f32; LANES]) {
+    index_out: &mut [f32; LANES],
+    best_out: &mut [f32; LANES],
+    next_out: &mut [f32; LANES],
+) {
     let lowest = A::Eight::splat(f32::NEG_INFINITY);
     let mut best = [lowest; VECTORS];
     let mut next = [lowest; VECTORS];
@@ -190,7 +204,9 @@ fn scan_tile<A: Arithmetic>(
             }
         }
     }
-    (store::<A>(index).map(f32::to_bits), store::<A>(best), store::<A>(next))
+    store::<A>(index, index_out);
+    store::<A>(best, best_out);
+    store::<A>(next, next_out);
 }
 
 #[inline(always)]
@@ -200,11 +216,8 @@ fn load<A: Arithmetic>(lanes: &[f32; LANES]) -> [A::Eight; VECTORS] {
 }
 
 #[inline(always)]
-fn store<A: Arithmetic>(vectors: [A::Eight; VECTORS]) -> [f32; LANES] {
-    let mut lanes = [0.0; LANES];
-    let (places, _) = lanes.as_chunks_mut::<8>();
-    for (place, vector) in places.iter_mut().zip(vectors) {
+fn store<A: Arithmetic>(vectors: [A::Eight; VECTORS], lanes: &mut [f32; LANES]) {
+    for (place, vector) in lanes.as_chunks_mut::<8>().0.iter_mut().zip(vectors) {
         vector.store(place);
     }
-    lanes
 }

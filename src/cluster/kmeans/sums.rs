@@ -16,68 +16,77 @@ const MAGIC: f64 = 1.5 * (1_u64 << 52) as f64;
 /// How the numbers of each column become integers.
 #[derive(Clone, Debug)]
 pub(super) struct Scale {
-    /// `2^(h − e)` for each column, and for the weights after them.
-    to_high: Vec<f64>,
-    /// The value of one unit of the low integer.
+    /// `2^(h − e)` for each column, in whole parts, and for the weights after them.
+    to_high: Vec<[f64; WIDE]>,
+    /// The value of one unit of the low integer of each column.
     unit: Vec<f64>,
+    /// The same of the weights; `None` when all are 1.
+    weight_unit: Option<f64>,
     /// `l`.
     low_bits: i32,
 }
 
 impl Scale {
     /// For `n_rows` rows whose weighted values reach up to `reach` in each column, and
-    /// whose weights up to `heaviest`.
-    pub(super) fn new(n_rows: usize, mut reach: Vec<f64>, heaviest: f64) -> Scale {
+    /// whose weights up to `heaviest`, where they are not all 1.
+    pub(super) fn new(n_rows: usize, reach: &[f64], heaviest: Option<f64>) -> Scale {
         // n integers of h + 1 binary digits must fit into 62.
         let count_bits = (n_rows as u64 + 1).next_power_of_two().trailing_zeros() as i32;
         let high_bits = (61 - count_bits).min(50);
         let low_bits = (62 - count_bits).min(51);
-        let n_columns = reach.len();
-        reach.push(heaviest);
-        reach.resize(width(n_columns), 1.0);
         // Below 2^−900 squares vanish anyway.
-        let exponents = reach.iter().map(|&x| (exponent(x) + 1).max(-900));
-        let to_high = exponents.clone().map(|e| power_of_two(high_bits - e)).collect();
-        let unit = exponents.map(|e| power_of_two(e - high_bits - low_bits)).collect();
-        Scale { to_high, unit, low_bits }
+        let exponent = |x: f64| (exponent(x) + 1).max(-900);
+        let to_high = |x: f64| power_of_two(high_bits - exponent(x));
+        let unit = |x: f64| power_of_two(exponent(x) - high_bits - low_bits);
+        let mut scales: Vec<[f64; WIDE]> = reach
+            .chunks(WIDE)
+            .map(|reach| {
+                std::array::from_fn(|j| reach.get(j).map_or(1.0, |&x| to_high(x)))
+            })
+            .collect();
+        scales.push([heaviest.map_or(1.0, to_high); WIDE]);
+        Scale {
+            to_high: scales,
+            unit: reach.iter().map(|&x| unit(x)).collect(),
+            weight_unit: heaviest.map(unit),
+            low_bits,
+        }
     }
 }
+
+/// Columns that are done at once.
+const WIDE: usize = 4;
+
+/// The high integers of some columns, and the low ones: a cache line.
+type Part = [[i64; WIDE]; 2];
 
 /// Weighted sums of the rows of each cluster.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Sums {
-    /// For each cluster its columns, its weight and some zeros: the high integers plus, for each row
-    /// that was added, the bits of [`MAGIC`].
-    high: Vec<i64>,
-    low: Vec<i64>,
+    /// For each cluster the parts of its columns, and one with its weight. To each integer
+    /// the bits of [`MAGIC`] were added once for each row.
+    parts: Vec<Part>,
     /// Rows of each cluster, and of positive weight.
     n_rows: Vec<i64>,
     counts: Vec<i64>,
     n_columns: usize,
-    /// Numbers of a cluster.
-    width: usize,
-}
-
-/// The columns and the weight, in whole vectors.
-fn width(n_columns: usize) -> usize {
-    (n_columns + 1).next_multiple_of(4)
 }
 
 impl Sums {
     pub(super) fn new(n_clusters: usize, n_columns: usize) -> Sums {
         Sums {
-            high: vec![0; n_clusters * width(n_columns)],
-            low: vec![0; n_clusters * width(n_columns)],
+            parts: vec![[[0; WIDE]; 2]; n_clusters * n_parts(n_columns)],
             n_rows: vec![0; n_clusters],
             counts: vec![0; n_clusters],
             n_columns,
-            width: width(n_columns),
         }
     }
 
     pub(super) fn merge(mut self, other: &Sums) -> Sums {
-        add(&mut self.high, &other.high);
-        add(&mut self.low, &other.low);
+        let (to, from) = (self.parts.as_flattened_mut(), other.parts.as_flattened());
+        for (to, from) in to.iter_mut().zip(from) {
+            add(to, from);
+        }
         for c in 0..self.counts.len() {
             self.n_rows[c] += other.n_rows[c];
             self.counts[c] += other.counts[c];
@@ -104,36 +113,34 @@ impl Sums {
         self.counts.len()
     }
 
-    /// The two integers of column `j` of a cluster as one.
+    /// The two integers of column `j` of a cluster as one; those of its weight follow the
+    /// columns.
     fn total(&self, scale: &Scale, cluster: usize, j: usize) -> i128 {
-        let at = cluster * self.width + j;
+        let part = &self.parts[cluster * n_parts(self.n_columns) + j / WIDE];
         let bias = (MAGIC.to_bits() as i64).wrapping_mul(self.n_rows[cluster]);
-        let high = i128::from(self.high[at].wrapping_sub(bias));
-        let low = i128::from(self.low[at].wrapping_sub(bias));
+        let [high, low] = [part[0][j % WIDE], part[1][j % WIDE]]
+            .map(|sum| i128::from(sum.wrapping_sub(bias)));
         (high << scale.low_bits) + low
     }
 
     /// The weight of a cluster's rows.
     pub(super) fn weight(&self, scale: &Scale, cluster: usize) -> f64 {
-        let j = self.n_columns;
-        self.total(scale, cluster, j) as f64 * scale.unit[j]
+        let Some(unit) = scale.weight_unit else {
+            return self.n_rows[cluster] as f64;
+        };
+        let j = (n_parts(self.n_columns) - 1) * WIDE;
+        self.total(scale, cluster, j) as f64 * unit
     }
 
     /// The mean of a cluster that has rows. Without weights it is the exact mean, rounded
     /// once or twice.
-    pub(super) fn mean(
-        &self,
-        scale: &Scale,
-        unweighted: bool,
-        cluster: usize,
-        out: &mut [f64],
-    ) {
+    pub(super) fn mean(&self, scale: &Scale, cluster: usize, out: &mut [f64]) {
         let weight = self.weight(scale, cluster);
         for (j, mean) in out.iter_mut().enumerate() {
             let total = self.total(scale, cluster, j);
-            *mean = if unweighted {
+            *mean = if scale.weight_unit.is_none() {
                 let spare = total.unsigned_abs().leading_zeros().saturating_sub(1);
-                let quotient = (total << spare) / i128::from(self.counts[cluster]);
+                let quotient = (total << spare) / i128::from(self.n_rows[cluster]);
                 quotient as f64 * power_of_two(-(spare as i32)) * scale.unit[j]
             } else {
                 total as f64 * scale.unit[j] / weight
@@ -154,6 +161,11 @@ pub(super) struct Move {
 /// No cluster.
 pub(super) const NOWHERE: u32 = u32::MAX;
 
+/// Parts of a cluster: of its columns, and of its weight.
+fn n_parts(n_columns: usize) -> usize {
+    n_columns.div_ceil(WIDE) + 1
+}
+
 struct Apply<'a, 'r, T> {
     sums: &'a mut Sums,
     rows: Rows<'r, T>,
@@ -170,78 +182,77 @@ impl<T: Storage> Kernel for Apply<'_, '_, T> {
     #[inline(always)]
     fn run<A: Arithmetic>(self) {
         let Apply { sums, rows, scale, moves } = self;
-        let width = sums.width;
+        let n_parts = n_parts(sums.n_columns);
         let shift = (1_u64 << scale.low_bits) as f64;
-        // The row, its weight, and zeros up to whole vectors.
-        let mut row_of = vec![0.0; width];
-        let mut high = vec![0; width];
-        let mut low = vec![0; width];
+        let weighted = scale.weight_unit.is_some();
         for (at, &Move { row, from, to }) in moves.iter().enumerate() {
             if let Some(next) = moves.get(at + AHEAD) {
                 simd::prefetch(rows.row(next.row as usize));
             }
             let (x, weight) = (rows.row(row as usize), rows.weight(row as usize));
-            if rows.is_unweighted() {
-                row_of.iter_mut().zip(x).for_each(|(place, &x)| *place = x.into());
-            } else {
-                let weighted = x.iter().map(|&x| x.into() * weight);
-                row_of.iter_mut().zip(weighted).for_each(|(place, x)| *place = x);
-            }
-            row_of[x.len()] = weight;
-            let numbers = row_of.as_chunks::<4>().0.iter();
-            let scales = scale.to_high.as_chunks::<4>().0;
-            let parts = high.as_chunks_mut::<4>().0.iter_mut();
-            let parts = parts.zip(low.as_chunks_mut::<4>().0);
-            for ((x, to_high), (high, low)) in numbers.zip(scales).zip(parts) {
-                for lane in 0..4 {
-                    (high[lane], low[lane]) = split(x[lane], to_high[lane], shift);
+            let mut go = |p: usize, x: [f64; WIDE]| {
+                let part = split(x, &scale.to_high[p], shift);
+                if from != NOWHERE {
+                    let place = &mut sums.parts[from as usize * n_parts + p];
+                    subtract(&mut place[0], &part[0]);
+                    subtract(&mut place[1], &part[1]);
                 }
+                if to != NOWHERE {
+                    let place = &mut sums.parts[to as usize * n_parts + p];
+                    add(&mut place[0], &part[0]);
+                    add(&mut place[1], &part[1]);
+                }
+            };
+            let (whole, rest) = x.as_chunks::<WIDE>();
+            for (p, x) in whole.iter().enumerate() {
+                let x = x.map(|x| x.into());
+                go(p, if weighted { x.map(|x| x * weight) } else { x });
             }
+            if !rest.is_empty() {
+                let mut x = [0.0; WIDE];
+                x.iter_mut().zip(rest).for_each(|(to, &x)| *to = x.into() * weight);
+                go(whole.len(), x);
+            }
+            if weighted {
+                go(n_parts - 1, [weight, 0.0, 0.0, 0.0]);
+            }
+            let counts = i64::from(weight > 0.0);
             if from != NOWHERE {
-                let c = from as usize;
-                let places = c * width..(c + 1) * width;
-                subtract(&mut sums.high[places.clone()], &high);
-                subtract(&mut sums.low[places], &low);
-                sums.n_rows[c] -= 1;
-                sums.counts[c] -= i64::from(weight > 0.0);
+                sums.n_rows[from as usize] -= 1;
+                sums.counts[from as usize] -= counts;
             }
             if to != NOWHERE {
-                let c = to as usize;
-                let places = c * width..(c + 1) * width;
-                add(&mut sums.high[places.clone()], &high);
-                add(&mut sums.low[places], &low);
-                sums.n_rows[c] += 1;
-                sums.counts[c] += i64::from(weight > 0.0);
+                sums.n_rows[to as usize] += 1;
+                sums.counts[to as usize] += counts;
             }
         }
     }
 }
 
 #[inline(always)]
-fn add(to: &mut [i64], from: &[i64]) {
-    for (to, from) in to.as_chunks_mut::<4>().0.iter_mut().zip(from.as_chunks::<4>().0) {
-        for lane in 0..4 {
-            to[lane] = to[lane].wrapping_add(from[lane]);
-        }
+fn add(to: &mut [i64; WIDE], from: &[i64; WIDE]) {
+    for lane in 0..WIDE {
+        to[lane] = to[lane].wrapping_add(from[lane]);
     }
 }
 
 #[inline(always)]
-fn subtract(to: &mut [i64], from: &[i64]) {
-    for (to, from) in to.as_chunks_mut::<4>().0.iter_mut().zip(from.as_chunks::<4>().0) {
-        for lane in 0..4 {
-            to[lane] = to[lane].wrapping_sub(from[lane]);
-        }
+fn subtract(to: &mut [i64; WIDE], from: &[i64; WIDE]) {
+    for lane in 0..WIDE {
+        to[lane] = to[lane].wrapping_sub(from[lane]);
     }
 }
 
-/// The bits of [`MAGIC`] plus the high, and plus the low integer of a number.
+/// The bits of [`MAGIC`] plus the high, and plus the low integers of some numbers.
 #[inline(always)]
-fn split(x: f64, to_high: f64, shift: f64) -> (i64, i64) {
-    let scaled = x * to_high;
-    let high = scaled + MAGIC;
-    let low = (scaled - (high - MAGIC)) * shift + MAGIC;
-    (high.to_bits() as i64, low.to_bits() as i64)
+fn split(x: [f64; WIDE], to_high: &[f64; WIDE], shift: f64) -> Part {
+    let (mut high, mut low) = ([0.0; WIDE], [0.0; WIDE]);
+    for lane in 0..WIDE {
+        let scaled = x[lane] * to_high[lane];
+        high[lane] = scaled + MAGIC;
+        low[lane] = (scaled - (high[lane] - MAGIC)) * shift + MAGIC;
+    }
+    [high, low].map(|part| part.map(|x| x.to_bits() as i64))
 }
 
 #[cfg(test)]
@@ -251,7 +262,7 @@ mod tests {
 
     fn scale_of(data: &[f64], n_rows: usize) -> Scale {
         let reach = data.iter().fold(0.0_f64, |reach, x| reach.max(x.abs()));
-        Scale::new(n_rows, vec![reach], 1.0)
+        Scale::new(n_rows, &[reach], None)
     }
 
     #[test]
@@ -277,11 +288,8 @@ mod tests {
         for c in 0..3 {
             let plain: f64 = data[c..].iter().step_by(3).sum::<f64>() / 333.0;
             let mut mean = [0.0];
-            sums.mean(&scale, true, c, &mut mean);
+            sums.mean(&scale, c, &mut mean);
             assert!((mean[0] - plain).abs() <= 1e-13 * plain.abs() + 1e-7, "{mean:?}");
-            let mut divided = [0.0];
-            sums.mean(&scale, false, c, &mut divided);
-            assert!((mean[0] - divided[0]).abs() <= 1e-15 * plain.abs());
             assert_eq!(sums.weight(&scale, c), 333.0);
         }
     }
@@ -298,7 +306,7 @@ mod tests {
                     (0..n as u32).map(|row| Move { row, from: NOWHERE, to: 0 }).collect();
                 sums.apply(rows, &scale, &moves);
                 let mut mean = [f64::NAN];
-                sums.mean(&scale, true, 0, &mut mean);
+                sums.mean(&scale, 0, &mut mean);
                 assert_eq!(mean, [x], "{n} times");
             }
         }
@@ -314,9 +322,9 @@ mod tests {
             sums.apply(rows, &scale, &[Move { row, from: NOWHERE, to }]);
         }
         let mut mean = [0.0];
-        sums.mean(&scale, true, 1, &mut mean);
+        sums.mean(&scale, 1, &mut mean);
         assert!((mean[0] - 2e-12).abs() < 1e-24, "{mean:?}");
-        sums.mean(&scale, true, 0, &mut mean);
+        sums.mean(&scale, 0, &mut mean);
         assert_eq!(mean, [0.0]);
     }
 }

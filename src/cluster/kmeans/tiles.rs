@@ -90,7 +90,10 @@ pub(super) struct Tiles {
 
 impl Tiles {
     /// Also gives what there is to know of the rows: all in one pass over them.
-    pub(super) fn new<T: Storage>(rows: Rows<'_, T>, frame: Frame) -> (Tiles, Overview, f64) {
+    pub(super) fn new<T: Storage>(
+        rows: Rows<'_, T>,
+        frame: Frame,
+    ) -> (Tiles, Overview, f64) {
         let (n_rows, d) = (rows.len(), rows.n_columns());
         let n_tiles = n_rows.div_ceil(LANES);
         let mut data = vec![[0.0; LANES]; n_tiles * d];
