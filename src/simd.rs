@@ -55,6 +55,7 @@ float!(f32, f64);
 pub(crate) trait Eight: Copy {
     fn splat(x: f32) -> Self;
     fn load(from: &[f32; 8]) -> Self;
+    fn load_bits(from: &[u32; 8]) -> Self;
     fn store(self, to: &mut [f32; 8]);
     fn add(self, b: Self) -> Self;
     fn sub(self, b: Self) -> Self;
@@ -69,6 +70,8 @@ pub(crate) trait Eight: Copy {
     fn select_greater(self, b: Self, yes: Self, no: Self) -> Self;
     /// A bit for each lane in which `self > b`.
     fn greater(self, b: Self) -> u32;
+    /// A bit for each lane whose bits are not those of `b`.
+    fn differ(self, b: Self) -> u32;
 }
 
 /// What any machine of the target can.
@@ -91,6 +94,11 @@ impl Eight for Plain {
     #[inline(always)]
     fn load(from: &[f32; 8]) -> Plain {
         Plain(*from)
+    }
+
+    #[inline(always)]
+    fn load_bits(from: &[u32; 8]) -> Plain {
+        Plain(from.map(f32::from_bits))
     }
 
     #[inline(always)]
@@ -145,6 +153,12 @@ impl Eight for Plain {
         let bits = (0..8).map(|lane| u32::from(self.0[lane] > b.0[lane]) << lane);
         bits.fold(0, |all, bit| all | bit)
     }
+
+    #[inline(always)]
+    fn differ(self, b: Plain) -> u32 {
+        let differs = |lane: usize| self.0[lane].to_bits() != b.0[lane].to_bits();
+        (0..8).fold(0, |all, lane| all | u32::from(differs(lane)) << lane)
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -168,6 +182,14 @@ mod x86 {
         fn load(from: &[f32; 8]) -> Eight {
             // SAFETY: AVX is there; the pointer is that of eight readable numbers.
             Eight(unsafe { _mm256_loadu_ps(from.as_ptr()) })
+        }
+
+        #[inline(always)]
+        fn load_bits(from: &[u32; 8]) -> Eight {
+            // SAFETY: AVX is there; the pointer is that of eight readable numbers.
+            Eight(unsafe {
+                _mm256_castsi256_ps(_mm256_loadu_si256(from.as_ptr().cast()))
+            })
         }
 
         #[inline(always)]
@@ -233,6 +255,16 @@ mod x86 {
             unsafe {
                 let mask = _mm256_cmp_ps::<_CMP_GT_OQ>(self.0, b.0);
                 _mm256_movemask_ps(mask) as u32
+            }
+        }
+
+        #[inline(always)]
+        fn differ(self, b: Eight) -> u32 {
+            // SAFETY: AVX2 is there, see `Eight`.
+            unsafe {
+                let (a, b) = (_mm256_castps_si256(self.0), _mm256_castps_si256(b.0));
+                let same = _mm256_castsi256_ps(_mm256_cmpeq_epi32(a, b));
+                !_mm256_movemask_ps(same) as u32 & 0xff
             }
         }
     }
@@ -333,10 +365,10 @@ mod tests {
     struct Operations<'a>(&'a [f32; 8], &'a [f32; 8]);
 
     impl Kernel for Operations<'_> {
-        type Output = (Vec<[u32; 8]>, u32);
+        type Output = (Vec<[u32; 8]>, [u32; 2]);
 
         #[inline(always)]
-        fn run<A: Arithmetic>(self) -> (Vec<[u32; 8]>, u32) {
+        fn run<A: Arithmetic>(self) -> (Vec<[u32; 8]>, [u32; 2]) {
             let (a, b) = (A::Eight::load(self.0), A::Eight::load(self.1));
             let results = [
                 a.add(b),
@@ -345,14 +377,14 @@ mod tests {
                 a.div(b),
                 a.sqrt(),
                 a.max(b),
-                a.select_greater(b, A::Eight::splat(f32::from_bits(7)), b),
+                a.select_greater(b, A::Eight::load_bits(&[7; 8]), b),
             ];
             let bits = |x: A::Eight| {
                 let mut out = [0.0; 8];
                 x.store(&mut out);
                 out.map(f32::to_bits)
             };
-            (results.map(bits).to_vec(), a.greater(b))
+            (results.map(bits).to_vec(), [a.greater(b), a.differ(b)])
         }
     }
 
@@ -360,7 +392,7 @@ mod tests {
     fn vectors_do_what_single_numbers_do() {
         let a = [1.5, -2.0, 0.0, f32::INFINITY, 1e-40, 3e38, 7.0, 0.1];
         let b = [1.25, 3.0, -0.0, 1.0, 1e-41, 3e38, f32::NAN, 0.2];
-        assert_eq!(run(Operations(&a, &b)).1, 0b0001_1001);
+        assert_eq!(run(Operations(&a, &b)).1, [0b0001_1001, 0b1101_1111]);
         let [found, plain] = [run(Operations(&a, &b)), baseline(Operations(&a, &b))];
         // The sign of the NaN of √−2 may differ.
         let numbers = |x: &[[u32; 8]]| -> Vec<Option<u32>> {

@@ -326,23 +326,8 @@ impl Kernel for Judge<'_> {
             let (index, best, next) =
                 (found.index(tile), &found.best[tile], &found.next[tile]);
             let certain = certain::<A>(best, next, threshold);
-            let mut labels = [0; LANES];
-            match self.picked {
-                None => {
-                    let present = &self.labels[rows.clone()];
-                    labels[..present.len()].copy_from_slice(present);
-                }
-                Some(picked) => {
-                    for (label, &row) in labels.iter_mut().zip(&picked[rows.clone()]) {
-                        *label = self.labels[row as usize];
-                    }
-                }
-            }
-            let mut moved = [0; LANES];
-            for lane in 0..LANES {
-                moved[lane] = u32::from(index[lane] != labels[lane]) << lane;
-            }
-            let moved = moved.iter().fold(0, |all, lane| all | lane);
+            let labels = self.labels_of(rows.clone());
+            let moved = moved::<A>(&index, &labels);
             let used = u32::MAX >> (32 - rows.len());
             let mut left = (moved | !certain) & used;
             while left != 0 {
@@ -363,6 +348,16 @@ impl Kernel for Judge<'_> {
     }
 }
 
+/// A bit for each lane with a new label.
+#[inline(always)]
+fn moved<A: Arithmetic>(index: &[u32; LANES], labels: &[u32; LANES]) -> u32 {
+    let vectors = index.as_chunks::<8>().0.iter().zip(labels.as_chunks::<8>().0);
+    vectors.enumerate().fold(0, |bits, (v, (index, label))| {
+        let index = A::Eight::load_bits(index);
+        bits | index.differ(A::Eight::load_bits(label)) << (8 * v)
+    })
+}
+
 /// A bit for each lane whose largest score is that of the nearest centre.
 #[inline(always)]
 fn certain<A: Arithmetic>(
@@ -379,6 +374,24 @@ fn certain<A: Arithmetic>(
 }
 
 impl Judge<'_> {
+    /// The labels before; 0 in lanes without a row.
+    #[inline(always)]
+    fn labels_of(&self, rows: Range<usize>) -> [u32; LANES] {
+        let mut labels = [0; LANES];
+        match self.picked {
+            None => match self.labels[rows.start..].first_chunk::<LANES>() {
+                Some(present) => labels = *present,
+                None => labels[..rows.len()].copy_from_slice(&self.labels[rows]),
+            },
+            Some(picked) => {
+                for (label, &row) in labels.iter_mut().zip(&picked[rows]) {
+                    *label = self.labels[row as usize];
+                }
+            }
+        }
+        labels
+    }
+
     #[inline(always)]
     fn write_keys<A: Arithmetic>(
         &mut self,

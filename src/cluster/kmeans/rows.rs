@@ -68,6 +68,31 @@ impl<'a, T: Storage> Rows<'a, T> {
         &self.data[i * self.n_columns..(i + 1) * self.n_columns]
     }
 
+    /// The numbers of row `i` in columns `j` to `j + 3`, 0 beyond the last column.
+    ///
+    /// What follows the row in memory is read and dropped, where there is something: that
+    /// is faster than to put together a vector from single numbers.
+    #[inline(always)]
+    pub(super) fn four(&self, i: usize, j: usize) -> [f64; 4] {
+        let at = i * self.n_columns + j;
+        let left = self.n_columns - j;
+        match self.data[at..].first_chunk::<4>() {
+            Some(&four) => {
+                let mut four: [f64; 4] = four.map(|x| x.into());
+                for (lane, x) in four.iter_mut().enumerate() {
+                    *x = if lane < left { *x } else { 0.0 };
+                }
+                four
+            }
+            None => {
+                let mut four = [0.0; 4];
+                let some = four.iter_mut().zip(&self.data[at..]).take(left);
+                some.for_each(|(to, &x)| *to = x.into());
+                four
+            }
+        }
+    }
+
     /// Some rows, one after another.
     #[inline(always)]
     pub(super) fn slice(&self, rows: Range<usize>) -> &'a [T] {

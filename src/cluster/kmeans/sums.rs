@@ -189,32 +189,19 @@ impl<T: Storage> Kernel for Apply<'_, '_, T> {
             if let Some(next) = moves.get(at + AHEAD) {
                 simd::prefetch(rows.row(next.row as usize));
             }
-            let (x, weight) = (rows.row(row as usize), rows.weight(row as usize));
-            let mut go = |p: usize, x: [f64; WIDE]| {
+            let weight = rows.weight(row as usize);
+            for p in 0..n_parts - 1 {
+                let mut x = rows.four(row as usize, p * WIDE);
+                if weighted {
+                    x = x.map(|x| x * weight);
+                }
                 let part = split(x, &scale.to_high[p], shift);
-                if from != NOWHERE {
-                    let place = &mut sums.parts[from as usize * n_parts + p];
-                    subtract(&mut place[0], &part[0]);
-                    subtract(&mut place[1], &part[1]);
-                }
-                if to != NOWHERE {
-                    let place = &mut sums.parts[to as usize * n_parts + p];
-                    add(&mut place[0], &part[0]);
-                    add(&mut place[1], &part[1]);
-                }
-            };
-            let (whole, rest) = x.as_chunks::<WIDE>();
-            for (p, x) in whole.iter().enumerate() {
-                let x = x.map(|x| x.into());
-                go(p, if weighted { x.map(|x| x * weight) } else { x });
-            }
-            if !rest.is_empty() {
-                let mut x = [0.0; WIDE];
-                x.iter_mut().zip(rest).for_each(|(to, &x)| *to = x.into() * weight);
-                go(whole.len(), x);
+                shift_part(&mut sums.parts, from, to, p, n_parts, &part);
             }
             if weighted {
-                go(n_parts - 1, [weight, 0.0, 0.0, 0.0]);
+                let p = n_parts - 1;
+                let part = split([weight, 0.0, 0.0, 0.0], &scale.to_high[p], shift);
+                shift_part(&mut sums.parts, from, to, p, n_parts, &part);
             }
             let counts = i64::from(weight > 0.0);
             if from != NOWHERE {
@@ -226,6 +213,28 @@ impl<T: Storage> Kernel for Apply<'_, '_, T> {
                 sums.counts[to as usize] += counts;
             }
         }
+    }
+}
+
+/// Takes part `p` of a row from one cluster to another.
+#[inline(always)]
+fn shift_part(
+    parts: &mut [Part],
+    from: u32,
+    to: u32,
+    p: usize,
+    n_parts: usize,
+    part: &Part,
+) {
+    if from != NOWHERE {
+        let place = &mut parts[from as usize * n_parts + p];
+        subtract(&mut place[0], &part[0]);
+        subtract(&mut place[1], &part[1]);
+    }
+    if to != NOWHERE {
+        let place = &mut parts[to as usize * n_parts + p];
+        add(&mut place[0], &part[0]);
+        add(&mut place[1], &part[1]);
     }
 }
 
