@@ -4,9 +4,10 @@ use ndarray::ArrayView2;
 
 use super::chain::{InMatrix, WardCentroids, chain, ward_factor};
 use super::condensed::{Condensed, position};
-use super::dendrogram::Dendrogram;
+use super::dendrogram::{Dendrogram, find};
 use super::generic::generic;
 use super::linkage::Linkage;
+use super::rounds::{Source, rounds};
 use super::spanning::spanning_tree;
 use super::step::{Step, Watch};
 use crate::data::array::row_major;
@@ -20,6 +21,10 @@ pub const DEFAULT_MEMORY_LIMIT: u64 = 2 << 30;
 /// Up to so many rows, Ward's linkage works in a matrix too, as the other linkages do.
 /// Beyond, it recomputes distances from centroids.
 const WARD_MATRIX_ROWS: usize = 2048;
+
+/// Up to so many rows, linkages that work in a matrix follow a chain, as SciPy does, and
+/// so give its merges even where distances tie. Beyond, they work in rounds.
+const MATRIX_CHAIN_ROWS: usize = 2048;
 
 impl Linkage {
     /// Bytes that [`linkage`] allocates for a matrix of this shape, beyond the matrix
@@ -119,10 +124,11 @@ pub fn linkage_with(
             let mut clusters = WardCentroids::new(&x, p, sizes);
             square_roots(chain(n, &mut clusters, &mut watch)?)
         }
-        _ => {
-            let distances = Condensed::squared(&x, n, p).map(f64::sqrt);
-            in_matrix(linkage, distances, sizes, &mut watch)?
+        _ if in_rounds(linkage, n) => {
+            let source = Source::Rows { x: &x, p };
+            in_order(n, rounds(linkage, source, sizes, &mut watch)?)
         }
+        _ => in_matrix(linkage, Condensed::euclidean(&x, n, p), sizes, &mut watch)?,
     };
     Ok(Dendrogram::from_steps(n, steps, linkage.is_monotone()))
 }
@@ -169,9 +175,14 @@ pub fn linkage_from_distances(
         spanning_tree(n, distance, &mut watch)?
     } else {
         check_memory(size_of_val(condensed) as u128, DEFAULT_MEMORY_LIMIT)?;
-        let distances = Condensed::new(n, condensed.to_vec());
         let sizes = vec![1.0; n];
-        in_matrix(linkage, distances, sizes, &mut watch)?
+        if in_rounds(linkage, n) {
+            let source = Source::Distances(condensed);
+            in_order(n, rounds(linkage, source, sizes, &mut watch)?)
+        } else {
+            let distances = Condensed::new(n, condensed.to_vec());
+            in_matrix(linkage, distances, sizes, &mut watch)?
+        }
     };
     Ok(Dendrogram::from_steps(n, steps, linkage.is_monotone()))
 }
@@ -187,7 +198,7 @@ pub fn condensed_distances(x: ArrayView2<'_, f64>) -> Result<Vec<f64>> {
     check_memory(Linkage::Complete.memory(n, p), DEFAULT_MEMORY_LIMIT)?;
     check_rows(x, None, column_number)?;
     let x = row_major(&x);
-    Ok(Condensed::squared(&x, n, p).map(f64::sqrt).into_values())
+    Ok(Condensed::euclidean(&x, n, p).into_values())
 }
 
 /// All linkages but single, from distances.
@@ -204,7 +215,28 @@ fn in_matrix(
         Linkage::Ward => weigh_for_ward(distances, &sizes),
         _ => distances,
     };
-    chain(distances.n(), &mut InMatrix::new(linkage, distances, sizes), watch)
+    let n = distances.n();
+    let steps = chain(n, &mut InMatrix::new(linkage, distances, sizes), watch)?;
+    Ok(in_order(n, steps))
+}
+
+/// Whether a linkage works in rounds: the reducible ones of many rows do.
+fn in_rounds(linkage: Linkage, n: usize) -> bool {
+    n > MATRIX_CHAIN_ROWS && linkage.is_monotone()
+}
+
+/// Raises each merge to the height of those that it is made of, if rounding has put it
+/// below one. Merges come after those that they are made of.
+fn in_order(n: usize, mut steps: Vec<Step>) -> Vec<Step> {
+    let mut parent: Vec<usize> = (0..n).collect();
+    let mut heights = vec![0.0_f64; n];
+    for step in &mut steps {
+        let (a, b) = (find(&mut parent, step.a), find(&mut parent, step.b));
+        step.height = step.height.max(heights[a]).max(heights[b]);
+        parent[a] = b;
+        heights[b] = step.height;
+    }
+    steps
 }
 
 /// The first distances of Ward's linkage depend on the weights of both rows.
