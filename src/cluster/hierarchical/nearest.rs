@@ -9,11 +9,11 @@
 use super::packed::row_start;
 use crate::simd::{Arithmetic, Kernel};
 
-/// Columns that are compared at a time with one row.
-const LANES: usize = 8;
+/// Distances of which the least is sought side by side.
+const LANES: usize = 16;
 
 /// Columns whose best pairs stay in the nearest cache while rows go by.
-const STRIP: usize = 64 * LANES;
+const STRIP: usize = 512;
 
 /// For each slot the best pair so far: its distance, and the exclusive or of its slots.
 #[derive(Debug, Default)]
@@ -87,57 +87,55 @@ impl Kernel for Observe<'_> {
                 let to = a.min(from + STRIP);
                 let start = row_start(a) - origin;
                 let row = &values[start + from..start + to];
-                let (distance, key) = compare(a, from, row, nearest);
-                nearest.offer(a, distance, key);
+                offer_to_columns(a, from, row, nearest);
+                let distance = least(row);
+                if distance <= nearest.distances[a] {
+                    nearest.offer(a, distance, least_key(a, from, row, distance));
+                }
             }
         }
     }
 }
 
-/// Offers the distances of slot `a` from the slots `from`, `from + 1`, … to those, and
-/// gives the best one for `a`. `from` is a multiple of [`LANES`].
+// Three loops, for the compiler makes vectors of each alone.
+
+/// Offers the distances of slot `a` from the slots `from`, `from + 1`, … to those.
 #[inline(always)]
-fn compare(a: usize, from: usize, row: &[f64], nearest: &mut Nearest) -> (f64, i64) {
+fn offer_to_columns(a: usize, from: usize, row: &[f64], nearest: &mut Nearest) {
     let to = from + row.len();
-    let (row, rest) = row.as_chunks::<LANES>();
-    let (distances, distances_rest) =
-        nearest.distances[from..to].as_chunks_mut::<LANES>();
-    let (keys, keys_rest) = nearest.keys[from..to].as_chunks_mut::<LANES>();
-    let mut best = [f64::INFINITY; LANES];
-    let mut best_key = [i64::MAX; LANES];
-    let mut common = a ^ from;
-    let mut column = from;
-    for ((row, distances), keys) in row.iter().zip(distances).zip(keys) {
+    let distances = &mut nearest.distances[from..to];
+    let keys = &mut nearest.keys[from..to];
+    for c in 0..row.len() {
+        let (distance, key) = (row[c], (a ^ (from + c)) as i64);
+        let (best, best_key) = (distances[c], keys[c]);
+        let take = closer(distance, key, best, best_key);
+        distances[c] = if take { distance } else { best };
+        keys[c] = if take { key } else { best_key };
+    }
+}
+
+#[inline(always)]
+fn least(row: &[f64]) -> f64 {
+    let lesser = |x: f64, y: f64| if x < y { x } else { y };
+    let (chunks, rest) = row.as_chunks::<LANES>();
+    let mut least = [f64::INFINITY; LANES];
+    for chunk in chunks {
         for lane in 0..LANES {
-            let (distance, key) = (row[lane], common as i64 ^ lane as i64);
-            let take = closer(distance, key, distances[lane], keys[lane]);
-            distances[lane] = if take { distance } else { distances[lane] };
-            keys[lane] = if take { key } else { keys[lane] };
-            let take = closer(distance, key, best[lane], best_key[lane]);
-            best[lane] = if take { distance } else { best[lane] };
-            best_key[lane] = if take { key } else { best_key[lane] };
-        }
-        column += LANES;
-        common = a ^ column;
-    }
-    let mut result = (f64::INFINITY, i64::MAX);
-    for (distance, key) in best.into_iter().zip(best_key) {
-        if closer(distance, key, result.0, result.1) {
-            result = (distance, key);
+            least[lane] = lesser(chunk[lane], least[lane]);
         }
     }
-    for (lane, ((&distance, best), best_key)) in
-        rest.iter().zip(distances_rest).zip(keys_rest).enumerate()
-    {
-        let key = (common ^ lane) as i64;
-        if closer(distance, key, *best, *best_key) {
-            (*best, *best_key) = (distance, key);
-        }
-        if closer(distance, key, result.0, result.1) {
-            result = (distance, key);
-        }
+    least.into_iter().chain(rest.iter().copied()).fold(f64::INFINITY, lesser)
+}
+
+/// The least key of slot `a` and those that are at this distance.
+#[inline(always)]
+fn least_key(a: usize, from: usize, row: &[f64], distance: f64) -> i64 {
+    let mut least = i64::MAX;
+    for (c, &x) in row.iter().enumerate() {
+        let key = if x == distance { (a ^ (from + c)) as i64 } else { i64::MAX };
+        least = least.min(key);
     }
-    result
+    least
 }
 
 #[cfg(test)]

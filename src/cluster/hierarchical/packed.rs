@@ -42,8 +42,8 @@ pub(super) enum Target<'t> {
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
     nearest: Nearest,
-    /// Two rows, as long as those of the largest triangle so far.
-    pub(super) rows: [Vec<f64>; 2],
+    /// Three rows, as long as those of the largest triangle so far.
+    pub(super) rows: [Vec<f64>; 3],
 }
 
 /// Memory of all passes.
@@ -63,7 +63,7 @@ struct Task<'t> {
 impl Passes {
     /// Makes the `m` rows of a triangle and finds the nearest neighbours. `fill` is given
     /// the old triangle (empty unless that is replaced), the number of the row, its place,
-    /// and two rows of memory, as long as those of the largest triangle so far.
+    /// and three rows of memory, as long as those of the largest triangle so far.
     ///
     /// Where the old triangle is replaced, row `a` must not be made of old rows before
     /// row `a`.
@@ -71,7 +71,7 @@ impl Passes {
         &mut self,
         m: usize,
         mut target: Target<'_>,
-        fill: impl Fn(&[f64], usize, &mut [f64], &mut [Vec<f64>; 2]) + Sync,
+        fill: impl Fn(&[f64], usize, &mut [f64], &mut [Vec<f64>; 3]) + Sync,
     ) -> &Nearest {
         self.scratch.resize_with(OPEN, Scratch::default);
         for scratch in &mut self.scratch {
@@ -145,7 +145,7 @@ fn lend(buffer: &mut Vec<f64>, length: usize) -> &mut [f64] {
 fn work(
     old: &[f64],
     task: &mut Task<'_>,
-    fill: &impl Fn(&[f64], usize, &mut [f64], &mut [Vec<f64>; 2]),
+    fill: &impl Fn(&[f64], usize, &mut [f64], &mut [Vec<f64>; 3]),
 ) {
     let mut rest = &mut *task.out;
     for a in task.rows.clone() {

@@ -116,7 +116,7 @@ impl Clusters {
         while self.len() > 1 && self.is_worthwhile(&pairs) {
             let round = self.round(&pairs, watch)?;
             let target = Target::Old(&mut triangle);
-            let fill = |old: &[f64], a: usize, out: &mut [f64], rows: &mut [Vec<f64>; 2]| {
+            let fill = |old: &[f64], a: usize, out: &mut [f64], rows: &mut [Vec<f64>; 3]| {
                 round.rewrite(update, old, a, out, &mut rows[0]);
             };
             pairs = passes.pass(self.len(), target, fill).reciprocal();
@@ -176,23 +176,27 @@ impl Clusters {
 
         let mut triangle = vec![0.0; row_start(self.len())];
         let target = Target::New(&mut triangle);
-        let nearest = passes.pass(self.len(), target, |_, a, out, [other, second]| {
+        let nearest = passes.pass(self.len(), target, |_, a, out, [of_i, of_j, joined]| {
             let (before, union) = round.unions_up_to(a);
-            let second = &mut second[..before.len()];
+            let joined = &mut joined[..before.len()];
             let i = row(round.first[a]);
-            firsts.distances(i, 0, out);
-            seconds.distances(i, 0, second);
             if let Some(union) = union {
                 let j = row(union.second);
-                let other = &mut other[..a];
-                firsts.distances(j, 0, other);
-                run(Join { update, union, i: out, j: other, sizes: &sizes });
-                let other = &mut other[..before.len()];
-                seconds.distances(j, 0, other);
-                let sizes = &seconds_sizes[..];
-                run(Join { update, union, i: second, j: other, sizes });
+                let sides = [
+                    (&firsts, &sizes, out as &mut [f64]),
+                    (&seconds, &seconds_sizes, joined as &mut [f64]),
+                ];
+                for (panels, sizes, out) in sides {
+                    let (i_row, j_row) = (&mut of_i[..out.len()], &mut of_j[..out.len()]);
+                    panels.distances(i, 0, i_row);
+                    panels.distances(j, 0, j_row);
+                    run(Join { update, union, i: i_row, j: j_row, sizes, out });
+                }
+            } else {
+                firsts.distances(i, 0, out);
+                seconds.distances(i, 0, joined);
             }
-            for (earlier, &jk) in before.iter().zip(&*second) {
+            for (earlier, &jk) in before.iter().zip(&*joined) {
                 earlier.join(update, out, jk, self.sizes[a]);
             }
         });
@@ -310,8 +314,9 @@ impl Round {
         };
         let j = union.second as usize;
         let joined = &mut joined[..i];
-        joined.copy_from_slice(row(i));
-        run(Join { update, union, i: joined, j: &row(j)[..i], sizes: &self.sizes });
+        let sides = (row(i), row(j));
+        let (sizes, out_of) = (&self.sizes[..], &mut *joined);
+        run(Join { update, union, i: sides.0, j: sides.1, sizes, out: out_of });
         self.take(joined, out);
         let distance = |slot: usize| match joined.get(slot) {
             Some(&distance) => distance,
@@ -353,15 +358,16 @@ fn place(a: usize, b: usize) -> usize {
     row_start(a.max(b)) + a.min(b)
 }
 
-/// Joins the distances of the two parts of a union from other clusters, in place of those
-/// of the first part.
+/// Joins the distances of the two parts of a union from other clusters.
 struct Join<'a, U> {
     update: U,
     union: &'a Union,
-    i: &'a mut [f64],
+    i: &'a [f64],
     j: &'a [f64],
     /// Those of the other clusters.
     sizes: &'a [f64],
+    /// As long as the shortest of the three.
+    out: &'a mut [f64],
 }
 
 impl<U: Update> Kernel for Join<'_, U> {
@@ -369,9 +375,10 @@ impl<U: Update> Kernel for Join<'_, U> {
 
     #[inline(always)]
     fn run<A: Arithmetic>(self) {
-        let Join { update, union, i, j, sizes } = self;
-        for ((place, &jk), &n_k) in i.iter_mut().zip(j).zip(sizes) {
-            *place = union.distance(update, *place, jk, n_k);
+        let Join { update, union, i, j, sizes, out } = self;
+        let union = *union;
+        for (((place, &ik), &jk), &n_k) in out.iter_mut().zip(i).zip(j).zip(sizes) {
+            *place = union.distance(update, ik, jk, n_k);
         }
     }
 }
