@@ -2,9 +2,10 @@
 
 use ndarray::ArrayView2;
 
-use super::panels::{LANES, Panels, TASK, common_group};
+use super::panels::{Sorted, TASK, common_group};
 use super::points::{Groups, Points};
 use crate::error::{Error, Result};
+use crate::panels::LANES;
 use crate::parallel::map_blocks;
 
 /// Least distance between rows of different groups over the largest distance within a
@@ -34,7 +35,7 @@ pub fn dunn_index<L: Ord>(x: ArrayView2<'_, f64>, labels: &[L]) -> Result<f64> {
 pub(super) fn dunn_of(points: &Points<'_>, groups: &Groups) -> Result<f64> {
     const WHAT: &str = "the Dunn index";
     groups.require_separable(WHAT)?;
-    let panels = Panels::new(points, groups);
+    let panels = Sorted::new(points, groups);
     let extremes = map_blocks(points.n_rows(), TASK, |positions| {
         let owns = &panels.codes[positions.clone()];
         // One of each a lane: comparing side by side is quicker than in turn.

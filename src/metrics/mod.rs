@@ -40,6 +40,7 @@ mod pair_counting;
 mod panels;
 mod points;
 mod silhouette;
+mod sums;
 
 pub use self::choose::{
     ChoiceColumn, ChoiceRow, ChoiceTable, Criterion, Score, choose_n_clusters,
@@ -59,6 +60,6 @@ pub use self::pair_counting::{
     rand_score,
 };
 pub use self::silhouette::{
-    silhouette_samples, silhouette_samples_from_distances, silhouette_score,
-    simplified_silhouette,
+    SampledSilhouette, sampled_silhouette_score, silhouette_samples,
+    silhouette_samples_from_distances, silhouette_score, simplified_silhouette,
 };
