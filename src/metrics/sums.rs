@@ -77,7 +77,8 @@ pub(super) fn map_all<T: Send>(
     }
     let read = |rows: Range<usize>| {
         let sums = &sums[rows.start / BLOCK];
-        let values = rows.clone().map(|position| read(position, sums, position - rows.start));
+        let values =
+            rows.clone().map(|position| read(position, sums, position - rows.start));
         values.collect::<Vec<T>>()
     };
     map_blocks(n, BLOCK, read).into_iter().flatten().collect()
@@ -325,7 +326,8 @@ mod tests {
 
     #[test]
     fn sums_are_those_of_all_distances() {
-        for (n, d, k) in [(1, 1, 1), (9, 2, 3), (300, 3, 2), (1100, 5, 7), (700, 2, 300)] {
+        for (n, d, k) in [(1, 1, 1), (9, 2, 3), (300, 3, 2), (1100, 5, 7), (700, 2, 300)]
+        {
             let (x, labels) = sample(n, d, k);
             let view = x.view();
             let points = Points::new(&view).unwrap();
@@ -365,10 +367,18 @@ mod tests {
             let (mut a, mut b) = (Sums::new(k), Sums::new(k));
             let (rows, others) = (0..BLOCK, BLOCK..n);
             let meet = Meet { sorted, rows: &rows, others: rows.clone(), sums: &mut a };
-            if level == 0 { baseline(meet) } else { run(meet) }
+            if level == 0 {
+                baseline(meet)
+            } else {
+                run(meet)
+            }
             let (sums, other_sums) = (&mut a, &mut b);
             let both = MeetBoth { sorted, rows, others, sums, other_sums };
-            if level == 0 { baseline(both) } else { run(both) }
+            if level == 0 {
+                baseline(both)
+            } else {
+                run(both)
+            }
             let all = a.0.into_iter().chain(b.0);
             all.map(f64::to_bits).collect::<Vec<u64>>()
         };

@@ -173,7 +173,11 @@ mod tests {
                     let n_rows = end - first;
                     let observe =
                         Observe { first, n_rows, values, nearest: &mut nearest };
-                    if part == 1 { baseline(observe) } else { run(observe) }
+                    if part == 1 {
+                        baseline(observe)
+                    } else {
+                        run(observe)
+                    }
                     all.absorb(&nearest);
                 }
                 let found: Vec<(f64, i64)> =

@@ -116,9 +116,10 @@ impl Clusters {
         while self.len() > 1 && self.is_worthwhile(&pairs) {
             let round = self.round(&pairs, watch)?;
             let target = Target::Old(&mut triangle);
-            let fill = |old: &[f64], a: usize, out: &mut [f64], rows: &mut [Vec<f64>; 3]| {
-                round.rewrite(update, old, a, out, &mut rows[0]);
-            };
+            let fill =
+                |old: &[f64], a: usize, out: &mut [f64], rows: &mut [Vec<f64>; 3]| {
+                    round.rewrite(update, old, a, out, &mut rows[0]);
+                };
             pairs = passes.pass(self.len(), target, fill).reciprocal();
             triangle.truncate(row_start(self.len()));
         }
@@ -168,7 +169,8 @@ impl Clusters {
         let row = |slot: u32| &x[old_rows[slot as usize] * p..][..p];
         let round = self.round(pairs, watch)?;
         let firsts = Panels::new(round.first.len(), p, |a| row(round.first[a]));
-        let seconds = Panels::new(round.unions.len(), p, |at| row(round.unions[at].second));
+        let seconds =
+            Panels::new(round.unions.len(), p, |at| row(round.unions[at].second));
         let size = |slot: &u32| round.sizes[*slot as usize];
         let sizes: Vec<f64> = round.first.iter().map(size).collect();
         let seconds_sizes: Vec<f64> =
@@ -176,30 +178,32 @@ impl Clusters {
 
         let mut triangle = vec![0.0; row_start(self.len())];
         let target = Target::New(&mut triangle);
-        let nearest = passes.pass(self.len(), target, |_, a, out, [of_i, of_j, joined]| {
-            let (before, union) = round.unions_up_to(a);
-            let joined = &mut joined[..before.len()];
-            let i = row(round.first[a]);
-            if let Some(union) = union {
-                let j = row(union.second);
-                let sides = [
-                    (&firsts, &sizes, out as &mut [f64]),
-                    (&seconds, &seconds_sizes, joined as &mut [f64]),
-                ];
-                for (panels, sizes, out) in sides {
-                    let (i_row, j_row) = (&mut of_i[..out.len()], &mut of_j[..out.len()]);
-                    panels.distances(i, 0, i_row);
-                    panels.distances(j, 0, j_row);
-                    run(Join { update, union, i: i_row, j: j_row, sizes, out });
+        let nearest =
+            passes.pass(self.len(), target, |_, a, out, [of_i, of_j, joined]| {
+                let (before, union) = round.unions_up_to(a);
+                let joined = &mut joined[..before.len()];
+                let i = row(round.first[a]);
+                if let Some(union) = union {
+                    let j = row(union.second);
+                    let sides = [
+                        (&firsts, &sizes, out as &mut [f64]),
+                        (&seconds, &seconds_sizes, joined as &mut [f64]),
+                    ];
+                    for (panels, sizes, out) in sides {
+                        let (i_row, j_row) =
+                            (&mut of_i[..out.len()], &mut of_j[..out.len()]);
+                        panels.distances(i, 0, i_row);
+                        panels.distances(j, 0, j_row);
+                        run(Join { update, union, i: i_row, j: j_row, sizes, out });
+                    }
+                } else {
+                    firsts.distances(i, 0, out);
+                    seconds.distances(i, 0, joined);
                 }
-            } else {
-                firsts.distances(i, 0, out);
-                seconds.distances(i, 0, joined);
-            }
-            for (earlier, &jk) in before.iter().zip(&*joined) {
-                earlier.join(update, out, jk, self.sizes[a]);
-            }
-        });
+                for (earlier, &jk) in before.iter().zip(&*joined) {
+                    earlier.join(update, out, jk, self.sizes[a]);
+                }
+            });
         let pairs = nearest.reciprocal();
         Ok((triangle, pairs))
     }
@@ -379,6 +383,160 @@ impl<U: Update> Kernel for Join<'_, U> {
         let union = *union;
         for (((place, &ik), &jk), &n_k) in out.iter_mut().zip(i).zip(j).zip(sizes) {
             *place = union.distance(update, ik, jk, n_k);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::hierarchical::agglomerate::in_order;
+    use crate::cluster::hierarchical::dendrogram::Dendrogram;
+    use crate::random::Random;
+
+    const REDUCIBLE: [Linkage; 4] =
+        [Linkage::Complete, Linkage::Average, Linkage::Weighted, Linkage::Ward];
+
+    fn quiet<T>(work: impl FnOnce(&mut Watch<'_>) -> Result<T>, n: usize) -> T {
+        let mut nobody = ();
+        work(&mut Watch::start(n - 1, &mut nobody).unwrap()).unwrap()
+    }
+
+    /// The rule of the module, word by word, on a square matrix.
+    fn slow(linkage: Linkage, x: &[f64], p: usize, sizes: &[f64]) -> Vec<Step> {
+        let n = sizes.len();
+        let condensed = Condensed::euclidean(x, n, p);
+        let mut rows: Vec<usize> = (0..n).rev().collect();
+        let mut sizes: Vec<f64> = sizes.iter().rev().copied().collect();
+        let mut d: Vec<Vec<f64>> = (0..n)
+            .map(|a| {
+                let of =
+                    |b: usize| if a == b { 0.0 } else { condensed.get(rows[a], rows[b]) };
+                (0..n).map(of).collect()
+            })
+            .collect();
+        let mut steps = Vec::new();
+        loop {
+            let m = rows.len();
+            let nearest = |a: usize| {
+                let others = (0..m).filter(|&b| b != a);
+                others.min_by(|&b, &c| {
+                    d[a][b].total_cmp(&d[a][c]).then((a ^ b).cmp(&(a ^ c)))
+                })
+            };
+            let neighbours: Vec<Option<usize>> = (0..m).map(nearest).collect();
+            let pairs: Vec<(usize, usize)> = (0..m)
+                .filter_map(|a| {
+                    let b = neighbours[a]?;
+                    (a < b && neighbours[b] == Some(a)).then_some((a, b))
+                })
+                .collect();
+            if m == 1 || pairs.len() * WORTHWHILE < m {
+                let reversed = |a: usize| m - 1 - a;
+                let values = (0..m)
+                    .flat_map(|a| (a + 1..m).map(move |b| (reversed(a), reversed(b))))
+                    .map(|(a, b)| d[a][b]);
+                let distances = Condensed::new(m, values.collect());
+                sizes.reverse();
+                let mut left = InMatrix::new(linkage, distances, sizes);
+                let rest = quiet(|watch| chain(m, &mut left, watch), m.max(2));
+                steps.extend(rest.into_iter().map(|step| Step {
+                    a: rows[reversed(step.a)],
+                    b: rows[reversed(step.b)],
+                    height: step.height,
+                }));
+                return steps;
+            }
+            let mut gone = Vec::new();
+            for &(i, j) in pairs.iter().rev() {
+                steps.push(Step { a: rows[i], b: rows[j], height: d[i][j] });
+                for k in (0..m).filter(|k| ![i, j].contains(k) && !gone.contains(k)) {
+                    let sides = Triangle { ik: d[i][k], jk: d[j][k], ij: d[i][j] };
+                    d[i][k] = linkage.update(sides, [sizes[i], sizes[j], sizes[k]]);
+                    d[k][i] = d[i][k];
+                }
+                sizes[i] += sizes[j];
+                gone.push(j);
+            }
+            let left: Vec<usize> = (0..m).filter(|slot| !gone.contains(slot)).collect();
+            rows = left.iter().map(|&slot| rows[slot]).collect();
+            sizes = left.iter().map(|&slot| sizes[slot]).collect();
+            d = left.iter().map(|&a| left.iter().map(|&b| d[a][b]).collect()).collect();
+        }
+    }
+
+    fn same(found: &[Step], expected: &[Step], name: &str) {
+        let bits = |steps: &[Step]| -> Vec<(usize, usize, u64)> {
+            steps.iter().map(|step| (step.a, step.b, step.height.to_bits())).collect()
+        };
+        assert_eq!(bits(found), bits(expected), "{name}");
+    }
+
+    fn data(kind: usize, n: usize, p: usize, random: &mut Random) -> Vec<f64> {
+        let value = |at: usize, random: &mut Random| match kind {
+            0 => random.unit() * 10.0,
+            // many ties, and rows that are equal
+            1 => (random.unit() * 4.0).floor(),
+            2 => 0.1,
+            // few pairs at a time: each row is nearer to the one before than to the next
+            3 => 1.05_f64.powi((at / p) as i32),
+            // a centre that is nearest to all, in more directions than rows
+            _ if at % p == at / p => 1.0 + (at / p) as f64 / n as f64,
+            _ => 0.0,
+        };
+        (0..n * p).map(|at| value(at, random)).collect()
+    }
+
+    #[test]
+    fn merges_are_those_of_the_rule_to_the_bit() {
+        let mut random = Random::new(11, 0);
+        for kind in 0..5 {
+            for n in [1, 2, 3, 8, 50, 131, 220] {
+                let p = if kind == 4 { n } else { 1 + n % 3 };
+                let x = data(kind, n, p, &mut random);
+                let weights: Vec<f64> =
+                    (0..n).map(|_| 0.5 + random.below(4) as f64).collect();
+                for linkage in REDUCIBLE {
+                    let name = format!("{kind} {n} {linkage}");
+                    for sizes in [vec![1.0; n], weights.clone()] {
+                        let expected = slow(linkage, &x, p, &sizes);
+                        let source = Source::Rows { x: &x, p };
+                        let run = |watch: &mut Watch<'_>| {
+                            rounds(linkage, source, sizes.clone(), watch)
+                        };
+                        same(&quiet(run, n), &expected, &name);
+                        let condensed = Condensed::euclidean(&x, n, p).into_values();
+                        let source = Source::Distances(&condensed);
+                        let run = |watch: &mut Watch<'_>| {
+                            rounds(linkage, source, sizes.clone(), watch)
+                        };
+                        same(&quiet(run, n), &expected, &name);
+                    }
+                }
+            }
+        }
+    }
+
+    /// More rows than one task, and than all tasks that are open at a time.
+    #[test]
+    fn without_ties_the_tree_is_that_of_the_chain() {
+        let mut random = Random::new(12, 0);
+        let (n, p) = (2300, 3);
+        let x = data(0, n, p, &mut random);
+        for linkage in REDUCIBLE {
+            let source = Source::Rows { x: &x, p };
+            let run =
+                |watch: &mut Watch<'_>| rounds(linkage, source, vec![1.0; n], watch);
+            let distances = Condensed::euclidean(&x, n, p);
+            let mut clusters = InMatrix::new(linkage, distances, vec![1.0; n]);
+            let chained = quiet(|watch| chain(n, &mut clusters, watch), n);
+            let found = Dendrogram::from_steps(n, in_order(n, quiet(run, n)), true);
+            let expected = Dendrogram::from_steps(n, in_order(n, chained), true);
+            for (a, b) in found.merges().iter().zip(expected.merges()) {
+                // cuts between merges are the same when the merges are
+                assert_eq!((a.left, a.right, a.size), (b.left, b.right, b.size));
+                assert!((a.height - b.height).abs() <= 1e-12 * b.height, "{linkage}");
+            }
         }
     }
 }
