@@ -20,8 +20,8 @@ const STREAM: u64 = 0x5111_0e77;
 /// mean distance to the rows of another group. A row alone in its group has 0, and so has
 /// a row with a = b = 0. `x` has shape (rows, features).
 ///
-/// Exact, over all pairs of rows: O(n² d) time, but only O(n d) memory, and as much again
-/// for k groups, up to 16 million sums, as n k sums take: no matrix of distances is kept.
+/// Exact, over all pairs of rows: O(n² d) time. No matrix of distances is kept: memory is
+/// O(n d) and, for k groups, n k sums or 128 MiB of them, whichever is less.
 /// For many rows see [`sampled_silhouette_score`] and [`simplified_silhouette`].
 ///
 /// # Errors
@@ -122,8 +122,8 @@ pub struct SampledSilhouette {
     pub n_sampled: usize,
 }
 
-/// Estimates [`silhouette_score`] from `n_sampled` rows, in O(n d) time and memory for
-/// each in place of O(n² d) for all.
+/// Estimates [`silhouette_score`] from `n_sampled` rows: O(n d) time for each of them, and
+/// O(n d) memory.
 ///
 /// The rows are a simple random sample without replacement, drawn by `seed` (Knuth,
 /// *The Art of Computer Programming*, 3.4.2, algorithm S). Each is compared with all rows,
@@ -133,7 +133,8 @@ pub struct SampledSilhouette {
 /// 0 when all rows are drawn (Cochran 1977, *Sampling Techniques*, theorems 2.1, 2.2 and
 /// 2.4). Comparing the drawn rows among themselves, as is often done, would be biased.
 ///
-/// `n_sampled` rows or more give the exact score. The same seed gives the same bits.
+/// When `n_sampled` is the number of rows or more, the score is exact. The same seed gives
+/// the same bits.
 ///
 /// ```
 /// use segmenta::metrics::{sampled_silhouette_score, silhouette_score};

@@ -19,24 +19,28 @@ const BLOCK: usize = 256;
 /// Rows of one group that meet a panel together.
 const TILE: usize = 64;
 
-/// The sums of a block of rows: [`BLOCK`] for each group.
+/// The sums of some rows by group.
 #[derive(Debug, Default)]
-pub(super) struct Sums(Vec<f64>);
+pub(super) struct Sums {
+    /// Sums of each group: at least one a row.
+    stride: usize,
+    values: Vec<f64>,
+}
 
 impl Sums {
-    fn new(k: usize) -> Sums {
-        Sums(vec![0.0; k * BLOCK])
+    fn new(k: usize, stride: usize) -> Sums {
+        Sums { stride, values: vec![0.0; k * stride] }
     }
 
-    /// Those of a row of the block, by group.
+    /// Those of a row, by group.
     pub(super) fn of(&self, place: usize) -> impl Iterator<Item = f64> + Clone + '_ {
-        self.0[place..].iter().step_by(BLOCK).copied()
+        self.values[place..].iter().step_by(self.stride).copied()
     }
 
     /// Those of a group.
     #[inline(always)]
     fn group(&mut self, group: usize) -> &mut [f64] {
-        &mut self.0[group * BLOCK..(group + 1) * BLOCK]
+        &mut self.values[group * self.stride..(group + 1) * self.stride]
     }
 }
 
@@ -52,7 +56,7 @@ pub(super) fn map_all<T: Send>(
     let n_blocks = n.div_ceil(BLOCK);
     // each block with itself: there each row meets all
     let mut sums: Vec<Sums> = map_blocks(n, BLOCK, |rows| {
-        let mut sums = Sums::new(k);
+        let mut sums = Sums::new(k, BLOCK);
         run(Meet { sorted, rows: &rows, others: rows.clone(), sums: &mut sums });
         sums
     });
@@ -85,7 +89,7 @@ pub(super) fn map_all<T: Send>(
 }
 
 /// As [`map_all`], for the rows at some positions only, each of which meets all rows.
-/// Needs memory for the sums of a few blocks at a time.
+/// Needs memory for the sums of [`TILE`] rows a thread.
 pub(super) fn map_some<T: Send>(
     sorted: &Sorted<'_, '_>,
     k: usize,
@@ -95,7 +99,7 @@ pub(super) fn map_some<T: Send>(
     let n = sorted.codes.len();
     let blocks = map_blocks(positions.len(), TILE, |places| {
         let rows = &positions[places];
-        let mut sums = Sums::new(k);
+        let mut sums = Sums::new(k, TILE);
         run(Meet { sorted, rows, others: 0..n, sums: &mut sums });
         let places = rows.iter().enumerate();
         places.map(|(place, &position)| read(position, &sums, place)).collect::<Vec<T>>()
@@ -156,7 +160,7 @@ impl Positions for [usize] {
     }
 }
 
-/// Up to [`BLOCK`] rows meet others, from the start of a panel on; their own sums grow.
+/// Rows meet others, from the start of a panel on; their own sums grow.
 struct Meet<'a, P: Positions + ?Sized> {
     sorted: &'a Sorted<'a, 'a>,
     rows: &'a P,
@@ -364,7 +368,7 @@ mod tests {
         let groups = Groups::new(&labels, n).unwrap();
         let sorted = &Sorted::new(&points, &groups);
         let bits = |level: usize| {
-            let (mut a, mut b) = (Sums::new(k), Sums::new(k));
+            let (mut a, mut b) = (Sums::new(k, BLOCK), Sums::new(k, BLOCK));
             let (rows, others) = (0..BLOCK, BLOCK..n);
             let meet = Meet { sorted, rows: &rows, others: rows.clone(), sums: &mut a };
             if level == 0 {
@@ -379,7 +383,7 @@ mod tests {
             } else {
                 run(both)
             }
-            let all = a.0.into_iter().chain(b.0);
+            let all = a.values.into_iter().chain(b.values);
             all.map(f64::to_bits).collect::<Vec<u64>>()
         };
         assert_eq!(bits(0), bits(1));
