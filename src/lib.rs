@@ -98,6 +98,7 @@ pub mod encode;
 pub mod error;
 pub mod history;
 pub mod metrics;
+mod panels;
 mod parallel;
 pub mod profile;
 mod quantile;

@@ -23,7 +23,6 @@ impl Random {
 
     /// An integer below `n`, each equally likely (Lemire 2019, with rejection).
     /// `n` is at least 1.
-    #[cfg(any(test, feature = "testing"))]
     pub(crate) fn below(&mut self, n: usize) -> usize {
         let n = n.max(1) as u64;
         let threshold = n.wrapping_neg() % n;

@@ -4,7 +4,8 @@
 //! [`adjusted_mutual_info_score`] and their kin, all of which are methods of a
 //! [`ContingencyTable`], whose counts can be gathered in parts and merged. One
 //! segmentation is held against the customers' features by [`silhouette_score`],
-//! [`davies_bouldin_score`] and the other internal scores. [`choose_n_clusters`] puts the
+//! [`davies_bouldin_score`] and the other internal scores; for very many rows
+//! [`sampled_silhouette_score`] estimates the silhouette and tells its error. [`choose_n_clusters`] puts the
 //! internal scores of several numbers of segments side by side,
 //! [`choose_n_clusters_against`] also their agreement with a known segmentation, and
 //! [`gap_statistic`] is the one that can also say: a single one.
@@ -40,6 +41,7 @@ mod pair_counting;
 mod panels;
 mod points;
 mod silhouette;
+mod sums;
 
 pub use self::choose::{
     ChoiceColumn, ChoiceRow, ChoiceTable, Criterion, Score, choose_n_clusters,
@@ -59,6 +61,6 @@ pub use self::pair_counting::{
     rand_score,
 };
 pub use self::silhouette::{
-    silhouette_samples, silhouette_samples_from_distances, silhouette_score,
-    simplified_silhouette,
+    SampledSilhouette, sampled_silhouette_score, silhouette_samples,
+    silhouette_samples_from_distances, silhouette_score, simplified_silhouette,
 };

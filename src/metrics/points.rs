@@ -25,19 +25,50 @@ pub(super) struct Points<'m> {
 impl<'m> Points<'m> {
     pub(super) fn new(x: &'m ArrayView2<'_, f64>) -> Result<Points<'m>> {
         let (n_rows, n_columns) = x.dim();
+        let mut points = Points { data: row_major(x), n_rows, n_columns, exponent: 0 };
         let mut largest = 0.0_f64;
         let mut widest = 0.0_f64;
-        for (j, column) in x.columns().into_iter().enumerate() {
-            let (low, high) = bounds(column, j)?;
+        for (j, bounds) in points.bounds().into_iter().enumerate() {
+            // a number that is not finite is sought again, to be named
+            let (low, high) = bounds.map_or_else(|| self::bounds(x.column(j), j), Ok)?;
             largest = largest.max(low.abs()).max(high.abs());
             widest = widest.max(0.5 * high - 0.5 * low);
         }
-        let mut points = Points { data: row_major(x), n_rows, n_columns, exponent: 0 };
         let harmless = largest <= 1e100 && (widest >= 1e-100 || widest == 0.0);
         if !harmless {
             points.rescale(x, largest, widest)?;
         }
         Ok(points)
+    }
+
+    /// The least and the largest number of each column; 0 and 0 where there is none, and
+    /// `None` where one is not finite.
+    fn bounds(&self) -> Vec<Option<(f64, f64)>> {
+        let d = self.n_columns;
+        let parts = map_blocks(self.n_rows, BLOCK, |rows| {
+            let first = self.row(rows.start);
+            let (mut low, mut high) = (first.to_vec(), first.to_vec());
+            // 0 as long as all numbers are finite
+            let mut rest = vec![0.0; d];
+            for row in rows {
+                let bounds = low.iter_mut().zip(&mut high).zip(&mut rest);
+                for (((low, high), rest), &x) in bounds.zip(self.row(row)) {
+                    *low = if x < *low { x } else { *low };
+                    *high = if x > *high { x } else { *high };
+                    *rest += x * 0.0;
+                }
+            }
+            (low, high, rest)
+        });
+        let column = |j: usize| {
+            let of_parts = parts
+                .iter()
+                .map(|(low, high, rest)| (rest[j] == 0.0).then_some((low[j], high[j])));
+            let join = |(a, b): (f64, f64), (c, d): (f64, f64)| (a.min(c), b.max(d));
+            let bounds = of_parts.reduce(|x, y| Some(join(x?, y?)));
+            bounds.unwrap_or(Some((0.0, 0.0)))
+        };
+        (0..d).map(column).collect()
     }
 
     /// Shifts each column to start at 0, and scales all by one power of two.

@@ -580,6 +580,81 @@ fn an_observer_sees_the_merges_and_may_stop_them() {
     }
 }
 
+/// Rows beyond which the linkages of all distances work in rounds.
+const MANY: usize = 2300;
+
+#[test]
+fn many_rows_are_watched_and_may_be_stopped() {
+    let x = scattered(MANY, 2);
+    for method in [Linkage::Average, Linkage::Complete, Linkage::Weighted] {
+        let mut seen = Vec::new();
+        let mut watch = |p: &Progress| {
+            assert_eq!((p.stage, p.total), ("linkage", MANY - 1));
+            seen.push(p.done);
+            ControlFlow::Continue(())
+        };
+        let limit = method.memory(MANY, 2) as u64;
+        let tree = linkage_with(x.view(), method, None, limit, &mut watch).unwrap();
+        let expected: Vec<usize> = (0..MANY).step_by(256).chain([MANY - 1]).collect();
+        assert_eq!(seen, expected);
+        assert_eq!(tree, linkage(x.view(), method, None).unwrap());
+        let mut stop = |p: &Progress| match p.done {
+            512 => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        };
+        let error = linkage_with(x.view(), method, None, limit, &mut stop).unwrap_err();
+        assert!(error.is_cancelled());
+        assert!(linkage_with(x.view(), method, None, limit - 1, &mut ()).is_err());
+    }
+}
+
+#[test]
+fn many_rows_and_their_distances_have_the_same_tree() {
+    let tied =
+        Array2::from_shape_fn((MANY, 2), |(i, j)| ((i * 31 / (1 + 47 * j)) % 12) as f64);
+    for x in [scattered(MANY, 3), tied, Array2::from_elem((MANY, 1), 0.1)] {
+        let distances = condensed_distances(x.view()).unwrap();
+        for method in [Linkage::Average, Linkage::Complete, Linkage::Weighted] {
+            let tree = linkage(x.view(), method, None).unwrap();
+            assert!(tree.is_monotone());
+            assert!(Dendrogram::new(MANY, tree.merges().to_vec()).is_ok());
+            assert_eq!(tree, linkage_from_distances(&distances, MANY, method).unwrap());
+        }
+    }
+}
+
+#[test]
+fn a_weight_of_many_rows_is_a_number_of_copies() {
+    let x = scattered(MANY, 3);
+    let weights: Vec<f64> = (0..MANY).map(|row| (row % 3 + 1) as f64).collect();
+    let copies: Vec<usize> = (0..MANY).flat_map(|row| vec![row; row % 3 + 1]).collect();
+    let weighted = linkage(x.view(), Linkage::Average, Some(&weights)).unwrap();
+    let repeated = x.select(Axis(0), &copies);
+    let repeated = linkage(repeated.view(), Linkage::Average, None).unwrap();
+    let zeros = copies.len() - MANY;
+    assert!(repeated.heights()[..zeros].iter().all(|&h| h == 0.0));
+    assert!(all_close(&repeated.heights()[zeros..], &weighted.heights()));
+}
+
+#[test]
+fn any_number_of_threads_gives_the_same_tree() {
+    let tied =
+        Array2::from_shape_fn((MANY, 2), |(i, j)| ((i * 31 / (1 + 47 * j)) % 40) as f64);
+    let x = scattered(MANY, 3);
+    let trees = |n_threads: usize| {
+        let pool =
+            rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
+        pool.install(|| {
+            [Linkage::Average, Linkage::Complete, Linkage::Weighted].map(|method| {
+                [x.view(), tied.view()].map(|x| linkage(x, method, None).unwrap())
+            })
+        })
+    };
+    let one = trees(1);
+    assert_eq!(one, trees(2));
+    assert_eq!(one, trees(7));
+}
+
 fn data(path: &str) -> String {
     let folder = std::env::var("SEGMENTA_DATA").unwrap();
     std::fs::read_to_string(format!("{folder}/{path}")).unwrap()

@@ -326,12 +326,14 @@ fn bits_do_not_depend_on_the_threads() {
     let bits = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
+            let drawn = sampled_silhouette_score(x.view(), &labels, 200, 3).unwrap();
             let mut scores: Vec<u64> = silhouette_samples(x.view(), &labels)
                 .unwrap()
                 .into_iter()
                 .map(f64::to_bits)
                 .collect();
             scores.push(inertia(x.view(), &labels, None).unwrap().to_bits());
+            scores.extend([drawn.score.to_bits(), drawn.standard_error.to_bits()]);
             scores.extend(
                 all_scores(x.view(), &labels).map(|score| score.unwrap().to_bits()),
             );
@@ -343,11 +345,88 @@ fn bits_do_not_depend_on_the_threads() {
     assert_eq!(bits(7), one);
 }
 
+/// So many groups that the sums of all rows are not kept at once.
+#[test]
+fn silhouettes_of_very_many_groups_are_the_same() {
+    let n = 4_200;
+    let x = Array2::from_shape_fn((n, 1), |(i, _)| ((i * 37) % 1009) as f64 / 4.0);
+    let labels: Vec<usize> = (0..n).map(|i| i % 4_100).collect();
+    let samples = silhouette_samples(x.view(), &labels).unwrap();
+    let lent = silhouette_samples_from_distances(&condensed(x.view()), &labels).unwrap();
+    for (found, lent) in samples.iter().zip(&lent) {
+        assert!((found - lent).abs() < 1e-12);
+    }
+}
+
+#[test]
+fn a_sample_estimates_the_silhouette_without_bias() {
+    let n = 400;
+    let x = Array2::from_shape_fn((n, 2), |(i, j)| {
+        ((i * 7 + j * 13) as f64).sin() * 10.0 + (i % 3 * 9) as f64
+    });
+    let labels: Vec<usize> = (0..n).map(|i| i % 3).collect();
+    let x = x.view();
+    let samples = silhouette_samples(x, &labels).unwrap();
+    let exact = silhouette_score(x, &labels).unwrap();
+    let (m, draws) = (80, 600);
+    let estimates: Vec<SampledSilhouette> = (0..draws)
+        .map(|seed| sampled_silhouette_score(x, &labels, m, seed).unwrap())
+        .collect();
+    // the variance of the estimate, from all rows (Cochran 1977, theorem 2.2)
+    let squares: f64 = samples.iter().map(|s| (s - exact).powi(2)).sum();
+    let (size, drawn) = (n as f64, m as f64);
+    let variance = squares / (size - 1.0) / drawn * (1.0 - drawn / size);
+    let count = draws as f64;
+    let mean = estimates.iter().map(|e| e.score).sum::<f64>() / count;
+    assert!((mean - exact).abs() < 4.0 * (variance / count).sqrt());
+    let spread = estimates.iter().map(|e| (e.score - exact).powi(2)).sum::<f64>() / count;
+    assert!((spread / variance - 1.0).abs() < 0.25, "{spread} {variance}");
+    let claimed = estimates.iter().map(|e| e.standard_error.powi(2)).sum::<f64>() / count;
+    assert!((claimed / variance - 1.0).abs() < 0.05, "{claimed} {variance}");
+    assert!(estimates.iter().all(|e| e.n_sampled == m));
+    assert!(estimates.windows(2).any(|pair| pair[0] != pair[1]));
+    assert_eq!(sampled_silhouette_score(x, &labels, m, 0).unwrap(), estimates[0]);
+}
+
+#[test]
+fn a_sample_of_all_rows_is_exact_and_of_one_row_none() {
+    let x = array![[0.0], [1.0], [10.0], [11.0], [13.0]];
+    let labels = [0, 0, 1, 1, 1];
+    let exact = silhouette_score(x.view(), &labels).unwrap();
+    for m in [5, 6, usize::MAX] {
+        let all = sampled_silhouette_score(x.view(), &labels, m, 9).unwrap();
+        assert_eq!((all.score, all.standard_error, all.n_sampled), (exact, 0.0, 5));
+    }
+    // each sample is one of rows, and all pairs of rows are drawn
+    let samples = silhouette_samples(x.view(), &labels).unwrap();
+    let mut seen = Vec::new();
+    for seed in 0..200 {
+        let two = sampled_silhouette_score(x.view(), &labels, 2, seed).unwrap();
+        let pairs = (0..5).flat_map(|a| (a + 1..5).map(move |b| (a, b)));
+        let pair = pairs
+            .into_iter()
+            .find(|&(a, b)| (two.score - (samples[a] + samples[b]) / 2.0).abs() < 1e-12);
+        seen.push(pair.unwrap());
+    }
+    seen.sort_unstable();
+    seen.dedup();
+    assert_eq!(seen.len(), 10);
+    for m in [0, 1] {
+        let error = sampled_silhouette_score(x.view(), &labels, m, 9).unwrap_err();
+        assert!(error.to_string().contains("n_sampled"), "{error}");
+    }
+    undefined(sampled_silhouette_score(x.view(), &[0; 5], 3, 1));
+    assert!(sampled_silhouette_score(x.view(), &[0, 1], 3, 1).is_err());
+    let bad = array![[0.0], [f64::NAN], [1.0]];
+    assert!(sampled_silhouette_score(bad.view(), &[0, 0, 1], 2, 1).is_err());
+}
+
 #[test]
 fn no_rows_have_no_score() {
     let none: [u8; 0] = [];
     let x = Array2::zeros((0, 2));
     undefined(silhouette_score(x.view(), &none));
+    undefined(sampled_silhouette_score(x.view(), &none, 2, 0));
     undefined(simplified_silhouette(x.view(), &none));
     undefined(calinski_harabasz_score(x.view(), &none));
     undefined(davies_bouldin_score(x.view(), &none));

@@ -4,9 +4,10 @@ use ndarray::ArrayView2;
 
 use super::chain::{InMatrix, WardCentroids, chain, ward_factor};
 use super::condensed::{Condensed, position};
-use super::dendrogram::Dendrogram;
+use super::dendrogram::{Dendrogram, find};
 use super::generic::generic;
 use super::linkage::Linkage;
+use super::rounds::{Source, rounds};
 use super::spanning::spanning_tree;
 use super::step::{Step, Watch};
 use crate::data::array::row_major;
@@ -21,13 +22,20 @@ pub const DEFAULT_MEMORY_LIMIT: u64 = 2 << 30;
 /// Beyond, it recomputes distances from centroids.
 const WARD_MATRIX_ROWS: usize = 2048;
 
+/// Up to so many rows, linkages that work in a matrix follow a chain, as SciPy does, and
+/// so give its merges even where distances tie. Beyond, they work in rounds.
+const MATRIX_CHAIN_ROWS: usize = 2048;
+
 impl Linkage {
-    /// Bytes that [`linkage`] allocates for a matrix of this shape, beyond the matrix
-    /// itself and a few dozen for each row.
+    /// Bytes that [`linkage`] allocates for a matrix of this shape, at most, beyond the
+    /// matrix itself, a copy of it, a few hundred for each row, and some ten million.
     ///
     /// [`Single`](Linkage::Single) and, beyond 2048 rows, [`Ward`](Linkage::Ward) need
     /// memory in proportion to the rows; the others need all distances at once:
-    /// `4 n (n − 1)` bytes.
+    /// `4 n (n − 1)` bytes. [`Complete`](Linkage::Complete),
+    /// [`Average`](Linkage::Average) and [`Weighted`](Linkage::Weighted) need them beyond
+    /// 2048 rows after the first round of merges only, in usual data for about three
+    /// quarters of the rows: a little more than half of these bytes.
     #[must_use]
     pub fn memory(self, n_rows: usize, n_columns: usize) -> u128 {
         let number = size_of::<f64>() as u128;
@@ -47,12 +55,15 @@ impl Linkage {
 /// above height 0 that three copies of it would give. See [`Linkage::counts_weights`].
 ///
 /// Single linkage grows a minimum spanning tree; the other monotone linkages follow
-/// chains of nearest neighbours; centroid and median linkage take the closest pair from a
-/// heap at each step. The time is proportional to `n_rows²` (for centroid and median
+/// chains of nearest neighbours, or, beyond 2048 rows and but for Ward's, merge all pairs
+/// of reciprocal nearest neighbours in rounds; centroid and median linkage take the
+/// closest pair from a heap at each step. The time is proportional to `n_rows²` (for centroid and median
 /// linkage in usual cases). Heights do not depend on the number of threads.
 ///
 /// Where distances tie, a chain goes back to the cluster that it came from, else to the
-/// one whose last row comes first. Of closest pairs, centroid and median linkage take the
+/// one whose last row comes first. In rounds the slots in which clusters live, from the
+/// last row to the first, decide: the nearest of equally near clusters is the one whose
+/// slot has the least exclusive or with one's own. Of closest pairs, centroid and median linkage take the
 /// one whose first cluster is on top of a binary heap, as SciPy does. It is always the
 /// same one, but follows no order of the rows, and the heights of later merges may depend
 /// on it.
@@ -119,10 +130,11 @@ pub fn linkage_with(
             let mut clusters = WardCentroids::new(&x, p, sizes);
             square_roots(chain(n, &mut clusters, &mut watch)?)
         }
-        _ => {
-            let distances = Condensed::squared(&x, n, p).map(f64::sqrt);
-            in_matrix(linkage, distances, sizes, &mut watch)?
+        _ if in_rounds(linkage, n) => {
+            let source = Source::Rows { x: &x, p };
+            in_order(n, rounds(linkage, source, sizes, &mut watch)?)
         }
+        _ => in_matrix(linkage, Condensed::euclidean(&x, n, p), sizes, &mut watch)?,
     };
     Ok(Dendrogram::from_steps(n, steps, linkage.is_monotone()))
 }
@@ -169,9 +181,14 @@ pub fn linkage_from_distances(
         spanning_tree(n, distance, &mut watch)?
     } else {
         check_memory(size_of_val(condensed) as u128, DEFAULT_MEMORY_LIMIT)?;
-        let distances = Condensed::new(n, condensed.to_vec());
         let sizes = vec![1.0; n];
-        in_matrix(linkage, distances, sizes, &mut watch)?
+        if in_rounds(linkage, n) {
+            let source = Source::Distances(condensed);
+            in_order(n, rounds(linkage, source, sizes, &mut watch)?)
+        } else {
+            let distances = Condensed::new(n, condensed.to_vec());
+            in_matrix(linkage, distances, sizes, &mut watch)?
+        }
     };
     Ok(Dendrogram::from_steps(n, steps, linkage.is_monotone()))
 }
@@ -187,7 +204,7 @@ pub fn condensed_distances(x: ArrayView2<'_, f64>) -> Result<Vec<f64>> {
     check_memory(Linkage::Complete.memory(n, p), DEFAULT_MEMORY_LIMIT)?;
     check_rows(x, None, column_number)?;
     let x = row_major(&x);
-    Ok(Condensed::squared(&x, n, p).map(f64::sqrt).into_values())
+    Ok(Condensed::euclidean(&x, n, p).into_values())
 }
 
 /// All linkages but single, from distances.
@@ -204,7 +221,28 @@ fn in_matrix(
         Linkage::Ward => weigh_for_ward(distances, &sizes),
         _ => distances,
     };
-    chain(distances.n(), &mut InMatrix::new(linkage, distances, sizes), watch)
+    let n = distances.n();
+    let steps = chain(n, &mut InMatrix::new(linkage, distances, sizes), watch)?;
+    Ok(in_order(n, steps))
+}
+
+/// Whether a linkage works in rounds: the reducible ones of many rows do.
+fn in_rounds(linkage: Linkage, n: usize) -> bool {
+    n > MATRIX_CHAIN_ROWS && linkage.is_monotone()
+}
+
+/// Raises each merge to the height of those that it is made of, if rounding has put it
+/// below one. Merges come after those that they are made of.
+pub(super) fn in_order(n: usize, mut steps: Vec<Step>) -> Vec<Step> {
+    let mut parent: Vec<usize> = (0..n).collect();
+    let mut heights = vec![0.0_f64; n];
+    for step in &mut steps {
+        let (a, b) = (find(&mut parent, step.a), find(&mut parent, step.b));
+        step.height = step.height.max(heights[a]).max(heights[b]);
+        parent[a] = b;
+        heights[b] = step.height;
+    }
+    steps
 }
 
 /// The first distances of Ward's linkage depend on the weights of both rows.

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 
-use crate::distance::squared_euclidean;
+use crate::panels::Panels;
 use crate::parallel::for_each_block;
 
 /// Elements that are computed at a time; fixed, so that threads do not matter.
@@ -27,31 +27,24 @@ impl Condensed {
         Condensed { n, values }
     }
 
-    /// `measure(i, j)` for each pair `i < j`.
-    pub(super) fn compute(
-        n: usize,
-        measure: impl Fn(usize, usize) -> f64 + Sync,
-    ) -> Condensed {
+    /// Euclidean distances of the rows of `x`, which has `p` columns.
+    pub(super) fn euclidean(x: &[f64], n: usize, p: usize) -> Condensed {
+        let row = |i: usize| &x[i * p..(i + 1) * p];
+        let panels = Panels::new(n, p, row);
         let mut values = vec![0.0; Condensed::len_of(n) as usize];
         let Ok(()) = for_each_block(&mut values, BLOCK, |start, block| {
             let (mut i, mut j) = pair_at(n, start);
-            for place in block {
-                *place = measure(i, j);
-                j += 1;
-                if j == n {
-                    i += 1;
-                    j = i + 1;
-                }
+            let mut rest = block;
+            while !rest.is_empty() {
+                let (part, after) = rest.split_at_mut(rest.len().min(n - j));
+                panels.distances(row(i), j, part);
+                rest = after;
+                i += 1;
+                j = i + 1;
             }
             Ok::<(), Infallible>(())
         });
         Condensed { n, values }
-    }
-
-    /// Squared Euclidean distances of the rows of `x`, which has `p` columns.
-    pub(super) fn squared(x: &[f64], n: usize, p: usize) -> Condensed {
-        let row = |i: usize| &x[i * p..(i + 1) * p];
-        Condensed::compute(n, |i, j| squared_euclidean(row(i), row(j)))
     }
 
     pub(super) fn n(&self) -> usize {
@@ -67,11 +60,6 @@ impl Condensed {
     pub(super) fn set(&mut self, i: usize, j: usize, value: f64) {
         let at = position(self.n, i, j);
         self.values[at] = value;
-    }
-
-    pub(super) fn map(mut self, change: impl Fn(f64) -> f64) -> Condensed {
-        self.values.iter_mut().for_each(|value| *value = change(*value));
-        self
     }
 
     pub(super) fn into_values(self) -> Vec<f64> {
@@ -111,6 +99,7 @@ fn pair_at(n: usize, at: usize) -> (usize, usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::distance::squared_euclidean;
 
     #[test]
     fn positions_and_pairs_are_inverse() {
@@ -131,11 +120,13 @@ mod tests {
     #[test]
     fn blocks_join_without_a_seam() {
         let n = 400;
-        let matrix = Condensed::compute(n, |i, j| (i * n + j) as f64);
+        let x: Vec<f64> = (0..2 * n).map(|at| (at as f64 * 0.37).sin()).collect();
+        let matrix = Condensed::euclidean(&x, n, 2);
         assert!(matrix.values.len() > 2 * BLOCK);
         for i in 0..n {
             for j in i + 1..n {
-                assert_eq!(matrix.get(j, i), (i * n + j) as f64);
+                let (a, b) = (&x[2 * i..2 * i + 2], &x[2 * j..2 * j + 2]);
+                assert_eq!(matrix.get(j, i), squared_euclidean(a, b).sqrt());
             }
         }
     }

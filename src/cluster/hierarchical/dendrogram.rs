@@ -282,7 +282,7 @@ impl Dendrogram {
 }
 
 /// The newest cluster that holds a slot; paths are halved on the way.
-fn find(parent: &mut [usize], mut slot: usize) -> usize {
+pub(super) fn find(parent: &mut [usize], mut slot: usize) -> usize {
     while parent[slot] != slot {
         parent[slot] = parent[parent[slot]];
         slot = parent[slot];

@@ -101,7 +101,7 @@ impl Linkage {
     ///
     /// The order of operations is SciPy's, since rounding decides between distances that
     /// would tie. The result is never negative when `ij` is the least of the three.
-    #[inline]
+    #[inline(always)]
     pub(super) fn update(self, d: Triangle, n: [f64; 3]) -> f64 {
         let Triangle { ik, jk, ij } = d;
         let [n_i, n_j, n_k] = n;
@@ -133,6 +133,7 @@ impl Linkage {
 /// The greatest power of two up to a size. Sizes divided by it keep their digits, and
 /// neither their products nor the inverse of their sum leave the range of numbers, however
 /// small the weights.
+#[inline(always)]
 fn power_of_two(size: f64) -> f64 {
     let exponent_only = f64::INFINITY.to_bits();
     f64::from_bits(size.to_bits() & exponent_only).max(f64::MIN_POSITIVE)

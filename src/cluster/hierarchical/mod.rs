@@ -8,8 +8,9 @@
 //! | linkage | algorithm | memory |
 //! |---|---|---|
 //! | single | minimum spanning tree | the rows |
-//! | ward, beyond 2048 rows | chain of nearest neighbours on centroids | the rows |
+//! | ward of rows, beyond 2048 | chain of nearest neighbours on centroids | the rows |
 //! | complete, average, weighted, ward | chain of nearest neighbours | all pairs |
+//! | the same, beyond 2048 rows | rounds of reciprocal nearest neighbours | all pairs, at most |
 //! | centroid, median | nearest neighbours in a heap | all pairs |
 //!
 //! All take time in proportion to the square of the number of rows, centroid and median
@@ -27,7 +28,10 @@ mod heap;
 mod learn;
 mod linkage;
 mod model;
+mod nearest;
+mod packed;
 mod reference;
+mod rounds;
 mod saved;
 mod spanning;
 mod step;
