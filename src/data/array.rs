@@ -104,7 +104,7 @@ fn memory(array: ArrayView2<'_, f64>) -> Option<&[f64]> {
 }
 
 /// The elements of a matrix row by row: lent from a row-major one, copied from others.
-pub(crate) fn row_major<'m>(matrix: &'m ArrayView2<'_, f64>) -> Cow<'m, [f64]> {
+pub(crate) fn row_major<'m, T: Copy>(matrix: &'m ArrayView2<'_, T>) -> Cow<'m, [T]> {
     match matrix.as_slice() {
         Some(slice) => Cow::Borrowed(slice),
         None => Cow::Owned(matrix.iter().copied().collect()),

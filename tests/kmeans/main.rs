@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::disallowed_methods)]
 
+mod algorithms;
 #[cfg(feature = "testing")]
 mod conformance;
 mod examples;

@@ -43,6 +43,11 @@ impl Spec {
         self.read("i8", i64::from_le_bytes)
     }
 
+    /// Numbers that are stored with a sign they do not use.
+    pub fn u64s(&self) -> Result<Vec<u64>> {
+        self.read("i8", u64::from_le_bytes)
+    }
+
     pub fn i32s(&self) -> Result<Vec<i32>> {
         self.read("i4", i32::from_le_bytes)
     }

@@ -1,19 +1,18 @@
 //! The calls of segmenta, one function each: what the worker and the growth tables run.
 
-use rayon::prelude::*;
 use segmenta::Result;
 use segmenta::cluster::hierarchical::{Dendrogram, Linkage, linkage_with};
 use segmenta::cluster::kmeans::{Init, KMeans, KMeansModel, KMeansResult};
 use segmenta::data::{FeatureSpec, Schema};
 use segmenta::encode::FittedEncoder;
 use segmenta::metrics;
-use segmenta::ndarray::{Array2, ArrayView2, Axis};
+use segmenta::ndarray::{Array2, ArrayView2};
 
 /// The number that data given as `f32` is kept as, and clustered as.
-pub type Narrow = f64;
+pub type Narrow = f32;
 
 /// Its name in the results.
-pub const NARROW: &str = "f64";
+pub const NARROW: &str = "f32";
 
 /// `max_iter` iterations from given centres, or fewer where no label changes any more.
 pub fn kmeans(
@@ -34,7 +33,11 @@ pub fn kmeans_narrow(
     init: &Array2<f64>,
     max_iter: usize,
 ) -> Result<KMeansResult> {
-    kmeans(x, init, max_iter)
+    KMeans::new(init.nrows())
+        .init(Init::Centers(init.clone()))
+        .tol(0.0)
+        .max_iter(max_iter)
+        .fit_matrix_f32(x, None, &mut ())
 }
 
 /// Starts by k-means++, the default tolerance and number of iterations.
@@ -56,17 +59,8 @@ pub fn kmeans_model(centers: Array2<f64>) -> Result<KMeansModel> {
 
 /// The segment of each row.
 pub fn assign(model: &KMeansModel, x: ArrayView2<'_, f64>) -> Result<Vec<u32>> {
-    const BLOCK: usize = 4096;
-    let blocks: Vec<_> = x.axis_chunks_iter(Axis(0), BLOCK).collect();
-    let labels = blocks.into_par_iter().map(|block| {
-        let rows = block.rows().into_iter();
-        rows.map(|row| {
-            let assigned = model.assign_row(row.to_slice().unwrap_or_default())?;
-            Ok(assigned.segment().map_or(u32::MAX, |segment| segment.get() as u32))
-        })
-        .collect::<Result<Vec<u32>>>()
-    });
-    Ok(labels.collect::<Result<Vec<_>>>()?.concat())
+    let segments = model.assign_matrix(x)?;
+    Ok(segments.into_iter().map(|segment| segment.get() as u32).collect())
 }
 
 /// Distances included; as much memory as it takes.

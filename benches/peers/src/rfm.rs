@@ -2,14 +2,13 @@
 
 use segmenta::Result;
 use segmenta::data::Date;
-use segmenta::history::{Ledger, LedgerOptions, Occasion};
-use segmenta::rfm::{NTiles, TiePolicy};
-use segmenta::score::Direction;
+use segmenta::history::{LedgerOptions, Occasion, PurchaseTotals};
+use segmenta::rfm::{Rfm, RfmScore, TiePolicy};
 
 /// Columns of transactions. A row is a purchase of its own.
 #[derive(Clone, Debug, Default)]
 pub struct Transactions {
-    pub customer: Vec<i64>,
+    pub customer: Vec<u64>,
     /// Days since 1970-01-01.
     pub day: Vec<i32>,
     pub cents: Vec<i64>,
@@ -27,29 +26,17 @@ pub struct Customers {
 
 /// One row a customer, and its three scores.
 pub fn rfm(transactions: &Transactions) -> Result<Customers> {
-    let mut ledger = Ledger::new(LedgerOptions::new().occasion(Occasion::Orders))?;
     let Transactions { customer, day, cents } = transactions;
-    let mut latest = 0;
-    for (i, ((&customer, &day), &cents)) in
-        customer.iter().zip(day).zip(cents).enumerate()
-    {
-        ledger.add_order(customer as u64, Date::from_days(day)?, cents, i as u64)?;
-        latest = latest.max(day);
-    }
-    let summary = ledger.summary(Date::from_days(latest)?)?;
-    let last_day: Vec<i32> =
-        summary.iter().map(|c| c.last().days_since_epoch()).collect();
-    let frequency: Vec<i64> = summary.iter().map(|c| c.frequency() as i64).collect();
-    let cents: Vec<i64> = summary.iter().map(|c| c.monetary_minor()).collect();
-    let scores = [
-        quintiles(last_day.iter().map(|&x| f64::from(x)).collect())?,
-        quintiles(frequency.iter().map(|&x| x as f64).collect())?,
-        quintiles(cents.iter().map(|&x| x as f64).collect())?,
-    ];
+    let mut totals = PurchaseTotals::new(LedgerOptions::new().occasion(Occasion::Rows))?;
+    totals.add(customer, day, cents)?;
+    let latest = Date::from_days(day.iter().copied().max().unwrap_or(0))?;
+    let summary = totals.into_summary(latest)?;
+    let last_day = summary.iter().map(|c| c.last().days_since_epoch()).collect();
+    let frequency = summary.iter().map(|c| c.frequency() as i64).collect();
+    let cents = summary.iter().map(|c| c.monetary_minor()).collect();
+    let scored = Rfm::new().ties(TiePolicy::Ntile).score_table(&summary.into_table()?)?;
+    let axes: [fn(&RfmScore) -> u32; 3] =
+        [|s| s.r, |s| s.f, |s| s.m.unwrap_or_default()];
+    let scores = axes.map(|axis| scored.scores().iter().map(axis).collect());
     Ok(Customers { last_day, frequency, cents, scores })
-}
-
-fn quintiles(values: Vec<f64>) -> Result<Vec<u32>> {
-    let higher = Direction::HigherIsBetter;
-    Ok(NTiles::fit(&values, None, 5, higher, &TiePolicy::Ntile)?.1)
 }

@@ -127,7 +127,7 @@ impl Task {
             }
             Call::Rfm => {
                 let transactions = Transactions {
-                    customer: self.spec("customer")?.i64s()?,
+                    customer: self.spec("customer")?.u64s()?,
                     day: self.spec("day")?.i32s()?,
                     cents: self.spec("cents")?.i64s()?,
                 };

@@ -255,6 +255,23 @@ impl KMeans {
         self.fit_rows(Rows::new(&data, x.dim(), sample_weight)?, observer)
     }
 
+    /// As [`fit_matrix`](KMeans::fit_matrix), for numbers that are kept in single
+    /// precision, in half the memory. They are computed with as the `f64` of the same
+    /// value: labels, centres and inertia are those of the matrix converted to `f64`.
+    ///
+    /// # Errors
+    /// As [`fit_matrix`](KMeans::fit_matrix).
+    pub fn fit_matrix_f32(
+        &self,
+        x: ArrayView2<'_, f32>,
+        sample_weight: Option<&[f64]>,
+        observer: &mut dyn Observer,
+    ) -> Result<KMeansResult> {
+        self.check()?;
+        let data = row_major(&x);
+        self.fit_rows(Rows::new(&data, x.dim(), sample_weight)?, observer)
+    }
+
     /// The fit, after the parameters were checked.
     pub(super) fn fit_rows<T: Storage>(
         &self,

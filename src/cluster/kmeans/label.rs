@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::bounds::Bounds;
 use super::nearest::Lanes;
 use super::rows::{Overview, Rows, Storage, squared};
-use super::scan::{Found, Scan, Scorer};
+use super::scan::{Found, Scan, Scorer, certain};
 use super::sums::{Move, NOWHERE, Scale, Sums};
 use super::tiles::{Frame, LANES, Tiles, largest_norm, squared_norms};
 use crate::error::Result;
@@ -264,6 +264,7 @@ impl<'p, 'a, T: Storage> Pass<'p, 'a, T> {
         work.found.resize(reach.len());
         simd::run(Scan { scorer: &self.scorer, columns, found: &mut work.found });
         simd::run(Judge {
+            data: self.data.rows,
             scorer: &self.scorer,
             bounds: self.bounds,
             found: &work.found,
@@ -294,7 +295,8 @@ impl<'p, 'a, T: Storage> Pass<'p, 'a, T> {
 }
 
 /// Turns what a scan has found into labels, where it is certain, and keys.
-struct Judge<'j> {
+struct Judge<'j, 'r, T> {
+    data: Rows<'r, T>,
     scorer: &'j Scorer,
     bounds: &'j Bounds,
     found: &'j Found,
@@ -310,7 +312,7 @@ struct Judge<'j> {
     open: &'j mut Vec<u32>,
 }
 
-impl Kernel for Judge<'_> {
+impl<T: Storage> Kernel for Judge<'_, '_, T> {
     type Output = ();
 
     #[inline(always)]
@@ -335,7 +337,9 @@ impl Kernel for Judge<'_> {
                 left &= left - 1;
                 let at = rows.start + lane;
                 let row = self.picked.map_or(at, |picked| picked[at] as usize);
-                if certain >> lane & 1 == 0 {
+                // It is read soon, and nobody else can foresee it.
+                simd::prefetch(self.data.row(self.start + row));
+                if (certain >> lane) & 1 == 0_u32 {
                     self.open.push(row as u32);
                 } else {
                     let (from, to) = (labels[lane], index[lane]);
@@ -358,22 +362,7 @@ fn moved<A: Arithmetic>(index: &[u32; LANES], labels: &[u32; LANES]) -> u32 {
     })
 }
 
-/// A bit for each lane whose largest score is that of the nearest centre.
-#[inline(always)]
-fn certain<A: Arithmetic>(
-    best: &[f32; LANES],
-    next: &[f32; LANES],
-    threshold: f32,
-) -> u32 {
-    let threshold = A::Eight::splat(threshold);
-    let vectors = best.as_chunks::<8>().0.iter().zip(next.as_chunks::<8>().0);
-    vectors.enumerate().fold(0, |bits, (v, (best, next))| {
-        let lead = A::Eight::load(best).sub(A::Eight::load(next));
-        bits | lead.greater(threshold) << (8 * v)
-    })
-}
-
-impl Judge<'_> {
+impl<T: Storage> Judge<'_, '_, T> {
     /// The labels before; 0 in lanes without a row.
     #[inline(always)]
     fn labels_of(&self, rows: Range<usize>) -> [u32; LANES] {

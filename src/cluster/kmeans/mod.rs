@@ -11,6 +11,7 @@ mod label;
 mod lloyd;
 mod model;
 mod nearest;
+mod predict;
 mod rows;
 mod scan;
 mod sums;

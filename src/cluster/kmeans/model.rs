@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::contributions::contributions;
 use super::nearest::{Lanes, Nearest};
+use super::predict::Batch;
 use crate::data::array::row_major;
 use crate::data::{Customer, Schema};
 use crate::encode::{EncoderRepr, FittedEncoder};
@@ -18,9 +19,10 @@ use crate::segmenter::{
 /// Centres in encoded columns, one for each segment: a customer belongs to the nearest,
 /// of several equally near to the first.
 ///
-/// An assignment's cost is the squared distance to the centre. There are two speeds:
+/// An assignment's cost is the squared distance to the centre. There are three speeds:
 /// [`assign_with`](Segmenter::assign_with) reads and encodes a customer;
-/// [`assign_row`](KMeansModel::assign_row) takes values that are already encoded.
+/// [`assign_row`](KMeansModel::assign_row) takes values that are already encoded, and
+/// [`assign_matrix`](KMeansModel::assign_matrix) many rows of them.
 ///
 /// ```
 /// use segmenta::cluster::kmeans::KMeansModel;
@@ -51,6 +53,8 @@ pub struct KMeansModel {
     inertia: Option<f64>,
     /// The centres once more, laid out for speed.
     lanes: Lanes,
+    /// And once more, for many rows at once.
+    batch: Batch,
 }
 
 impl KMeansModel {
@@ -98,8 +102,11 @@ impl KMeansModel {
             ));
         }
         check_segments(&segments)?;
-        let lanes = Lanes::new(&row_major(&centers.view()), n_columns);
-        Ok(KMeansModel { encoder, centers, segments, inertia, lanes })
+        let view = centers.view();
+        let flat = row_major(&view);
+        let lanes = Lanes::new(&flat, n_columns);
+        let batch = Batch::new(&flat, n_columns);
+        Ok(KMeansModel { encoder, centers, segments, inertia, lanes, batch })
     }
 
     /// The centres, shape `(n_clusters, n_columns)`, in the order of the segments, in
@@ -151,7 +158,7 @@ impl KMeansModel {
 
     /// The error for a row whose distances are not all finite.
     #[cold]
-    fn not_finite(&self, x: &[f64]) -> Error {
+    pub(super) fn not_finite(&self, x: &[f64]) -> Error {
         let spec = |j: usize| &self.schema().features()[self.column_feature(j)];
         if let Some(j) = x.iter().position(|x| !x.is_finite()) {
             return spec(j).non_finite(x[j], None);
@@ -168,6 +175,11 @@ impl KMeansModel {
             row: None,
         }
         .into()
+    }
+
+    /// The centres as they are laid out for a batch and for one row.
+    pub(super) fn layouts(&self) -> (&Batch, &Lanes) {
+        (&self.batch, &self.lanes)
     }
 
     /// Position of the feature that an encoded column belongs to.

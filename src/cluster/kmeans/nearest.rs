@@ -47,6 +47,10 @@ impl Lanes {
         Lanes { n_clusters, n_columns, groups }
     }
 
+    pub(super) fn n_columns(&self) -> usize {
+        self.n_columns
+    }
+
     pub(super) fn n_clusters(&self) -> usize {
         self.n_clusters
     }

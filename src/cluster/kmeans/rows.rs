@@ -152,6 +152,9 @@ impl<'a, T: Storage> Rows<'a, T> {
 /// Rows that are looked at for a first idea of the ranges.
 const SAMPLE: usize = 4096;
 
+/// Rows of fewer columns are narrow.
+const NARROW: usize = 8;
+
 /// What is known of the columns of some rows.
 #[derive(Clone, Debug)]
 pub(super) struct Overview {
@@ -187,10 +190,14 @@ impl Overview {
     pub(super) fn new<T: Storage>(rows: Rows<'_, T>, block: Range<usize>) -> Overview {
         let d = rows.n_columns;
         let data = rows.slice(block.clone());
-        let mut overview = Overview::empty(d);
-        let Overview { low, high, mean, squares, .. } = &mut overview;
-        for row in data.chunks_exact(d) {
-            let ranges = low.iter_mut().zip(high.iter_mut()).zip(mean.iter_mut());
+        let n_rows = block.len() as f64;
+        // Narrow rows are taken several at a time, as one wide row, for the vectors' sake.
+        let width = if d < NARROW { NARROW * d } else { d };
+        let mut low = vec![f64::INFINITY; width];
+        let mut high = vec![f64::NEG_INFINITY; width];
+        let mut sums = vec![0.0; width];
+        for row in data.chunks(width) {
+            let ranges = low.iter_mut().zip(high.iter_mut()).zip(sums.iter_mut());
             for (&x, ((low, high), sum)) in row.iter().zip(ranges) {
                 let x: f64 = x.into();
                 *low = if x < *low { x } else { *low };
@@ -198,15 +205,23 @@ impl Overview {
                 *sum += x;
             }
         }
-        let n_rows = block.len() as f64;
-        mean.iter_mut().for_each(|sum| *sum /= n_rows);
-        for row in data.chunks_exact(d) {
-            let columns = squares.iter_mut().zip(mean.iter());
-            for (&x, (square, mean)) in row.iter().zip(columns) {
+        let mut overview = Overview::empty(d);
+        for i in 0..width {
+            let j = i % d;
+            overview.low[j] = overview.low[j].min(low[i]);
+            overview.high[j] = overview.high[j].max(high[i]);
+            overview.mean[j] += sums[i];
+        }
+        overview.mean.iter_mut().for_each(|sum| *sum /= n_rows);
+        let means: Vec<f64> = (0..width).map(|i| overview.mean[i % d]).collect();
+        sums.fill(0.0);
+        for row in data.chunks(width) {
+            for (&x, (square, mean)) in row.iter().zip(sums.iter_mut().zip(&means)) {
                 let apart = x.into() - mean;
                 *square += apart * apart;
             }
         }
+        sums.iter().enumerate().for_each(|(i, sum)| overview.squares[i % d] += sum);
         overview.n_rows = n_rows;
         (overview.weight, overview.heaviest) = match rows.weights {
             None => (n_rows, 1.0),

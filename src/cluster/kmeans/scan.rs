@@ -221,3 +221,18 @@ fn store<A: Arithmetic>(vectors: [A::Eight; VECTORS], lanes: &mut [f32; LANES]) 
         vector.store(place);
     }
 }
+
+/// A bit for each lane whose largest score is that of the nearest centre.
+#[inline(always)]
+pub(super) fn certain<A: Arithmetic>(
+    best: &[f32; LANES],
+    next: &[f32; LANES],
+    threshold: f32,
+) -> u32 {
+    let threshold = A::Eight::splat(threshold);
+    let vectors = best.as_chunks::<8>().0.iter().zip(next.as_chunks::<8>().0);
+    vectors.enumerate().fold(0, |bits, (v, (best, next))| {
+        let lead = A::Eight::load(best).sub(A::Eight::load(next));
+        bits | lead.greater(threshold) << (8 * v)
+    })
+}

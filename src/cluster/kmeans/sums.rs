@@ -173,9 +173,6 @@ struct Apply<'a, 'r, T> {
     moves: &'a [Move],
 }
 
-/// Rows of a list that are asked for before they are needed.
-const AHEAD: usize = 8;
-
 impl<T: Storage> Kernel for Apply<'_, '_, T> {
     type Output = ();
 
@@ -185,10 +182,7 @@ impl<T: Storage> Kernel for Apply<'_, '_, T> {
         let n_parts = n_parts(sums.n_columns);
         let shift = (1_u64 << scale.low_bits) as f64;
         let weighted = scale.weight_unit.is_some();
-        for (at, &Move { row, from, to }) in moves.iter().enumerate() {
-            if let Some(next) = moves.get(at + AHEAD) {
-                simd::prefetch(rows.row(next.row as usize));
-            }
+        for &Move { row, from, to } in moves {
             let weight = rows.weight(row as usize);
             for p in 0..n_parts - 1 {
                 let mut x = rows.four(row as usize, p * WIDE);

@@ -27,7 +27,11 @@ impl Frame {
         let reach = sides.fold(0.0_f64, |reach, ((low, high), zero)| {
             reach.max((low - zero).abs()).max((high - zero).abs())
         });
-        Frame { origin, unit: power_of_two(-(exponent(reach) + 1).clamp(-1000, 1000)) }
+        let unit = match exponent(reach) {
+            -1023 => 1.0,
+            e => power_of_two(-(e + 1).clamp(-1000, 1000)),
+        };
+        Frame { origin, unit }
     }
 
     pub(super) fn unit(&self) -> f64 {

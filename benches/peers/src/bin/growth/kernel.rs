@@ -123,7 +123,7 @@ fn purchases(shape: Shape) -> Result<Call> {
     let mut rows = Transactions::default();
     for _ in 0..shape.n {
         // Ten purchases a customer.
-        rows.customer.push((random.uniform() * shape.n as f64 / 10.0) as i64);
+        rows.customer.push((random.uniform() * shape.n as f64 / 10.0) as u64);
         rows.day.push(18_000 + (random.uniform() * 730.0) as i32);
         rows.cents.push((100.0 * (3.0 + random.normal()).exp()) as i64);
     }
