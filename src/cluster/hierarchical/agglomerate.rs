@@ -2,15 +2,15 @@
 
 use ndarray::ArrayView2;
 
-use super::chain::{InMatrix, WardCentroids, chain, ward_factor};
-use super::condensed::{Condensed, position};
+use super::chain::{InMatrix, chain};
+use super::condensed::Condensed;
 use super::dendrogram::Dendrogram;
 use super::generic::generic;
 use super::linkage::Linkage;
-use super::spanning::spanning_tree;
+use super::spanning::{self, spanning_tree, spanning_tree_of};
 use super::step::{Step, Watch};
+use super::ward::{self, ward, ward_factor};
 use crate::data::array::row_major;
-use crate::distance::squared_euclidean;
 use crate::error::{Error, ErrorKind, Result};
 use crate::segmenter::Observer;
 
@@ -32,10 +32,8 @@ impl Linkage {
     pub fn memory(self, n_rows: usize, n_columns: usize) -> u128 {
         let number = size_of::<f64>() as u128;
         match self {
-            Linkage::Single => 0,
-            Linkage::Ward if n_rows > WARD_MATRIX_ROWS => {
-                (n_rows as u128 * n_columns as u128).saturating_mul(number)
-            }
+            Linkage::Single => spanning::memory(n_rows, n_columns),
+            Linkage::Ward if n_rows > WARD_MATRIX_ROWS => ward::memory(n_rows, n_columns),
             _ => Condensed::len_of(n_rows).saturating_mul(number),
         }
     }
@@ -104,20 +102,15 @@ pub fn linkage_with(
     check_memory(linkage.memory(n, p), memory_limit)?;
     check_rows(x, weights, column_number)?;
     let x = row_major(&x);
-    let row = |i: usize| &x[i * p..(i + 1) * p];
     let sizes = match weights {
         Some(weights) if linkage.counts_weights() => weights.to_vec(),
         _ => vec![1.0; n],
     };
     let mut watch = Watch::start(n - 1, observer)?;
     let steps = match linkage {
-        Linkage::Single => {
-            let distance = |i, j| squared_euclidean(row(i), row(j));
-            square_roots(spanning_tree(n, distance, &mut watch)?)
-        }
+        Linkage::Single => square_roots(spanning_tree(&x, p, &mut watch)?),
         Linkage::Ward if n > WARD_MATRIX_ROWS => {
-            let mut clusters = WardCentroids::new(&x, p, sizes);
-            square_roots(chain(n, &mut clusters, &mut watch)?)
+            square_roots(ward(&x, p, &sizes, &mut watch)?)
         }
         _ => {
             let distances = Condensed::squared(&x, n, p).map(f64::sqrt);
@@ -165,8 +158,7 @@ pub fn linkage_from_distances(
     let mut nobody = ();
     let mut watch = Watch::start(n - 1, &mut nobody)?;
     let steps = if linkage == Linkage::Single {
-        let distance = |i, j| condensed[position(n, i, j)];
-        spanning_tree(n, distance, &mut watch)?
+        spanning_tree_of(condensed, n, &mut watch)?
     } else {
         check_memory(size_of_val(condensed) as u128, DEFAULT_MEMORY_LIMIT)?;
         let distances = Condensed::new(n, condensed.to_vec());

@@ -17,20 +17,25 @@
 //! limit.
 
 mod agglomerate;
+mod boruvka;
+mod boxes;
 mod chain;
 mod condensed;
 mod config;
 mod cut;
 mod dendrogram;
+mod distinct;
 mod generic;
 mod heap;
 mod learn;
 mod linkage;
 mod model;
+mod prim;
 mod reference;
 mod saved;
 mod spanning;
 mod step;
+mod ward;
 
 pub use self::agglomerate::{
     DEFAULT_MEMORY_LIMIT, condensed_distances, linkage, linkage_from_distances,
