@@ -30,6 +30,8 @@ mod heap;
 mod learn;
 mod linkage;
 mod model;
+#[cfg(test)]
+mod oracle;
 mod prim;
 mod reference;
 mod saved;

@@ -85,7 +85,7 @@ pub(super) fn ward(
 
 /// The rows relative to the number of each column that is nearest to 0. A common offset
 /// would cost digits of the centroids.
-fn near_zero(x: &[f64], p: usize) -> Vec<f64> {
+pub(super) fn near_zero(x: &[f64], p: usize) -> Vec<f64> {
     let mut origin = x[..p].to_vec();
     for row in x.chunks_exact(p) {
         for (origin, &x) in origin.iter_mut().zip(row) {
