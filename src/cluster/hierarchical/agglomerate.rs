@@ -21,13 +21,17 @@ pub const DEFAULT_MEMORY_LIMIT: u64 = 2 << 30;
 /// Beyond, it recomputes distances from centroids.
 const WARD_MATRIX_ROWS: usize = 2048;
 
+/// Rows are counted in 32 bits, and some numbers stand for none.
+const MAX_ROWS: usize = (u32::MAX - 64) as usize;
+
 impl Linkage {
     /// Bytes that [`linkage`] allocates for a matrix of this shape, beyond the matrix
-    /// itself and a few dozen for each row.
+    /// itself.
     ///
     /// [`Single`](Linkage::Single) and, beyond 2048 rows, [`Ward`](Linkage::Ward) need
-    /// memory in proportion to the rows; the others need all distances at once:
-    /// `4 n (n − 1)` bytes.
+    /// memory in proportion to the rows: at most some five copies of the matrix and 200
+    /// bytes a row. The others need all distances at once, `4 n (n − 1)` bytes; a few
+    /// dozen bytes for each row come on top, which are not counted.
     #[must_use]
     pub fn memory(self, n_rows: usize, n_columns: usize) -> u128 {
         let number = size_of::<f64>() as u128;
@@ -44,16 +48,22 @@ impl Linkage {
 /// `weights`, one for each row, are multiplicities: a row of weight 3 gives the merges
 /// above height 0 that three copies of it would give. See [`Linkage::counts_weights`].
 ///
-/// Single linkage grows a minimum spanning tree; the other monotone linkages follow
-/// chains of nearest neighbours; centroid and median linkage take the closest pair from a
-/// heap at each step. The time is proportional to `n_rows²` (for centroid and median
-/// linkage in usual cases). Heights do not depend on the number of threads.
+/// Single linkage takes the edges of the minimum spanning tree. Ward's linkage, beyond
+/// 2048 rows, merges all pairs of reciprocal nearest neighbours in rounds. Both find
+/// neighbours in a tree of boxes: with few columns, or rows in groups, the time is little
+/// more than proportional to the rows. The other monotone linkages follow chains of
+/// nearest neighbours; centroid and median linkage take the closest pair from a heap at
+/// each step. Their time is proportional to `n_rows²` (for centroid and median linkage in
+/// usual cases), and so is that of the former two in many columns without groups. The
+/// result does not depend on the number of threads.
 ///
-/// Where distances tie, a chain goes back to the cluster that it came from, else to the
-/// one whose last row comes first. Of closest pairs, centroid and median linkage take the
-/// one whose first cluster is on top of a binary heap, as SciPy does. It is always the
-/// same one, but follows no order of the rows, and the heights of later merges may depend
-/// on it.
+/// Where distances tie, single linkage takes the pair whose lower row is lower, then that
+/// whose other row is; equal rows come first of all. So does Ward's linkage beyond 2048
+/// rows, where the row of a cluster is its first one. A chain goes back to the cluster
+/// that it came from, else to the one whose last row comes first. Of closest pairs,
+/// centroid and median linkage take the one whose first cluster is on top of a binary
+/// heap, as SciPy does. It is always the same one, but follows no order of the rows, and
+/// the heights of later merges may depend on it.
 ///
 /// ```
 /// use segmenta::cluster::hierarchical::{Linkage, linkage};
@@ -100,6 +110,9 @@ pub fn linkage_with(
         return Err(Error::length("the second axis", 1, 0));
     }
     check_memory(linkage.memory(n, p), memory_limit)?;
+    if n > MAX_ROWS {
+        return Err(Error::parameter("n_rows", format!("at most {MAX_ROWS}"), n));
+    }
     check_rows(x, weights, column_number)?;
     let x = row_major(&x);
     let sizes = match weights {

@@ -108,6 +108,20 @@ impl Boxes {
         }
     }
 
+    /// The least and the greatest coordinates of all points.
+    pub(super) fn bounds(&self) -> (Vec<f64>, Vec<f64>) {
+        let (mut low, mut high) =
+            (vec![f64::INFINITY; self.p], vec![f64::NEG_INFINITY; self.p]);
+        for leaf in self.points.chunks_exact(self.p) {
+            for ((low, high), lanes) in low.iter_mut().zip(&mut high).zip(leaf) {
+                for &x in lanes.iter().filter(|&&x| x < NOWHERE) {
+                    (*low, *high) = (low.min(x), high.max(x));
+                }
+            }
+        }
+        (low, high)
+    }
+
     /// Copies a point.
     #[inline(always)]
     pub(super) fn read(&self, place: usize, point: &mut [f64]) {
@@ -118,16 +132,17 @@ impl Boxes {
     }
 
     /// Puts a point where another one or none was. The boxes are not fitted.
-    pub(super) fn write(&mut self, place: usize, point: impl Iterator<Item = f64>) {
+    pub(super) fn write(&mut self, place: usize, point: &[f64]) {
         let leaf = &mut self.points[place / LEAF * self.p..][..self.p];
-        for (lanes, x) in leaf.iter_mut().zip(point) {
+        for (lanes, &x) in leaf.iter_mut().zip(point) {
             lanes[place % LEAF] = x;
         }
     }
 
     /// Takes a point out. The boxes are not fitted.
     pub(super) fn remove(&mut self, place: usize) {
-        self.write(place, std::iter::repeat(NOWHERE));
+        let leaf = &mut self.points[place / LEAF * self.p..][..self.p];
+        leaf.iter_mut().for_each(|lanes| lanes[place % LEAF] = NOWHERE);
     }
 
     /// Fits the box of a child of a level to what is in it.
@@ -146,10 +161,8 @@ impl Boxes {
                 }
                 Some(below) => {
                     let at = (child * self.p + j) * 2;
-                    for lane in 0..FAN {
-                        low = low.min(below[at][lane]);
-                        high = high.max(below[at + 1][lane]);
-                    }
+                    low = below[at].iter().copied().fold(low, f64::min);
+                    high = below[at + 1].iter().copied().fold(high, f64::max);
                 }
             }
             (side[0][lane], side[1][lane]) = (low, high);
@@ -169,6 +182,18 @@ impl Boxes {
             }
         }
         sums
+    }
+
+    /// The squared distance from one place: the same bits.
+    #[inline(always)]
+    pub(super) fn squared_at(&self, place: usize, point: &[f64]) -> f64 {
+        let columns = &self.points[place / LEAF * self.p..][..self.p];
+        let mut sum = 0.0;
+        for (lanes, &x) in columns.iter().zip(point) {
+            let apart = x - lanes[place % LEAF];
+            sum += apart * apart;
+        }
+        sum
     }
 
     /// Squared distances from the boxes of a node's children. None is greater than the
@@ -255,8 +280,8 @@ fn push(
 #[inline(always)]
 pub(super) fn mask<const N: usize>(numbers: &[f64; N], limit: f64) -> u32 {
     let mut bits = 0;
-    for lane in 0..N {
-        bits |= u32::from(numbers[lane] <= limit) << lane;
+    for (lane, &number) in numbers.iter().enumerate() {
+        bits |= u32::from(number <= limit) << lane;
     }
     bits
 }

@@ -6,7 +6,7 @@ use super::distinct::Distinct;
 use super::prim::{Squared, prim};
 use super::spanning::{Edge, spanning_tree, spanning_tree_of};
 use super::step::{Step, Watch};
-use super::ward::{near_zero, ward, ward_factor};
+use super::ward::{near_zero, ward_factor, ward_with};
 use crate::distance::squared_euclidean;
 
 type Bits = Vec<(usize, usize, u64)>;
@@ -122,7 +122,7 @@ fn kruskal(x: &[f64], p: usize) -> Vec<Step> {
 
 /// Rows of all kinds: scattered, in groups, on a grid, of very different sizes.
 fn points() -> impl Strategy<Value = (Vec<f64>, usize)> {
-    (1..400_usize, 1..5_usize, 0..6_u8, any::<u64>()).prop_map(|(n, p, kind, seed)| {
+    (1..200_usize, 1..9_usize, 0..8_u8, any::<u64>()).prop_map(|(n, p, kind, seed)| {
         let mut state = seed | 1;
         let mut next = || {
             state ^= state << 13;
@@ -135,6 +135,8 @@ fn points() -> impl Strategy<Value = (Vec<f64>, usize)> {
             1 => (next() * 4.0).floor() * 10.0 + next(),
             2 => (next() * 9.0).floor(),
             3 => (next() * 3.0).floor() * 0.1 - 0.1,
+            5 => next() + 1e8,
+            6 => next() * 1e-200,
             4 => 1.25_f64.powf((next() * 200.0).floor()),
             _ => (at / p) as f64,
         });
@@ -144,7 +146,7 @@ fn points() -> impl Strategy<Value = (Vec<f64>, usize)> {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 128,
+        cases: 96,
         failure_persistence: None,
         ..ProptestConfig::default()
     })]
@@ -160,8 +162,12 @@ proptest! {
             .collect();
         let mut nobody = ();
         let mut watch = Watch::start(sizes.len() - 1, &mut nobody).unwrap();
-        let found = ward(&x, p, &sizes, &mut watch).unwrap();
-        prop_assert_eq!(bits(&found), bits(&ward_by_search(&x, p, &sizes)));
+        let expected = bits(&ward_by_search(&x, p, &sizes));
+        // by boxes, by estimates, as it comes
+        for unseen in [0, usize::MAX, 8] {
+            let found = ward_with(&x, p, &sizes, unseen, &mut watch).unwrap();
+            prop_assert_eq!(bits(&found), &expected[..]);
+        }
     }
 
     #[test]

@@ -219,8 +219,8 @@ impl<D: Distances> Kernel for Compare<'_, D> {
             let at = self.first + at;
             let found = self.distances.measure(self.newest, at, &tile.points);
             let mut nearer = 0;
-            for lane in 0..TILE {
-                nearer |= u32::from(found[lane] <= tile.distances[lane]) << lane;
+            for (lane, (found, known)) in found.iter().zip(&tile.distances).enumerate() {
+                nearer |= u32::from(found <= known) << lane;
             }
             while nearer != 0 {
                 let lane = nearer.trailing_zeros() as usize;

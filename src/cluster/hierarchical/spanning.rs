@@ -10,7 +10,7 @@ use super::prim::{self, Given, Squared, prim};
 use super::step::{Step, Watch};
 use crate::error::Result;
 
-/// Up to so many columns the boxes of a tree of points leave much of it unseen.
+/// Up to so many columns, boxes leave enough unseen.
 const FEW_COLUMNS: usize = 16;
 
 /// Two rows and their distance.

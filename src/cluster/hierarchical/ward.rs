@@ -18,6 +18,7 @@ use std::convert::Infallible;
 
 use super::boxes::{Boxes, Branch, FAN, LEAF, Search, for_each_above, mask, order};
 use super::distinct::Distinct;
+use super::estimate::{Estimates, GROUP, Origin};
 use super::step::{Step, Watch};
 use crate::error::Result;
 use crate::parallel::for_each_block;
@@ -28,6 +29,16 @@ const BLOCK: usize = 128;
 
 /// Neighbours that are sought between two looks at the observer.
 const PATIENCE: usize = 1 << 16;
+
+/// Leaves whose estimates stay in the cache of a core while a block is compared with them:
+/// so many bytes.
+const CACHED: usize = 1 << 18;
+
+/// Neighbours that are sought on trial, to see how many leaves that takes.
+const TRIALS: usize = 64;
+
+/// Estimates pay where a search looks at more than one leaf of so many.
+const UNSEEN: usize = 8;
 
 /// No place, or no row.
 const NONE: u32 = u32::MAX;
@@ -47,7 +58,8 @@ pub(super) fn memory(n: usize, p: usize) -> u128 {
     let row = size_of::<f64>() as u128 * p as u128;
     // the boxes; beside them the centroids that they are made of, twice
     let by_row = row.saturating_mul(2).saturating_add(128 + Distinct::MEMORY);
-    rows.saturating_mul(by_row).saturating_add(Boxes::memory(n, p))
+    let boxes = Boxes::memory(n, p).saturating_add(Estimates::memory(n, p));
+    rows.saturating_mul(by_row).saturating_add(boxes)
 }
 
 /// All merges of the rows of `x`, which has `p` columns. Heights are squared.
@@ -55,6 +67,18 @@ pub(super) fn ward(
     x: &[f64],
     p: usize,
     sizes: &[f64],
+    watch: &mut Watch<'_>,
+) -> Result<Vec<Step>> {
+    ward_with(x, p, sizes, UNSEEN, watch)
+}
+
+/// As [`ward`]. Estimates are used where a search looks at more than one leaf of `unseen`,
+/// which does not change the result.
+pub(super) fn ward_with(
+    x: &[f64],
+    p: usize,
+    sizes: &[f64],
+    unseen: usize,
     watch: &mut Watch<'_>,
 ) -> Result<Vec<Step>> {
     let mut centroids = near_zero(x, p);
@@ -78,7 +102,7 @@ pub(super) fn ward(
         height: 0.0,
         near: NONE,
     });
-    let mut rounds = Rounds::new(singles.collect(), centroids, p);
+    let mut rounds = Rounds::new(singles.collect(), centroids, p, unseen);
     rounds.run(&mut steps, watch)?;
     Ok(steps)
 }
@@ -128,6 +152,8 @@ struct Places {
     slots: Vec<u32>,
     /// A factor that makes a lower bound of a product in spite of rounding.
     shrink: f64,
+    /// Where most leaves would be looked at.
+    estimates: Option<Estimates>,
 }
 
 impl Places {
@@ -151,7 +177,8 @@ impl Places {
         let least = (0..boxes.n_levels())
             .map(|level| vec![[NO_SIZE; FAN]; boxes.n_children(level).div_ceil(FAN)])
             .collect();
-        let mut places = Places { boxes, sizes, least, slots, shrink };
+        let estimates = None;
+        let mut places = Places { boxes, sizes, least, slots, shrink, estimates };
         for level in 0..places.boxes.n_levels() {
             for child in 0..places.boxes.n_children(level) {
                 fit_least(&mut places.least, &places.sizes, level, child);
@@ -165,29 +192,45 @@ impl Places {
         self.sizes[place / LEAF][place % LEAF]
     }
 
-    /// The nearest neighbour of a cluster; `hint` may be another cluster that is near.
+    /// The search for the nearest neighbour of a cluster; `hint` may be another cluster
+    /// that is near.
     #[inline(always)]
-    fn nearest(
-        &self,
-        place: usize,
-        hint: u32,
-        point: &mut [f64],
-        branches: &mut Vec<Branch>,
-    ) -> Near {
+    fn begin(&self, place: usize, hint: u32, point: &mut [f64]) -> Closest<'_> {
         self.boxes.read(place, point);
         let mut closest = Closest {
             places: self,
             place,
             size: self.size(place),
             best: Near { place: NONE, distance: f64::MAX },
+            n_looks: 0,
         };
         if hint != NONE {
             let leaf = hint as usize / LEAF;
             let squared = self.boxes.squared(leaf, point);
             closest.look(leaf, &squared);
         }
-        self.boxes.search(place / LEAF, point, &mut closest, branches);
-        closest.best
+        closest
+    }
+
+    /// Makes estimates if boxes keep too little apart, by a trial with some clusters.
+    fn choose(&mut self, sought: &[u32], p: usize, unseen: usize) {
+        // products of sizes underflow: bounds and estimates mean nothing
+        if self.shrink == 0.0 {
+            return;
+        }
+        let mut point = vec![0.0; p];
+        let mut branches = Vec::new();
+        let n_trials = sought.len().min(TRIALS);
+        let mut n_looks = 0;
+        for trial in 0..n_trials {
+            let place = sought[trial * sought.len() / n_trials] as usize;
+            let mut closest = self.begin(place, NONE, &mut point);
+            self.boxes.search(place / LEAF, &point, &mut closest, &mut branches);
+            n_looks += closest.n_looks;
+        }
+        if n_looks.saturating_mul(unseen) > n_trials * self.boxes.n_leaves() {
+            self.estimates = Estimates::new(&self.boxes, p, &self.sizes);
+        }
     }
 
     /// The order of two equally distant pairs that have one cluster in common.
@@ -225,6 +268,20 @@ struct Closest<'p> {
     place: usize,
     size: f64,
     best: Near,
+    n_looks: usize,
+}
+
+impl Closest<'_> {
+    #[inline(always)]
+    fn compare(&mut self, place: usize, distance: f64) {
+        let found = Near { place: place as u32, distance };
+        if found.distance < self.best.distance
+            || found.distance == self.best.distance
+                && self.places.precedes(self.place, found.place, self.best.place)
+        {
+            self.best = found;
+        }
+    }
 }
 
 impl Search for Closest<'_> {
@@ -244,6 +301,7 @@ impl Search for Closest<'_> {
 
     #[inline(always)]
     fn look(&mut self, leaf: usize, squared: &[f64; LEAF]) {
+        self.n_looks += 1;
         let sizes = &self.places.sizes[leaf];
         let mut distances = [0.0; LEAF];
         for lane in 0..LEAF {
@@ -256,14 +314,7 @@ impl Search for Closest<'_> {
         while within != 0 {
             let lane = within.trailing_zeros() as usize;
             within &= within - 1;
-            let found =
-                Near { place: (leaf * LEAF + lane) as u32, distance: distances[lane] };
-            if found.distance < self.best.distance
-                || found.distance == self.best.distance
-                    && self.places.precedes(self.place, found.place, self.best.place)
-            {
-                self.best = found;
-            }
+            self.compare(leaf * LEAF + lane, distances[lane]);
         }
     }
 }
@@ -283,11 +334,76 @@ impl Kernel for Neighbours<'_> {
 
     #[inline(always)]
     fn run<A: Arithmetic>(self) {
+        match &self.places.estimates {
+            None => self.among_boxes(),
+            Some(estimates) => self.among_estimates::<A>(estimates),
+        }
+    }
+}
+
+impl Neighbours<'_> {
+    #[inline(always)]
+    fn among_boxes(self) {
         let mut point = vec![0.0; self.p];
-        let mut branches = Vec::new();
+        let mut branches: Vec<Branch> = Vec::new();
+        let boxes = &self.places.boxes;
         for (&place, found) in self.sought.iter().zip(self.found) {
             let hint = self.near[place as usize];
-            *found = self.places.nearest(place as usize, hint, &mut point, &mut branches);
+            let mut closest = self.places.begin(place as usize, hint, &mut point);
+            boxes.search(place as usize / LEAF, &point, &mut closest, &mut branches);
+            *found = closest.best;
+        }
+    }
+
+    /// Compares each group with the leaves of one part after the other.
+    #[inline(always)]
+    fn among_estimates<A: Arithmetic>(self, estimates: &Estimates) {
+        let (places, p) = (self.places, self.p);
+        let mut points = vec![0.0; self.sought.len() * p];
+        let mut searches = Vec::with_capacity(self.sought.len());
+        for (&place, point) in self.sought.iter().zip(points.chunks_exact_mut(p)) {
+            let hint = self.near[place as usize];
+            let mut closest = places.begin(place as usize, hint, point);
+            let leaf = place as usize / LEAF;
+            closest.look(leaf, &places.boxes.squared(leaf, point));
+            searches.push(closest);
+        }
+        let mut group = vec![[0.0; GROUP]; p];
+        let n_leaves = places.boxes.n_leaves();
+        let part = (CACHED / (4 * LEAF * p)).max(1);
+        for start in (0..n_leaves).step_by(part) {
+            let leaves = start..(start + part).min(n_leaves);
+            let grouped = searches.chunks_mut(GROUP).zip(points.chunks(GROUP * p));
+            for (searches, points) in grouped {
+                let mut origins = [Origin::default(); GROUP];
+                let mut limits = [0.0; GROUP];
+                for (of, closest) in searches.iter().enumerate() {
+                    origins[of] = estimates.origin(closest.place, &mut group, of);
+                    limits[of] = estimates.limit(closest.best.distance);
+                }
+                for leaf in leaves.clone() {
+                    let within = estimates.within::<A>(leaf, &group, &origins, &limits);
+                    for (of, closest) in searches.iter_mut().enumerate() {
+                        let mut within = within[of];
+                        if leaf == closest.place / LEAF {
+                            continue;
+                        }
+                        while within != 0 {
+                            let lane = within.trailing_zeros() as usize;
+                            within &= within - 1;
+                            let place = leaf * LEAF + lane;
+                            let point = &points[of * p..][..p];
+                            let squared = places.boxes.squared_at(place, point);
+                            let factor = ward_factor(closest.size, places.size(place));
+                            closest.compare(place, factor * squared);
+                            limits[of] = estimates.limit(closest.best.distance);
+                        }
+                    }
+                }
+            }
+        }
+        for (found, closest) in self.found.iter_mut().zip(searches) {
+            *found = closest.best;
         }
     }
 }
@@ -296,6 +412,7 @@ impl Kernel for Neighbours<'_> {
 #[derive(Debug)]
 struct Rounds {
     p: usize,
+    unseen: usize,
     places: Places,
     /// How many clusters there were when the tree was made, and are now.
     n_made: usize,
@@ -315,13 +432,21 @@ struct Rounds {
 }
 
 impl Rounds {
-    fn new(clusters: Vec<Cluster>, centroids: Vec<f64>, p: usize) -> Rounds {
+    fn new(
+        clusters: Vec<Cluster>,
+        centroids: Vec<f64>,
+        p: usize,
+        unseen: usize,
+    ) -> Rounds {
         let n = clusters.len();
         let order = order(&centroids, p);
-        let places = Places::new(&clusters, &centroids, p, &order);
+        let mut places = Places::new(&clusters, &centroids, p, &order);
         let n_places = places.slots.len();
+        let sought: Vec<u32> = (0..n as u32).collect();
+        places.choose(&sought, p, unseen);
         Rounds {
             p,
+            unseen,
             places,
             n_made: n,
             n_live: n,
@@ -330,7 +455,7 @@ impl Rounds {
             heights: vec![0.0; n_places],
             first: vec![NONE; n_places],
             next: vec![NONE; n_places],
-            sought: (0..n as u32).collect(),
+            sought,
         }
     }
 
@@ -385,6 +510,7 @@ impl Rounds {
             is_sought[*place as usize] = true;
         });
         self.sought.sort_unstable();
+        self.places.choose(&self.sought, p, self.unseen);
         self.near = vec![NONE; n_places];
         self.heights = vec![0.0; n_places];
         self.first = vec![NONE; n_places];
@@ -396,10 +522,8 @@ impl Rounds {
         }
         self.distances = distances;
         self.next = vec![NONE; n_places];
-        for place in 0..order.len() {
-            if !is_sought[place] {
-                self.enlist(place as u32);
-            }
+        for (place, _) in is_sought[..order.len()].iter().enumerate().filter(|is| !is.1) {
+            self.enlist(place as u32);
         }
         self.n_made = self.n_live;
     }
@@ -519,9 +643,15 @@ impl Rounds {
             let share = self.places.size(from) / size;
             self.places.boxes.read(from, &mut small);
             self.places.boxes.read(into, &mut large);
-            let union = small.iter().zip(&large).map(|(x, y)| y + share * (x - y));
-            self.places.boxes.write(into, union);
+            for (x, y) in large.iter_mut().zip(&small) {
+                *x += share * (y - *x);
+            }
+            self.places.boxes.write(into, &large);
             self.places.boxes.remove(from);
+            if let Some(estimates) = &mut self.places.estimates {
+                estimates.write(into, &large, size);
+                estimates.remove(from);
+            }
             self.places.sizes[into / LEAF][into % LEAF] = size;
             self.places.sizes[from / LEAF][from % LEAF] = NO_SIZE;
             self.places.slots[into] = slots[0];
