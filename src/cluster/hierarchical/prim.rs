@@ -20,8 +20,8 @@ const BLOCK: usize = 1 << 17;
 /// No row.
 const NONE: u32 = u32::MAX;
 
-/// The distance of a lane without a point: no other is below it.
-const TAKEN: f64 = -1.0;
+/// The distance of a lane without a point, which compares with none.
+const TAKEN: f64 = f64::NAN;
 
 /// Bytes for so many rows.
 pub(super) fn memory(n: usize, p: usize) -> u128 {
@@ -235,9 +235,6 @@ impl<D: Distances> Kernel for Compare<'_, D> {
                 }
             }
             let mut short = mask(&tile.distances, limit);
-            for lane in 0..TILE {
-                short &= !(u32::from(tile.distances[lane] == TAKEN) << lane);
-            }
             while short != 0 {
                 let lane = short.trailing_zeros() as usize;
                 short &= short - 1;
