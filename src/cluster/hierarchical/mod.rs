@@ -7,7 +7,7 @@
 //!
 //! | linkage | algorithm | memory |
 //! |---|---|---|
-//! | single, up to 16 columns | spanning tree, by rounds in nested boxes | the rows |
+//! | single, up to 12 columns | spanning tree, by rounds in nested boxes | the rows |
 //! | single | spanning tree, grown from one row | the rows |
 //! | ward, beyond 2048 rows | rounds of reciprocal neighbours among centroids | the rows |
 //! | complete, average, weighted, ward | chain of nearest neighbours | all pairs |

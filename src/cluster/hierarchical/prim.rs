@@ -75,9 +75,9 @@ impl Distances for Squared<'_> {
         let columns = &self.columns[tile * self.p..][..self.p];
         let mut sums = [0.0; TILE];
         for (lanes, &x) in columns.iter().zip(from) {
-            for lane in 0..TILE {
-                let apart = x - lanes[lane];
-                sums[lane] += apart * apart;
+            for (sum, lane) in sums.iter_mut().zip(lanes) {
+                let apart = x - lane;
+                *sum += apart * apart;
             }
         }
         sums
@@ -218,10 +218,12 @@ impl<D: Distances> Kernel for Compare<'_, D> {
         for (at, tile) in self.tiles.iter_mut().enumerate() {
             let at = self.first + at;
             let found = self.distances.measure(self.newest, at, &tile.points);
-            let mut nearer = 0;
-            for (lane, (found, known)) in found.iter().zip(&tile.distances).enumerate() {
-                nearer |= u32::from(found <= known) << lane;
+            // differences do not underflow to 0
+            let mut gaps = found;
+            for (gap, known) in gaps.iter_mut().zip(&tile.distances) {
+                *gap -= known;
             }
+            let mut nearer = mask(&gaps, 0.0);
             while nearer != 0 {
                 let lane = nearer.trailing_zeros() as usize;
                 nearer &= nearer - 1;

@@ -11,7 +11,7 @@ use super::step::{Step, Watch};
 use crate::error::Result;
 
 /// Up to so many columns, boxes leave enough unseen.
-const FEW_COLUMNS: usize = 16;
+const FEW_COLUMNS: usize = 12;
 
 /// Two rows and their distance.
 #[derive(Clone, Copy, Debug, PartialEq)]
