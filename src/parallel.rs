@@ -165,3 +165,34 @@ where
     #[cfg(not(feature = "rayon"))]
     out.chunks_mut(block).enumerate().try_for_each(|(i, chunk)| work(i * block, chunk))
 }
+
+/// The results of `work` on the blocks of `items`, in order; it is told the position of
+/// their first item.
+pub(crate) fn map_blocks_mut<I, T, W>(items: &mut [I], block: usize, work: W) -> Vec<T>
+where
+    I: Send,
+    T: Send,
+    W: Fn(usize, &mut [I]) -> T + Sync,
+{
+    let block = block.max(1);
+    #[cfg(feature = "rayon")]
+    let blocks = items.par_chunks_mut(block).enumerate();
+    #[cfg(not(feature = "rayon"))]
+    let blocks = items.chunks_mut(block).enumerate();
+    blocks.map(|(i, chunk)| work(i * block, chunk)).collect()
+}
+
+/// Both results, computed beside each other where there are threads to spare.
+pub(crate) fn join<A, B>(
+    a: impl FnOnce() -> A + Send,
+    b: impl FnOnce() -> B + Send,
+) -> (A, B)
+where
+    A: Send,
+    B: Send,
+{
+    #[cfg(feature = "rayon")]
+    return rayon::join(a, b);
+    #[cfg(not(feature = "rayon"))]
+    (a(), b())
+}

@@ -362,7 +362,7 @@ fn scattered(n: usize, p: usize) -> Array2<f64> {
 #[test]
 fn ward_without_a_matrix_is_ward() {
     let n = 2100;
-    assert!(Linkage::Ward.memory(n, 2) < Linkage::Average.memory(n, 2) / 100);
+    assert!(Linkage::Ward.memory(n, 2) < Linkage::Average.memory(n, 2) / 30);
     let x = scattered(n, 2);
     let tree = linkage(x.view(), Linkage::Ward, None).unwrap();
     let distances = condensed_distances(x.view()).unwrap();

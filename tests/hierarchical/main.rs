@@ -5,6 +5,7 @@
 
 mod linkage;
 mod model;
+mod threads;
 mod tree;
 
 use ndarray::Array2;

@@ -69,7 +69,8 @@ fn agree(x: &Array2<f64>, w: Option<&[f64]>, k: usize, n_iter: usize) {
     assert_eq!(results[0].labels, plain.labels);
     assert_centers_close(results[0].centers.view(), matrix(&plain.centers).view(), 1e-12);
     let (found, expected) = (results[0].inertia, plain.inertia);
-    assert!(close(found, expected, 1e-12), "{found} {expected}");
+    // Centres that still move are no means of their rows, and one place counts at once.
+    assert!(close(found, expected, 1e-10), "{found} {expected}");
 }
 
 #[test]
@@ -105,8 +106,7 @@ fn rows_that_single_precision_cannot_tell_apart() {
     }
     // On a grid two centres may tie to the last bit: only the algorithms are compared.
     let init = Array2::from_shape_fn((6, 3), |(c, j)| ((c + j) % 4) as f64 - 1.5);
-    let results =
-        ALGORITHMS.map(|a| fit(&spread(&init, 30, a), grid.view(), None));
+    let results = ALGORITHMS.map(|a| fit(&spread(&init, 30, a), grid.view(), None));
     assert!(results[1..].iter().all(|other| *other == results[0]));
 }
 
@@ -117,8 +117,7 @@ fn outliers_do_not_cost_the_others_their_labels() {
         x[(7, 0)] = far;
         x[(8, 1)] = -far;
         let init = x.select(Axis(0), &[0, 1, 2, 7, 8]);
-        let results =
-            ALGORITHMS.map(|a| fit(&spread(&init, 30, a), x.view(), None));
+        let results = ALGORITHMS.map(|a| fit(&spread(&init, 30, a), x.view(), None));
         assert!(results[1..].iter().all(|other| *other == results[0]));
         let labels = &results[0].labels;
         assert_eq!((labels[7], labels[8]), (3, 4));

@@ -2,16 +2,16 @@
 
 use ndarray::ArrayView2;
 
-use super::chain::{InMatrix, WardCentroids, chain, ward_factor};
-use super::condensed::{Condensed, position};
+use super::chain::{InMatrix, chain};
+use super::condensed::Condensed;
 use super::dendrogram::{Dendrogram, find};
 use super::generic::generic;
 use super::linkage::Linkage;
 use super::rounds::{Source, rounds};
-use super::spanning::spanning_tree;
+use super::spanning::{self, spanning_tree, spanning_tree_of};
 use super::step::{Step, Watch};
+use super::ward::{self, ward, ward_factor};
 use crate::data::array::row_major;
-use crate::distance::squared_euclidean;
 use crate::error::{Error, ErrorKind, Result};
 use crate::segmenter::Observer;
 
@@ -26,24 +26,27 @@ const WARD_MATRIX_ROWS: usize = 2048;
 /// so give its merges even where distances tie. Beyond, they work in rounds.
 const MATRIX_CHAIN_ROWS: usize = 2048;
 
+/// Rows are counted in 32 bits, and some numbers stand for none.
+const MAX_ROWS: usize = (u32::MAX - 64) as usize;
+
 impl Linkage {
     /// Bytes that [`linkage`] allocates for a matrix of this shape, at most, beyond the
-    /// matrix itself, a copy of it, a few hundred for each row, and some ten million.
+    /// matrix itself.
     ///
     /// [`Single`](Linkage::Single) and, beyond 2048 rows, [`Ward`](Linkage::Ward) need
-    /// memory in proportion to the rows; the others need all distances at once:
-    /// `4 n (n − 1)` bytes. [`Complete`](Linkage::Complete),
-    /// [`Average`](Linkage::Average) and [`Weighted`](Linkage::Weighted) need them beyond
-    /// 2048 rows after the first round of merges only, in usual data for about three
+    /// memory in proportion to the rows: at most some five copies of the matrix and 200
+    /// bytes a row. The others need all distances at once, `4 n (n − 1)` bytes; a copy of
+    /// the matrix, a few hundred bytes for each row, and some ten million come on top,
+    /// which are not counted. [`Complete`](Linkage::Complete),
+    /// [`Average`](Linkage::Average) and [`Weighted`](Linkage::Weighted) need the distances
+    /// beyond 2048 rows after the first round of merges only, in usual data for about three
     /// quarters of the rows: a little more than half of these bytes.
     #[must_use]
     pub fn memory(self, n_rows: usize, n_columns: usize) -> u128 {
         let number = size_of::<f64>() as u128;
         match self {
-            Linkage::Single => 0,
-            Linkage::Ward if n_rows > WARD_MATRIX_ROWS => {
-                (n_rows as u128 * n_columns as u128).saturating_mul(number)
-            }
+            Linkage::Single => spanning::memory(n_rows, n_columns),
+            Linkage::Ward if n_rows > WARD_MATRIX_ROWS => ward::memory(n_rows, n_columns),
             _ => Condensed::len_of(n_rows).saturating_mul(number),
         }
     }
@@ -54,19 +57,24 @@ impl Linkage {
 /// `weights`, one for each row, are multiplicities: a row of weight 3 gives the merges
 /// above height 0 that three copies of it would give. See [`Linkage::counts_weights`].
 ///
-/// Single linkage grows a minimum spanning tree; the other monotone linkages follow
-/// chains of nearest neighbours, or, beyond 2048 rows and but for Ward's, merge all pairs
-/// of reciprocal nearest neighbours in rounds; centroid and median linkage take the
-/// closest pair from a heap at each step. The time is proportional to `n_rows²` (for centroid and median
-/// linkage in usual cases). Heights do not depend on the number of threads.
+/// Single linkage takes the edges of the minimum spanning tree. Ward's linkage, beyond
+/// 2048 rows, merges all pairs of reciprocal nearest neighbours in rounds. Both find
+/// neighbours in a tree of boxes: with few columns, or rows in groups, the time is little
+/// more than proportional to the rows. Complete, average and weighted linkage follow chains
+/// of nearest neighbours up to 2048 rows, and merge in rounds beyond; centroid and median
+/// linkage take the closest pair from a heap at each step. Their time is proportional to
+/// `n_rows²` (for centroid and median linkage in usual cases), and so is that of the former
+/// two in many columns without groups. The result does not depend on the number of threads.
 ///
-/// Where distances tie, a chain goes back to the cluster that it came from, else to the
-/// one whose last row comes first. In rounds the slots in which clusters live, from the
-/// last row to the first, decide: the nearest of equally near clusters is the one whose
-/// slot has the least exclusive or with one's own. Of closest pairs, centroid and median linkage take the
-/// one whose first cluster is on top of a binary heap, as SciPy does. It is always the
-/// same one, but follows no order of the rows, and the heights of later merges may depend
-/// on it.
+/// Where distances tie, single linkage takes the pair whose lower row is lower, then that
+/// whose other row is; equal rows come first of all. So does Ward's linkage beyond 2048
+/// rows, where the row of a cluster is its first one. A chain goes back to the cluster
+/// that it came from, else to the one whose last row comes first. In the rounds of the
+/// other linkages the slots in which clusters live, from the last row to the first, decide:
+/// the nearest of equally near clusters is the one whose slot has the least exclusive or
+/// with one's own. Of closest pairs, centroid and median linkage take the one whose first
+/// cluster is on top of a binary heap, as SciPy does. It is always the same one, but
+/// follows no order of the rows, and the heights of later merges may depend on it.
 ///
 /// ```
 /// use segmenta::cluster::hierarchical::{Linkage, linkage};
@@ -113,22 +121,20 @@ pub fn linkage_with(
         return Err(Error::length("the second axis", 1, 0));
     }
     check_memory(linkage.memory(n, p), memory_limit)?;
+    if n > MAX_ROWS {
+        return Err(Error::parameter("n_rows", format!("at most {MAX_ROWS}"), n));
+    }
     check_rows(x, weights, column_number)?;
     let x = row_major(&x);
-    let row = |i: usize| &x[i * p..(i + 1) * p];
     let sizes = match weights {
         Some(weights) if linkage.counts_weights() => weights.to_vec(),
         _ => vec![1.0; n],
     };
     let mut watch = Watch::start(n - 1, observer)?;
     let steps = match linkage {
-        Linkage::Single => {
-            let distance = |i, j| squared_euclidean(row(i), row(j));
-            square_roots(spanning_tree(n, distance, &mut watch)?)
-        }
+        Linkage::Single => square_roots(spanning_tree(&x, p, &mut watch)?),
         Linkage::Ward if n > WARD_MATRIX_ROWS => {
-            let mut clusters = WardCentroids::new(&x, p, sizes);
-            square_roots(chain(n, &mut clusters, &mut watch)?)
+            square_roots(ward(&x, p, &sizes, &mut watch)?)
         }
         _ if in_rounds(linkage, n) => {
             let source = Source::Rows { x: &x, p };
@@ -177,8 +183,7 @@ pub fn linkage_from_distances(
     let mut nobody = ();
     let mut watch = Watch::start(n - 1, &mut nobody)?;
     let steps = if linkage == Linkage::Single {
-        let distance = |i, j| condensed[position(n, i, j)];
-        spanning_tree(n, distance, &mut watch)?
+        spanning_tree_of(condensed, n, &mut watch)?
     } else {
         check_memory(size_of_val(condensed) as u128, DEFAULT_MEMORY_LIMIT)?;
         let sizes = vec![1.0; n];

@@ -11,7 +11,6 @@
 use super::condensed::Condensed;
 use super::linkage::{Linkage, Triangle};
 use super::step::{Step, Watch};
-use crate::distance::squared_euclidean;
 use crate::error::Result;
 
 /// Clusters in slots, as the chain sees them.
@@ -125,55 +124,4 @@ impl Clusters for InMatrix {
         }
         self.sizes[into] += self.sizes[from];
     }
-}
-
-/// Clusters of Ward's linkage, kept as centroids and sizes: memory for the rows only.
-/// Distances are squared.
-#[derive(Debug)]
-pub(super) struct WardCentroids {
-    p: usize,
-    centroids: Vec<f64>,
-    sizes: Vec<f64>,
-}
-
-impl WardCentroids {
-    /// Each row of `x` a cluster. Rows are taken relative to the first one, for a common
-    /// offset would cost digits of the centroids.
-    pub(super) fn new(x: &[f64], p: usize, sizes: Vec<f64>) -> WardCentroids {
-        let (first, _) = x.split_at(p);
-        let centroids = x
-            .chunks_exact(p)
-            .flat_map(|row| row.iter().zip(first).map(|(x, origin)| x - origin))
-            .collect();
-        WardCentroids { p, centroids, sizes }
-    }
-
-    fn centroid(&self, x: usize) -> &[f64] {
-        &self.centroids[x * self.p..(x + 1) * self.p]
-    }
-}
-
-impl Clusters for WardCentroids {
-    #[inline]
-    fn distance(&self, x: usize, y: usize) -> f64 {
-        let (n_x, n_y) = (self.sizes[x], self.sizes[y]);
-        let squared = squared_euclidean(self.centroid(x), self.centroid(y));
-        ward_factor(n_x, n_y) * squared
-    }
-
-    fn merge(&mut self, from: usize, into: usize, _: &[usize]) {
-        let size = self.sizes[from] + self.sizes[into];
-        let share = self.sizes[from] / size;
-        for j in 0..self.p {
-            let (from, into) = (from * self.p + j, into * self.p + j);
-            self.centroids[into] += share * (self.centroids[from] - self.centroids[into]);
-        }
-        self.sizes[into] = size;
-    }
-}
-
-/// What Ward's linkage multiplies the squared distance of two centroids with.
-#[inline]
-pub(super) fn ward_factor(n_x: f64, n_y: f64) -> f64 {
-    2.0 * (n_x * n_y) / (n_x + n_y)
 }

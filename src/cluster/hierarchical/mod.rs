@@ -7,34 +7,45 @@
 //!
 //! | linkage | algorithm | memory |
 //! |---|---|---|
-//! | single | minimum spanning tree | the rows |
-//! | ward of rows, beyond 2048 | chain of nearest neighbours on centroids | the rows |
+//! | single, up to 12 columns | spanning tree, by rounds in nested boxes | the rows |
+//! | single | spanning tree, grown from one row | the rows |
+//! | ward of rows, beyond 2048 | rounds of reciprocal neighbours among centroids | the rows |
 //! | complete, average, weighted, ward | chain of nearest neighbours | all pairs |
 //! | the same, beyond 2048 rows | rounds of reciprocal nearest neighbours | all pairs, at most |
 //! | centroid, median | nearest neighbours in a heap | all pairs |
 //!
-//! All take time in proportion to the square of the number of rows, centroid and median
-//! linkage in usual cases. Memory is counted before it is taken, and refused beyond a
-//! limit.
+//! In few columns, or where rows are in groups, single and Ward's linkage take time little
+//! more than in proportion to the rows: a tree of boxes rules most of them out. In many
+//! columns without groups nothing can be ruled out, and they take time in proportion to
+//! the square of the rows, as the others do, centroid and median linkage in usual cases.
+//! Memory is counted before it is taken, and refused beyond a limit.
 
 mod agglomerate;
+mod boruvka;
+mod boxes;
 mod chain;
 mod condensed;
 mod config;
 mod cut;
 mod dendrogram;
+mod distinct;
+mod estimate;
 mod generic;
 mod heap;
 mod learn;
 mod linkage;
 mod model;
 mod nearest;
+#[cfg(test)]
+mod oracle;
 mod packed;
+mod prim;
 mod reference;
 mod rounds;
 mod saved;
 mod spanning;
 mod step;
+mod ward;
 
 pub use self::agglomerate::{
     DEFAULT_MEMORY_LIMIT, condensed_distances, linkage, linkage_from_distances,

@@ -32,9 +32,14 @@ impl<'o> Watch<'o> {
     pub(super) fn step(&mut self) -> Result<()> {
         self.done += 1;
         if self.done.is_multiple_of(Self::EVERY) || self.done == self.total {
-            let progress = Progress::new("linkage", self.done, self.total);
-            report_progress(self.observer, &progress)?;
+            return self.look();
         }
         Ok(())
+    }
+
+    /// Lets the observer stop the work between merges that are far apart in time.
+    pub(super) fn look(&mut self) -> Result<()> {
+        let progress = Progress::new("linkage", self.done, self.total);
+        report_progress(self.observer, &progress)
     }
 }

@@ -316,6 +316,27 @@ mod tests {
     }
 
     #[test]
+    fn means_are_as_exact_as_their_numbers() {
+        for (offset, n) in [(0.0, 999), (1e7, 999), (1e7, 3000), (-1e12, 100_000)] {
+            let mut random = Random::new(8, 0);
+            let data: Vec<f64> = (0..n).map(|_| offset + random.unit()).collect();
+            let rows = Rows::new(&data, (n, 1), None).unwrap();
+            let scale = scale_of(&data, n);
+            let mut sums = Sums::new(1, 1);
+            let moves: Vec<Move> =
+                (0..n as u32).map(|row| Move { row, from: NOWHERE, to: 0 }).collect();
+            sums.apply(rows, &scale, &moves);
+            let mut mean = [f64::NAN];
+            sums.mean(&scale, 0, &mut mean);
+            // In units of 2⁻⁵⁵ these are whole numbers.
+            let whole = |x: f64| (x * 2_f64.powi(55)) as i128;
+            let exact: i128 = data.iter().map(|&x| whole(x)).sum();
+            let exact = exact as f64 / n as f64 / 2_f64.powi(55);
+            assert!((mean[0] - exact).abs() <= 2e-16 * exact.abs(), "{mean:?} {exact}");
+        }
+    }
+
+    #[test]
     fn small_numbers_beside_large_ones_keep_their_digits() {
         let data = [1e6, 1e-12, 3e-12, -1e6];
         let rows = Rows::new(&data, (4, 1), None).unwrap();
