@@ -68,6 +68,8 @@ pub(crate) trait Eight: Copy {
     fn max(self, b: Self) -> Self;
     /// In each lane `yes` where `self > b`, else `no`.
     fn select_greater(self, b: Self, yes: Self, no: Self) -> Self;
+    /// Lane `j` of vector `i` becomes lane `i` of vector `j`.
+    fn transpose(rows: [Self; 8]) -> [Self; 8];
     /// A bit for each lane in which `self > b`.
     fn greater(self, b: Self) -> u32;
     /// A bit for each lane whose bits are not those of `b`.
@@ -146,6 +148,11 @@ impl Eight for Plain {
         Plain(std::array::from_fn(|lane| {
             if self.0[lane] > b.0[lane] { yes.0[lane] } else { no.0[lane] }
         }))
+    }
+
+    #[inline(always)]
+    fn transpose(rows: [Plain; 8]) -> [Plain; 8] {
+        std::array::from_fn(|j| Plain(std::array::from_fn(|i| rows[i].0[j])))
     }
 
     #[inline(always)]
@@ -247,6 +254,47 @@ mod x86 {
                 let mask = _mm256_cmp_ps::<_CMP_GT_OQ>(self.0, b.0);
                 _mm256_blendv_ps(no.0, yes.0, mask)
             })
+        }
+
+        #[inline(always)]
+        fn transpose(rows: [Eight; 8]) -> [Eight; 8] {
+            let [a, b, c, d, e, f, g, h] = rows.map(|row| row.0);
+            // SAFETY: AVX is there, see `Eight`.
+            unsafe {
+                let pairs = [
+                    _mm256_unpacklo_ps(a, b),
+                    _mm256_unpackhi_ps(a, b),
+                    _mm256_unpacklo_ps(c, d),
+                    _mm256_unpackhi_ps(c, d),
+                    _mm256_unpacklo_ps(e, f),
+                    _mm256_unpackhi_ps(e, f),
+                    _mm256_unpacklo_ps(g, h),
+                    _mm256_unpackhi_ps(g, h),
+                ];
+                // Columns 0 and 4, 1 and 5, 2 and 6, 3 and 7 of the rows a to d.
+                let upper = [
+                    _mm256_shuffle_ps::<0x44>(pairs[0], pairs[2]),
+                    _mm256_shuffle_ps::<0xee>(pairs[0], pairs[2]),
+                    _mm256_shuffle_ps::<0x44>(pairs[1], pairs[3]),
+                    _mm256_shuffle_ps::<0xee>(pairs[1], pairs[3]),
+                ];
+                let lower = [
+                    _mm256_shuffle_ps::<0x44>(pairs[4], pairs[6]),
+                    _mm256_shuffle_ps::<0xee>(pairs[4], pairs[6]),
+                    _mm256_shuffle_ps::<0x44>(pairs[5], pairs[7]),
+                    _mm256_shuffle_ps::<0xee>(pairs[5], pairs[7]),
+                ];
+                [
+                    Eight(_mm256_permute2f128_ps::<0x20>(upper[0], lower[0])),
+                    Eight(_mm256_permute2f128_ps::<0x20>(upper[1], lower[1])),
+                    Eight(_mm256_permute2f128_ps::<0x20>(upper[2], lower[2])),
+                    Eight(_mm256_permute2f128_ps::<0x20>(upper[3], lower[3])),
+                    Eight(_mm256_permute2f128_ps::<0x31>(upper[0], lower[0])),
+                    Eight(_mm256_permute2f128_ps::<0x31>(upper[1], lower[1])),
+                    Eight(_mm256_permute2f128_ps::<0x31>(upper[2], lower[2])),
+                    Eight(_mm256_permute2f128_ps::<0x31>(upper[3], lower[3])),
+                ]
+            }
         }
 
         #[inline(always)]
@@ -402,6 +450,35 @@ mod tests {
         assert_eq!(numbers(&found.0), numbers(&plain.0));
         assert_eq!(found.1, plain.1);
         assert_eq!(found.0[6][0], 7);
+    }
+
+    struct Transpose([[f32; 8]; 8]);
+
+    impl Kernel for Transpose {
+        type Output = [[f32; 8]; 8];
+
+        #[inline(always)]
+        fn run<A: Arithmetic>(self) -> [[f32; 8]; 8] {
+            let rows = std::array::from_fn(|i| A::Eight::load(&self.0[i]));
+            let mut out = [[0.0; 8]; 8];
+            for (to, column) in out.iter_mut().zip(A::Eight::transpose(rows)) {
+                column.store(to);
+            }
+            out
+        }
+    }
+
+    #[test]
+    fn rows_become_columns() {
+        let rows: [[f32; 8]; 8] =
+            std::array::from_fn(|i| std::array::from_fn(|j| (8 * i + j) as f32));
+        for found in [run(Transpose(rows)), baseline(Transpose(rows))] {
+            for i in 0..8 {
+                for j in 0..8 {
+                    assert_eq!(found[j][i], rows[i][j]);
+                }
+            }
+        }
     }
 
     #[test]

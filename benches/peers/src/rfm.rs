@@ -3,7 +3,8 @@
 use segmenta::Result;
 use segmenta::data::Date;
 use segmenta::history::{LedgerOptions, Occasion, PurchaseTotals};
-use segmenta::rfm::{Rfm, RfmScore, TiePolicy};
+use segmenta::rfm::{Rfm, TiePolicy};
+use segmenta::score::RfmScore;
 
 /// Columns of transactions. A row is a purchase of its own.
 #[derive(Clone, Debug, Default)]

@@ -10,6 +10,7 @@ use super::rows::{Rows, Storage};
 use crate::data::array::row_major;
 use crate::encode::Encoder;
 use crate::error::{Error, ErrorKind, Result};
+use crate::parallel::for_each_block;
 use crate::random::Random;
 use crate::segmenter::{Note, Observer, Progress, report_progress};
 
@@ -315,7 +316,13 @@ impl KMeans {
         let best = best.ok_or_else(|| Error::parameter("n_init", "at least 1", 0))?;
         let notes = self.notes(&best, inertias);
         let Run { centers, labels, inertia, n_iter, converged, .. } = best;
-        let labels = labels.into_iter().map(|label| label as usize).collect();
+        let mut wide = vec![0; labels.len()];
+        for_each_block(&mut wide, 1 << 14, |start, block| {
+            let labels = &labels[start..];
+            block.iter_mut().zip(labels).for_each(|(to, &label)| *to = label as usize);
+            Ok::<(), Error>(())
+        })?;
+        let labels = wide;
         let centers = Array2::from_shape_vec((k, data.rows.n_columns()), centers)
             .map_err(Error::other)?;
         Ok(KMeansResult { centers, labels, inertia, n_iter, converged, notes })

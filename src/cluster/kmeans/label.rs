@@ -94,12 +94,14 @@ impl<'a, T: Storage> Prepared<'a, T> {
 pub(super) struct Labels {
     pub(super) labels: Vec<u32>,
     keys: Vec<f32>,
+    /// Whether nothing was written yet.
+    fresh: bool,
 }
 
 impl Labels {
     /// No labels yet.
     pub(super) fn new(n: usize) -> Labels {
-        Labels { labels: vec![NOWHERE; n], keys: vec![0.0; n] }
+        Labels { labels: vec![0; n], keys: vec![0.0; n], fresh: true }
     }
 }
 
@@ -212,11 +214,17 @@ impl<'p, 'a, T: Storage> Pass<'p, 'a, T> {
             n_scanned: 0,
             work: Work::default(),
         };
+        let fresh = std::mem::take(&mut labels.fresh);
         let gathered = gather_chunks(
             (&mut labels.labels, &mut labels.keys),
             BLOCK,
             new,
-            |gathered, start, labels, keys| self.block(gathered, start, labels, keys),
+            |gathered, start, labels, keys| {
+                if fresh {
+                    labels.fill(NOWHERE);
+                }
+                self.block(gathered, start, labels, keys);
+            },
             |mut a, b| {
                 a.sums = a.sums.merge(&b.sums);
                 a.n_moved += b.n_moved;

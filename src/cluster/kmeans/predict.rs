@@ -5,7 +5,7 @@ use ndarray::ArrayView2;
 use super::model::KMeansModel;
 use super::nearest::Lanes;
 use super::scan::{Found, Scan, Scorer, certain};
-use super::tiles::{Frame, LANES, largest_norm, squared_norms};
+use super::tiles::{Frame, LANES, Placed, largest_norm, squared_norms};
 use crate::data::array::row_major;
 use crate::error::{Error, Result};
 use crate::parallel::for_each_block;
@@ -69,9 +69,10 @@ impl KMeansModel {
     /// When there is another number of columns; when a number is NaN or infinite, or so
     /// far away that a squared distance overflows. The error names the first such row.
     pub fn assign_matrix(&self, x: ArrayView2<'_, f64>) -> Result<Vec<SegmentIndex>> {
-        let mut out = vec![SegmentIndex::new(0); x.nrows()];
-        self.assign_matrix_into(x, &mut out)?;
-        Ok(out)
+        // Zeros of a primitive type are fresh pages, which the threads then touch.
+        let mut out = vec![0_u32; x.nrows()];
+        self.assign_numbers(x, &mut out, |number| number)?;
+        Ok(out.into_iter().map(SegmentIndex::new).collect())
     }
 
     /// As [`assign_matrix`](KMeansModel::assign_matrix), into memory of the caller's.
@@ -83,6 +84,15 @@ impl KMeansModel {
         &self,
         x: ArrayView2<'_, f64>,
         out: &mut [SegmentIndex],
+    ) -> Result<()> {
+        self.assign_numbers(x, out, SegmentIndex::new)
+    }
+
+    fn assign_numbers<N: Copy + Send>(
+        &self,
+        x: ArrayView2<'_, f64>,
+        out: &mut [N],
+        of: impl Fn(u32) -> N + Copy + Sync,
     ) -> Result<()> {
         let d = self.encoder().n_columns();
         if x.ncols() != d {
@@ -98,11 +108,12 @@ impl KMeansModel {
             let mut open = Vec::new();
             match &batch.0 {
                 Some((frame, scorer)) => {
-                    simd::run(Assign { frame, scorer, rows, out, open: &mut open });
+                    let open = &mut open;
+                    simd::run(Assign { frame, scorer, rows, out, of, open });
                 }
                 None => open.extend(0..out.len() as u32),
             }
-            if let Some(row) = simd::run(Exactly { lanes, rows, open: &open, out }) {
+            if let Some(row) = simd::run(Exactly { lanes, rows, open: &open, out, of }) {
                 let e = self.not_finite(&rows[row * d..][..d]);
                 return Err(e.at_row(start + row));
             }
@@ -112,33 +123,35 @@ impl KMeansModel {
 }
 
 /// Assigns the rows that are certain, and lists the others.
-struct Assign<'a> {
+struct Assign<'a, N, F> {
     frame: &'a Frame,
     scorer: &'a Scorer,
     rows: &'a [f64],
-    out: &'a mut [SegmentIndex],
+    out: &'a mut [N],
+    of: F,
     open: &'a mut Vec<u32>,
 }
 
-impl Kernel for Assign<'_> {
+impl<N: Copy, F: Fn(u32) -> N> Kernel for Assign<'_, N, F> {
     type Output = ();
 
     #[inline(always)]
     fn run<A: Arithmetic>(self) {
-        let Assign { frame, scorer, rows, out, open } = self;
+        let Assign { frame, scorer, rows, out, of, open } = self;
         let d = frame.origin().len();
         let mut tile = vec![[0.0; LANES]; d];
+        let mut placed = Placed::new(d);
         let mut found = Found::default();
         found.resize(1);
         let blocks = rows.chunks(LANES * d).zip(out.chunks_mut(LANES));
         for (t, (rows, out)) in blocks.enumerate() {
-            frame.fill(rows, &mut tile);
+            frame.fill::<A, f64>(rows, &mut tile, &mut placed);
             Scan { scorer, columns: &tile, found: &mut found }.run::<A>();
             let reach = largest_norm(&squared_norms(&tile));
             let certain =
                 certain::<A>(&found.best[0], &found.next[0], scorer.threshold(reach));
             for (out, index) in out.iter_mut().zip(found.index(0)) {
-                *out = SegmentIndex::new(index);
+                *out = of(index);
             }
             let mut left = !certain & (u32::MAX >> (32 - out.len()));
             while left != 0 {
@@ -151,19 +164,20 @@ impl Kernel for Assign<'_> {
 
 /// Assigns the listed rows by their distances. Gives the first whose distances are not all
 /// finite.
-struct Exactly<'a> {
+struct Exactly<'a, N, F> {
     lanes: &'a Lanes,
     rows: &'a [f64],
     open: &'a [u32],
-    out: &'a mut [SegmentIndex],
+    out: &'a mut [N],
+    of: F,
 }
 
-impl Kernel for Exactly<'_> {
+impl<N: Copy, F: Fn(u32) -> N> Kernel for Exactly<'_, N, F> {
     type Output = Option<usize>;
 
     #[inline(always)]
     fn run<A: Arithmetic>(self) -> Option<usize> {
-        let Exactly { lanes, rows, open, out } = self;
+        let Exactly { lanes, rows, open, out, of } = self;
         let d = lanes.n_columns();
         for &row in open {
             let row = row as usize;
@@ -171,7 +185,7 @@ impl Kernel for Exactly<'_> {
             if !nearest.total.is_finite() {
                 return Some(row);
             }
-            out[row] = SegmentIndex::new(nearest.index as u32);
+            out[row] = of(nearest.index as u32);
         }
         None
     }

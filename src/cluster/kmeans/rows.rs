@@ -196,13 +196,26 @@ impl Overview {
         let mut low = vec![f64::INFINITY; width];
         let mut high = vec![f64::NEG_INFINITY; width];
         let mut sums = vec![0.0; width];
-        for row in data.chunks(width) {
+        let less = |a: f64, b: f64| if a < b { a } else { b };
+        let more = |a: f64, b: f64| if a > b { a } else { b };
+        for rows in data.chunks(4 * width) {
             let ranges = low.iter_mut().zip(high.iter_mut()).zip(sums.iter_mut());
-            for (&x, ((low, high), sum)) in row.iter().zip(ranges) {
-                let x: f64 = x.into();
-                *low = if x < *low { x } else { *low };
-                *high = if x > *high { x } else { *high };
-                *sum += x;
+            if let Some([a, b, c, e]) = four_rows(rows, width) {
+                let rows = a.iter().zip(b).zip(c.iter().zip(e));
+                for (((&a, &b), (&c, &e)), ((low, high), sum)) in rows.zip(ranges) {
+                    let [a, b, c, e]: [f64; 4] = [a.into(), b.into(), c.into(), e.into()];
+                    *low = less(less(less(a, b), less(c, e)), *low);
+                    *high = more(more(more(a, b), more(c, e)), *high);
+                    *sum += (a + b) + (c + e);
+                }
+            } else {
+                let places = (0..width).cycle();
+                for (&x, at) in rows.iter().zip(places) {
+                    let x: f64 = x.into();
+                    low[at] = less(x, low[at]);
+                    high[at] = more(x, high[at]);
+                    sums[at] += x;
+                }
             }
         }
         let mut overview = Overview::empty(d);
@@ -215,10 +228,20 @@ impl Overview {
         overview.mean.iter_mut().for_each(|sum| *sum /= n_rows);
         let means: Vec<f64> = (0..width).map(|i| overview.mean[i % d]).collect();
         sums.fill(0.0);
-        for row in data.chunks(width) {
-            for (&x, (square, mean)) in row.iter().zip(sums.iter_mut().zip(&means)) {
-                let apart = x.into() - mean;
-                *square += apart * apart;
+        for rows in data.chunks(4 * width) {
+            if let Some([a, b, c, e]) = four_rows(rows, width) {
+                let rows = a.iter().zip(b).zip(c.iter().zip(e));
+                let columns = sums.iter_mut().zip(&means);
+                for (((&a, &b), (&c, &e)), (square, mean)) in rows.zip(columns) {
+                    let apart: [f64; 4] = [a.into(), b.into(), c.into(), e.into()];
+                    let [a, b, c, e] = apart.map(|x| (x - mean) * (x - mean));
+                    *square += (a + b) + (c + e);
+                }
+            } else {
+                for (&x, at) in rows.iter().zip((0..width).cycle()) {
+                    let apart = x.into() - means[at];
+                    sums[at] += apart * apart;
+                }
             }
         }
         sums.iter().enumerate().for_each(|(i, sum)| overview.squares[i % d] += sum);
@@ -287,11 +310,28 @@ impl Overview {
         sum / self.n_rows / self.mean.len() as f64
     }
 
+    /// Sum of the squared distances of the rows from a place, without regard to weights.
+    pub(super) fn spread(&self, place: &[f64]) -> f64 {
+        let columns = self.squares.iter().zip(&self.mean).zip(place);
+        columns.map(|((s, mean), x)| s + self.n_rows * (mean - x) * (mean - x)).sum()
+    }
+
     /// The largest weighted value of each column, or more.
     pub(super) fn weighted_reach(&self) -> Vec<f64> {
         let sides = self.low.iter().zip(&self.high);
         sides.map(|(low, high)| low.abs().max(high.abs()) * self.heaviest).collect()
     }
+}
+
+/// Four rows of this width, if there are four.
+#[inline(always)]
+fn four_rows<T>(rows: &[T], width: usize) -> Option<[&[T]; 4]> {
+    if rows.len() != 4 * width {
+        return None;
+    }
+    let (ab, ce) = rows.split_at(2 * width);
+    let ((a, b), (c, e)) = (ab.split_at(width), ce.split_at(width));
+    Some([a, b, c, e])
 }
 
 /// Finite rows in the order of their first difference; −0 equals 0.

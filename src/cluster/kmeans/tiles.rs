@@ -2,7 +2,7 @@
 
 use super::rows::{Overview, Rows, Storage, squared};
 use crate::parallel::map_chunk_pairs;
-use crate::simd::{self, Arithmetic, Kernel};
+use crate::simd::{self, Arithmetic, Eight, Kernel};
 
 /// Rows of one tile: a column's values of all of them stand side by side.
 pub(super) const LANES: usize = 16;
@@ -18,6 +18,8 @@ const BLOCK: usize = 64;
 pub(super) struct Frame {
     origin: Vec<f64>,
     unit: f64,
+    /// The origin once for each row of a tile.
+    origins: Vec<f64>,
 }
 
 impl Frame {
@@ -31,7 +33,8 @@ impl Frame {
             -1023 => 1.0,
             e => power_of_two(-(e + 1).clamp(-1000, 1000)),
         };
-        Frame { origin, unit }
+        let origins = origin.repeat(LANES);
+        Frame { origin, unit, origins }
     }
 
     pub(super) fn unit(&self) -> f64 {
@@ -50,7 +53,20 @@ impl Frame {
 
     /// Writes up to [`LANES`] rows into a tile. Lanes without a row are left as they are.
     #[inline(always)]
-    pub(super) fn fill<T: Storage>(&self, rows: &[T], tile: &mut [[f32; LANES]]) {
+    pub(super) fn fill<A: Arithmetic, T: Storage>(
+        &self,
+        rows: &[T],
+        tile: &mut [[f32; LANES]],
+        placed: &mut Placed,
+    ) {
+        if rows.len() == self.origins.len() {
+            let numbers = placed.0.iter_mut().zip(rows).zip(&self.origins);
+            for ((to, &x), zero) in numbers {
+                *to = ((x.into() - zero) * self.unit) as f32;
+            }
+            placed.write::<A>(tile);
+            return;
+        }
         for (lane, row) in rows.chunks_exact(self.origin.len()).enumerate() {
             self.fill_lane(row, lane, tile);
         }
@@ -66,6 +82,35 @@ impl Frame {
     ) {
         for ((column, &x), &zero) in tile.iter_mut().zip(row).zip(&self.origin) {
             column[lane] = ((x.into() - zero) * self.unit) as f32;
+        }
+    }
+}
+
+/// The rows of a tile, row by row, and some numbers more than are read.
+#[derive(Debug)]
+pub(super) struct Placed(Vec<f32>);
+
+impl Placed {
+    pub(super) fn new(n_columns: usize) -> Placed {
+        Placed(vec![0.0; n_columns * LANES + 8])
+    }
+
+    /// Writes the rows into a tile, eight columns of eight rows at a time.
+    #[inline(always)]
+    fn write<A: Arithmetic>(&self, tile: &mut [[f32; LANES]]) {
+        let d = tile.len();
+        for (part, columns) in tile.chunks_mut(8).enumerate() {
+            for half in 0..LANES / 8 {
+                let row = |i: usize| {
+                    let at = (half * 8 + i) * d + part * 8;
+                    let eight = self.0[at..].first_chunk::<8>();
+                    eight.map_or(A::Eight::splat(0.0), A::Eight::load)
+                };
+                let across = A::Eight::transpose(std::array::from_fn(row));
+                for (column, lanes) in columns.iter_mut().zip(across) {
+                    lanes.store(&mut column.as_chunks_mut::<8>().0[half]);
+                }
+            }
         }
     }
 }
@@ -117,6 +162,9 @@ impl Tiles {
             overview = overview.merge(&block.0);
             spread += block.1;
         }
+        if rows.is_unweighted() {
+            spread = overview.spread(&frame.origin);
+        }
         let reach = squares.iter().map(largest_norm).collect();
         (Tiles { frame, data, squares, reach }, overview, spread)
     }
@@ -165,15 +213,18 @@ impl<T: Storage> Kernel for Prepare<'_, '_, T> {
         let d = rows.n_columns();
         let end = (first + squares.len() * LANES).min(rows.len());
         let overview = Overview::new(rows, first..end);
+        let mut placed = Placed::new(d);
         let mut spread = 0.0;
         let tiles = columns.chunks_exact_mut(d).zip(squares);
         for (t, (tile, squares)) in tiles.enumerate() {
             let start = first + t * LANES;
             let lanes = start..(start + LANES).min(end);
-            frame.fill(rows.slice(lanes.clone()), tile);
+            frame.fill::<A, T>(rows.slice(lanes.clone()), tile, &mut placed);
             *squares = squared_norms(tile);
-            for i in lanes {
-                spread += rows.weight(i) * squared(rows.row(i), &frame.origin);
+            if !rows.is_unweighted() {
+                for i in lanes {
+                    spread += rows.weight(i) * squared(rows.row(i), &frame.origin);
+                }
             }
         }
         (overview, spread)
