@@ -18,8 +18,9 @@ from works import WORKS, Peer
 THREADS = 2
 # Rounds after the warm-up, and the seconds that all of them may take together.
 ROUNDS, BUDGET = 5, 40.0
-# The pause before each call, in which the threads of the one before go to sleep.
-PAUSE = 0.05
+# The pause before each call, in which the threads of the one before go to sleep: some
+# pools spin for a fifth of a second.
+PAUSE = 0.3
 
 HERE = Path(__file__).parent
 RUST_PROGRAMS = {"segmenta", "linfa", "kodama"}
