@@ -12,6 +12,7 @@ mod lloyd;
 mod model;
 mod nearest;
 mod rows;
+mod scalable;
 mod scan;
 mod sums;
 mod tiles;
