@@ -16,9 +16,14 @@ impl Random {
         Random(Xoshiro256PlusPlus::seed_from_u64(mix(seed ^ mix(stream))))
     }
 
+    /// 64 random bits.
+    pub(crate) fn bits(&mut self) -> u64 {
+        self.0.next_u64()
+    }
+
     /// A number from 0 (included) to 1 (excluded), of 53 random bits.
     pub(crate) fn unit(&mut self) -> f64 {
-        (self.0.next_u64() >> 11) as f64 * (1.0 / (1_u64 << 53) as f64)
+        unit_of(self.0.next_u64())
     }
 
     /// An integer below `n`, each equally likely (Lemire 2019, with rejection).
@@ -35,7 +40,46 @@ impl Random {
     }
 }
 
+/// Random numbers that belong to items, not to the order in which they are asked for: what
+/// is drawn for an item depends on the seed, the stream and the item only, so that any
+/// number of threads, and any machine that has the item, draws the same.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Draws(u64);
+
+impl Draws {
+    /// The stream `stream` of `seed`.
+    pub(crate) fn new(seed: u64, stream: u64) -> Draws {
+        Draws(mix(seed ^ mix(stream)))
+    }
+
+    /// 64 random bits for an item.
+    #[inline(always)]
+    pub(crate) fn bits(self, item: u64) -> u64 {
+        mix(self.0 ^ mix(item))
+    }
+
+    /// A number from 0 (included) to 1 (excluded) for an item.
+    #[inline(always)]
+    pub(crate) fn unit(self, item: u64) -> f64 {
+        unit_of(self.bits(item))
+    }
+
+    /// An integer below `n` (at least 1) for an item: `⌊n · bits / 2⁶⁴⌋`. No integer is
+    /// more likely than another by more than 2⁻⁶⁴.
+    #[inline(always)]
+    pub(crate) fn below(self, item: u64, n: usize) -> usize {
+        (u128::from(self.bits(item)) * n as u128 >> 64) as usize
+    }
+}
+
+/// The first 53 of 64 bits as a number from 0 (included) to 1 (excluded).
+#[inline(always)]
+fn unit_of(bits: u64) -> f64 {
+    (bits >> 11) as f64 * (1.0 / (1_u64 << 53) as f64)
+}
+
 /// SplitMix64's finaliser (Steele, Lea & Flood 2014).
+#[inline(always)]
 fn mix(x: u64) -> u64 {
     let x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -62,7 +62,7 @@ fn a_row_of_weight_0_attracts_no_centre() {
     assert_eq!(result.inertia, 2.0);
     let without = fit(&kmeans, head(&x, 4).view(), None);
     assert_eq!(without.centers, result.centers);
-    for init in [Init::KMeansPlusPlus, Init::Random] {
+    for init in [Init::KMeansPlusPlus, Init::KMeansParallel, Init::Random] {
         for seed in 0..10 {
             let kmeans = KMeans::new(4).init(init.clone()).n_init(1).seed(seed);
             let result = fit(&kmeans, x.view(), Some(&w));

@@ -68,8 +68,9 @@ fn rows_are_checked() {
 #[test]
 fn too_few_distinct_rows_are_an_error() {
     let distinct = |x: ArrayView2<'_, f64>, w: Option<&[f64]>, k: usize| {
-        let by: [KMeans; 3] = [
+        let by: [KMeans; 4] = [
             KMeans::new(k),
+            KMeans::new(k).init(Init::KMeansParallel),
             KMeans::new(k).init(Init::Random),
             from(Array2::from_shape_fn((k, x.ncols()), |(i, _)| i as f64)),
         ];
@@ -98,7 +99,8 @@ fn too_few_distinct_rows_are_an_error() {
 #[test]
 fn overflow_is_an_error_and_never_infinity() {
     let huge = array![[1e300], [-1e300], [0.0]];
-    for kmeans in [KMeans::new(2), KMeans::new(2).init(Init::Random)] {
+    let by = [Init::KMeansPlusPlus, Init::KMeansParallel, Init::Random];
+    for kmeans in by.map(|init| KMeans::new(2).init(init)) {
         assert!(refused(&kmeans, huge.view(), None).contains("squared distances"));
     }
     let far = from(array![[0.0], [1e300]]);

@@ -99,7 +99,7 @@ proptest! {
 
     #[test]
     fn more_runs_are_never_worse((x, w, init) in problem(), seed in 0_u64..999) {
-        for init_by in [Init::KMeansPlusPlus, Init::Random] {
+        for init_by in [Init::KMeansPlusPlus, Init::KMeansParallel, Init::Random] {
             let kmeans = KMeans::new(init.nrows()).init(init_by).seed(seed);
             let mut last = f64::INFINITY;
             for n_init in [1, 2, 5, 9] {

@@ -24,6 +24,7 @@ fn configurations_can_be_saved() {
     let all = [
         KMeans::new(3).n_init(4).max_iter(9).tol(0.5).seed(u64::MAX),
         KMeans::new(2).init(Init::Random).encoder(Encoder::unscaled()),
+        KMeans::new(2).init(Init::KMeansParallel),
         from(array![[0.1, 0.2], [1.0 / 3.0, -1.0]]),
     ];
     for kmeans in all {

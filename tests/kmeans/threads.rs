@@ -14,7 +14,7 @@ fn any_number_of_threads_gives_the_same_bits() {
         let pool =
             rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
         pool.install(|| {
-            [Init::KMeansPlusPlus, Init::Random].map(|init| {
+            [Init::KMeansPlusPlus, Init::KMeansParallel, Init::Random].map(|init| {
                 let kmeans = KMeans::new(11).n_init(2).init(init);
                 let result = fit(&kmeans, x.view(), Some(&w));
                 let fitted = kmeans.fit(&table).unwrap();

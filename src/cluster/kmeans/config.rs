@@ -301,7 +301,7 @@ impl KMeans {
             let before = run.saturating_mul(self.max_iter);
             report_progress(observer, &Progress::new("k-means", before, total))?;
             let mut random = Random::new(self.seed, run as u64);
-            let first = first_centers(&self.init, data.rows, k, &mut random)?;
+            let first = first_centers(&self.init, data, k, &mut random)?;
             let mut watch = |n_iter: usize, inertia: f64| {
                 let done = before.saturating_add(n_iter);
                 let progress = Progress::new("k-means", done, total).objective(inertia);

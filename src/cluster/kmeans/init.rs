@@ -3,8 +3,10 @@
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
+use super::label::Prepared;
 use super::nearest::Lanes;
 use super::rows::{Rows, Storage, squared};
+use super::scalable::scalable;
 use crate::error::{Error, Result};
 use crate::parallel::{for_each_block, map_blocks, map_chunks};
 use crate::random::Random;
@@ -22,6 +24,18 @@ pub enum Init {
     #[default]
     #[serde(rename = "k-means++")]
     KMeansPlusPlus,
+    /// k-means|| (Bahmani, Moseley, Vattani, Kumar & Vassilvitskii 2012, algorithm 2): of
+    /// a first row drawn by weight, five rounds of passes over the rows make about `10 k`
+    /// candidates. In a round each row is drawn with probability
+    /// `min(1, 2k · w · D² / Σ w · D²)`, independently of the others. Of the candidates,
+    /// each weighted by the rows nearest to it, greedy k-means++ and a few iterations of
+    /// Lloyd's algorithm make the centres, which need not be rows. It takes fewer passes
+    /// than k-means++ and gains with many clusters.
+    ///
+    /// Whether a row is drawn depends on the seed, the round and its number only. Where
+    /// the rounds leave fewer different candidates than clusters, more follow.
+    #[serde(rename = "k-means||")]
+    KMeansParallel,
     /// Different rows, drawn by weight without replacement.
     #[serde(rename = "random")]
     Random,
@@ -37,18 +51,20 @@ const BLOCK: usize = 2048;
 /// Row-major centres of one run.
 pub(super) fn first_centers<T: Storage>(
     init: &Init,
-    rows: Rows<'_, T>,
+    data: &Prepared<'_, T>,
     n_clusters: usize,
     random: &mut Random,
 ) -> Result<Vec<f64>> {
+    let rows = data.rows;
     match init {
         Init::KMeansPlusPlus => plus_plus(rows, n_clusters, random),
+        Init::KMeansParallel => scalable(data, n_clusters, random),
         Init::Random => random_rows(rows, n_clusters, random),
         Init::Centers(centers) => Ok(centers.iter().copied().collect()),
     }
 }
 
-fn plus_plus<T: Storage>(
+pub(super) fn plus_plus<T: Storage>(
     rows: Rows<'_, T>,
     n_clusters: usize,
     random: &mut Random,
@@ -153,13 +169,16 @@ fn random_rows<T: Storage>(
 }
 
 /// The sum of `mass` over each block of rows.
-fn totals<T: Storage>(rows: Rows<'_, T>, mass: impl Fn(usize) -> f64 + Sync) -> Vec<f64> {
+pub(super) fn totals<T: Storage>(
+    rows: Rows<'_, T>,
+    mass: impl Fn(usize) -> f64 + Sync,
+) -> Vec<f64> {
     map_blocks(rows.len(), BLOCK, |block| block.map(&mass).sum())
 }
 
 /// A row drawn with probability proportional to its mass, of which `totals` has the sum
 /// over each block. A row without mass is never drawn.
-fn draw<T: Storage>(
+pub(super) fn draw<T: Storage>(
     rows: Rows<'_, T>,
     totals: &[f64],
     mass: impl Fn(usize) -> f64,
@@ -253,10 +272,11 @@ mod tests {
         let data = [1.0, 1.0, 1.0, 2.0, 2.0, 3.0, 9.0];
         let weights = [1.0, 2.0, 1.0, 1.0, 0.5, 1.0, 0.0];
         let rows = Rows::new(&data, (7, 1), Some(&weights)).unwrap();
-        for init in [Init::KMeansPlusPlus, Init::Random] {
+        let (data, _) = Prepared::new(rows, &[]).unwrap();
+        for init in [Init::KMeansPlusPlus, Init::KMeansParallel, Init::Random] {
             for stream in 0..30 {
                 let mut random = Random::new(1, stream);
-                let mut centers = first_centers(&init, rows, 3, &mut random).unwrap();
+                let mut centers = first_centers(&init, &data, 3, &mut random).unwrap();
                 centers.sort_by(f64::total_cmp);
                 assert_eq!(centers, [1.0, 2.0, 3.0]);
             }

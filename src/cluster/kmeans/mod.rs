@@ -13,6 +13,7 @@ mod model;
 mod nearest;
 mod predict;
 mod rows;
+mod scalable;
 mod scan;
 mod sums;
 mod tiles;
