@@ -12,6 +12,8 @@
 //! | complete, average, weighted, ward | chain of nearest neighbours | all pairs |
 //! | centroid, median | nearest neighbours in a heap | all pairs |
 //!
+//! Rows beyond what a linkage can take become [micro-clusters](micro) first.
+//!
 //! All take time in proportion to the square of the number of rows, centroid and median
 //! linkage in usual cases. Memory is counted before it is taken, and refused beyond a
 //! limit.
@@ -24,8 +26,10 @@ mod cut;
 mod dendrogram;
 mod generic;
 mod heap;
+mod kd_tree;
 mod learn;
 mod linkage;
+pub mod micro;
 mod model;
 mod reference;
 mod saved;
