@@ -37,7 +37,8 @@ fn planted_groups_are_found() {
             assert!(rand_score(&labels, &planted) > 0.98, "{p} {rule:?}");
             let model = fitted.model();
             assert!(model.self_consistency() > 0.99);
-            let shares: Vec<f64> = model.segments().iter().map(|s| s.share.unwrap()).collect();
+            let shares: Vec<f64> =
+                model.segments().iter().map(|s| s.share.unwrap()).collect();
             assert!(shares.is_sorted_by(|a, b| a >= b));
             // sizes, centroids and exemplars are those of the labels
             for (c, segment) in model.segments().iter().enumerate() {
@@ -88,8 +89,8 @@ fn labels_are_those_of_the_nearest_micro_cluster() {
                 let mean = micro.means();
                 row.iter().zip(mean.row(at)).map(|(x, m)| (x - m) * (x - m)).sum()
             };
-            let nearest = (0..micro.len())
-                .reduce(|a, b| if square(b) < square(a) { b } else { a });
+            let nearest =
+                (0..micro.len()).reduce(|a, b| if square(b) < square(a) { b } else { a });
             clusters[nearest.unwrap()]
         })
         .collect();
@@ -98,15 +99,15 @@ fn labels_are_those_of_the_nearest_micro_cluster() {
 
 #[test]
 fn few_distinct_rows_give_what_the_exact_clustering_gives() {
-    let (x, _) = blobs(700, 2, 5, 3);
-    let x = x.mapv(|x| (x * 2.0).round());
+    let x = repeated(700, 250, 3);
     let mut w = weights(700, 5);
     w[13] = 0.0;
     for w in [None, Some(w)] {
         let table = table(x.view(), w);
-        for cut in [Cut::Number(7), Cut::Height(20.0), Cut::LargestGap] {
+        for cut in [Cut::Number(7), Cut::Height(2.0), Cut::LargestGap] {
             let exact = Hierarchical::new(cut).encoder(Encoder::unscaled());
-            let (exact, micro) = (exact.fit(&table).unwrap(), unscaled(cut).fit(&table).unwrap());
+            let (exact, micro) =
+                (exact.fit(&table).unwrap(), unscaled(cut).fit(&table).unwrap());
             assert_eq!(exact.labels(), micro.labels());
             let (exact, micro) = (exact.model(), micro.model());
             assert_eq!(exact.segments().len(), micro.segments().len());
@@ -135,7 +136,8 @@ fn a_tree_of_days_gives_a_model_without_rows() {
     assert_eq!(model.exemplar(SegmentIndex::new(0)), None);
     assert_eq!(model.self_consistency(), 1.0);
     let assigned = model.assign_all(&all).unwrap();
-    let labels: Vec<usize> = assigned.iter().map(|a| a.segment().unwrap().get()).collect();
+    let labels: Vec<usize> =
+        assigned.iter().map(|a| a.segment().unwrap().get()).collect();
     assert!(rand_score(&labels, &planted) > 0.98);
     let narrow = super::tree(x.slice(ndarray::s![.., ..2]), None, CfOptions::new());
     assert!(betula.model(encoder, &narrow, &mut ()).is_err());
@@ -157,7 +159,9 @@ fn what_cannot_be_is_an_error() {
         assert!(betula.fit(&data).is_err());
     }
     let many = unscaled(Cut::Number(20)).options(small).fit(&data);
-    assert!(many.as_ref().map_or_else(Error::is_data, |f| f.model().segments().len() == 20));
+    assert!(
+        many.as_ref().map_or_else(Error::is_data, |f| f.model().segments().len() == 20)
+    );
     let alike = table(Array2::from_elem((50, 2), 1.0).view(), None);
     let error = unscaled(Cut::Number(2)).fit(&alike).unwrap_err();
     assert!(error.to_string().contains("2 micro-clusters are needed"), "{error}");
@@ -185,10 +189,12 @@ fn any_number_of_threads_gives_the_same_bits() {
     let w: Vec<f64> = weights(x.nrows(), 3).iter().map(|w| (w - 0.1).max(0.0)).collect();
     let table = table(x.view(), Some(w));
     let bits = |n_threads: usize| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
+        let pool =
+            rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
         pool.install(|| {
             let options = CfOptions::new().max_leaves(300);
-            let fitted = Betula::new(Cut::Number(12)).options(options).fit(&table).unwrap();
+            let fitted =
+                Betula::new(Cut::Number(12)).options(options).fit(&table).unwrap();
             let saved = segmenta::registry().save(fitted.model()).unwrap();
             (serde_json::to_string(&saved).unwrap(), fitted.labels().to_vec())
         })

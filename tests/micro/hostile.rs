@@ -1,9 +1,9 @@
 //! Input that cannot be used, and input at the edges.
 
 use ndarray::array;
+use segmenta::ErrorKind;
 use segmenta::cluster::hierarchical::DEFAULT_MEMORY_LIMIT;
 use segmenta::cluster::hierarchical::micro::ClusterFeature;
-use segmenta::ErrorKind;
 
 use super::*;
 

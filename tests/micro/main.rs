@@ -46,6 +46,16 @@ fn blobs(n: usize, p: usize, k: usize, seed: u64) -> (Array2<f64>, Vec<usize>) {
     (x, planted)
 }
 
+/// `n` rows of two columns, of which about `m` are distinct.
+fn repeated(n: usize, m: usize, seed: u64) -> Array2<f64> {
+    let base = Array2::from_shape_vec((m, 2), noise(2 * m, seed)).unwrap();
+    let picked: Vec<usize> = noise(n, seed + 1)
+        .into_iter()
+        .map(|u| ((u + 1.0) / 2.0 * m as f64) as usize)
+        .collect();
+    base.select(ndarray::Axis(0), &picked)
+}
+
 fn weights(n: usize, seed: u64) -> Vec<f64> {
     noise(n, seed).into_iter().map(|u| 2.0 * u.abs() + 0.01).collect()
 }

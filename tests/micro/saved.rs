@@ -14,8 +14,7 @@ fn read(value: &Value) -> Result<CfTree, serde_json::Error> {
 fn a_loaded_tree_goes_on_as_if_it_had_not_been_away() {
     for (max_leaves, absorb) in [(4096, BOTH[0]), (100, BOTH[0]), (100, BOTH[1])] {
         let (x, _) = blobs(3000, 3, 6, 4);
-        let options =
-            CfOptions::new().max_leaves(max_leaves).branching(7).absorb(absorb);
+        let options = CfOptions::new().max_leaves(max_leaves).branching(7).absorb(absorb);
         let mut tree = CfTree::new(3, options).unwrap();
         for day in 0..6 {
             let text = serde_json::to_string(&tree).unwrap();

@@ -51,7 +51,7 @@ fn far_from_the_origin_nothing_cancels() {
     let away = tree(x.view(), None, CfOptions::new().max_leaves(64));
     let (_, mean, squares) = two_passes(x.view(), &vec![1.0; n]);
     let total = away.total().unwrap();
-    assert!(near(total.deviation(), squares, 1e-9), "{} {squares}", total.deviation());
+    assert!(near(total.deviation(), squares, 1e-8), "{} {squares}", total.deviation());
     for (a, b) in total.mean().iter().zip(&mean) {
         assert!((a - b).abs() < 1e-6, "{a} {b}");
     }
@@ -64,10 +64,8 @@ fn far_from_the_origin_nothing_cancels() {
 
 #[test]
 fn at_threshold_0_ward_is_that_of_the_distinct_rows() {
-    // on a grid: many equal rows
     let n = 900;
-    let x = Array2::from_shape_vec((n, 2), noise(2 * n, 5)).unwrap();
-    let x = x.mapv(|x| (x * 9.0).floor());
+    let x = repeated(n, 300, 5);
     for w in [None, Some(weights(n, 6))] {
         let weight = |i: usize| w.as_ref().map_or(1.0, |w| w[i]);
         let mut distinct: Vec<(Vec<f64>, f64)> = Vec::new();
@@ -82,12 +80,15 @@ fn at_threshold_0_ward_is_that_of_the_distinct_rows() {
         let rows: Vec<f64> = distinct.iter().flat_map(|(row, _)| row).copied().collect();
         let multiplicities: Vec<f64> = distinct.iter().map(|(_, w)| *w).collect();
         let rows = Array2::from_shape_vec((m, 2), rows).unwrap();
-        let expected = linkage(rows.view(), Linkage::Ward, Some(&multiplicities)).unwrap();
+        let expected =
+            linkage(rows.view(), Linkage::Ward, Some(&multiplicities)).unwrap();
         for absorb in BOTH {
-            let options = CfOptions::new().max_leaves(m).branching(5).leaf_capacity(4);
-            let tree = tree(x.view(), w.as_deref(), options.absorb(absorb));
-            assert_eq!((tree.n_leaves(), tree.threshold()), (m, 0.0));
+            let max_leaves = m + m.div_ceil(3) + 1;
+            let options = CfOptions::new().max_leaves(max_leaves).branching(5);
+            let options = options.leaf_capacity(4).absorb(absorb);
+            let tree = tree(x.view(), w.as_deref(), options);
             let micro = tree.micro_clusters();
+            assert_eq!((micro.len(), tree.threshold()), (m, 0.0));
             assert_eq!(micro.deviation(), 0.0);
             let found = micro.linkage(DEFAULT_MEMORY_LIMIT, &mut ()).unwrap();
             let pairs = found.heights().into_iter().zip(expected.heights());
@@ -116,7 +117,8 @@ fn parts_merge_to_about_what_one_tree_gives() {
         assert!(near(merged.total().unwrap().deviation(), all, 1e-12));
         // both leave little inside
         assert!(inside(&whole) < 0.01 * all, "{} {all}", inside(&whole));
-        assert!(inside(&merged) < 2.0 * inside(&whole), "{}", inside(&merged));
+        let (one, parts) = (inside(&whole), inside(&merged));
+        assert!(parts < 2.0 * one, "{parts} {one} {}", merged.n_leaves());
     }
 }
 
@@ -184,9 +186,9 @@ proptest! {
             (total.deviation() - squares).abs() <= 1e-12 * squares + rounding,
             "{} {}", total.deviation(), squares
         );
-        prop_assert!(merged.n_leaves() <= 1000.min(options_limit(&merged)));
+        prop_assert!(merged.n_leaves() <= options_limit(&merged));
         let micro = merged.micro_clusters();
-        prop_assert_eq!(micro.len(), merged.n_leaves());
+        prop_assert!(micro.len() <= merged.n_leaves());
         prop_assert!(near(micro.weights().iter().sum(), weight, 1e-12));
         // half the squares of the heights are what is between micro-clusters
         let heights = micro.linkage(DEFAULT_MEMORY_LIMIT, &mut ()).unwrap().heights();

@@ -235,7 +235,8 @@ impl KdTree {
                     sums[lane] += difference * difference;
                 }
             }
-            for (cost, &(point, segment)) in sums.into_iter().zip(&self.places[g * LANES..])
+            for (cost, &(point, segment)) in
+                sums.into_iter().zip(&self.places[g * LANES..])
             {
                 if cost <= two.next.cost && cost < f64::INFINITY {
                     let (segment, point) = (segment as usize, point as usize);

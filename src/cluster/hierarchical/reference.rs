@@ -140,9 +140,11 @@ mod tests {
                 let mut rows: Vec<Vec<f64>> =
                     points.chunks_exact(p).map(<[f64]>::to_vec).collect();
                 let others = grid(200, p, 2);
-                rows.extend(others.chunks_exact(p).map(|row| {
-                    row.iter().map(|x| (x * 1.3 - 2.0) * scale).collect()
-                }));
+                rows.extend(
+                    others
+                        .chunks_exact(p)
+                        .map(|row| row.iter().map(|x| (x * 1.3 - 2.0) * scale).collect()),
+                );
                 rows.extend([vec![f64::NAN; p], vec![f64::INFINITY; p], vec![1e200; p]]);
                 for row in &rows {
                     let key = |near: Option<Near>| {

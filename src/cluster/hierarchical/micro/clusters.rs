@@ -1,10 +1,13 @@
 //! Micro-clusters, and Ward's linkage of them.
 
+use std::cmp::Ordering;
+
 use ndarray::{ArrayView2, Axis};
 
 use super::super::agglomerate::linkage_with;
 use super::super::dendrogram::Dendrogram;
 use super::super::linkage::Linkage;
+use super::node::Entry;
 use crate::error::{Error, ErrorKind, Result};
 use crate::segmenter::Observer;
 
@@ -48,10 +51,45 @@ impl MicroClusters {
         }
     }
 
-    pub(super) fn push(&mut self, weight: f64, mean: &[f64], deviation: f64) {
-        self.weights.push(weight);
-        self.means.extend(mean);
-        self.deviations.push(deviation);
+    pub(super) fn push(&mut self, entry: Entry<'_>) {
+        self.weights.push(entry.weight);
+        self.means.extend(entry.mean);
+        self.deviations.push(entry.deviation);
+    }
+
+    pub(super) fn entry(&self, at: usize) -> Entry<'_> {
+        let (weight, deviation) = (self.weights[at], self.deviations[at]);
+        Entry { weight, mean: self.mean(at), deviation }
+    }
+
+    /// Joins those of the same mean at the place of the first: nothing is lost by it.
+    pub(super) fn join_equal(self) -> MicroClusters {
+        let compare = |a: usize, b: usize| {
+            let pairs = self.mean(a).iter().zip(self.mean(b));
+            // −0 is 0
+            let differs = pairs.map(|(x, y)| (x + 0.0).total_cmp(&(y + 0.0)));
+            differs.fold(Ordering::Equal, Ordering::then)
+        };
+        let mut order: Vec<usize> = (0..self.len()).collect();
+        order.sort_by(|&a, &b| compare(a, b).then(a.cmp(&b)));
+        let mut first_of: Vec<usize> = (0..self.len()).collect();
+        for pair in order.windows(2) {
+            if compare(pair[0], pair[1]).is_eq() {
+                first_of[pair[1]] = first_of[pair[0]];
+            }
+        }
+        let mut joined = MicroClusters::with_capacity(self.len(), self.n_columns);
+        let mut place = vec![0; self.len()];
+        for (at, &first) in first_of.iter().enumerate() {
+            if first == at {
+                place[at] = joined.len();
+                joined.push(self.entry(at));
+            } else {
+                joined.weights[place[first]] += self.weights[at];
+                joined.deviations[place[first]] += self.deviations[at];
+            }
+        }
+        joined
     }
 
     /// How many there are.

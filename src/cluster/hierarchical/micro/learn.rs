@@ -84,7 +84,11 @@ impl<'t> Encoding<'t> {
     }
 
     /// The rows of a range, row-major, in parallel.
-    pub(super) fn encode_all(&self, rows: Range<usize>, out: &mut Vec<f64>) -> Result<()> {
+    pub(super) fn encode_all(
+        &self,
+        rows: Range<usize>,
+        out: &mut Vec<f64>,
+    ) -> Result<()> {
         let p = self.n_columns();
         out.resize(rows.len() * p, 0.0);
         for_each_block(out, BLOCK * p, |start, block| {
@@ -285,7 +289,11 @@ pub(super) fn label_rows(
     model.set_self_consistency((seen.consistent / seen.weight).min(1.0));
     if choice.keep_exemplars {
         let id = |&(row, distance): &(usize, f64)| {
-            if distance.is_finite() { table.ids().get(row).to_string() } else { String::new() }
+            if distance.is_finite() {
+                table.ids().get(row).to_string()
+            } else {
+                String::new()
+            }
         };
         model.set_exemplars(seen.nearest.iter().map(id).collect());
     }
@@ -330,7 +338,8 @@ fn first_pass(
             tally.sizes[label] += 1;
             let places = label * p..(label + 1) * p;
             let from = &centroids[places.clone()];
-            for (sum, (x, from)) in tally.sums[places].iter_mut().zip(x.iter().zip(from)) {
+            for (sum, (x, from)) in tally.sums[places].iter_mut().zip(x.iter().zip(from))
+            {
                 *sum += weight * (x - from);
             }
         }
@@ -467,7 +476,8 @@ fn notes(
         notes.push(Note::new("empty-segments", message));
     }
     if n_weightless > 0 {
-        let message = format!("{n_weightless} rows of weight 0 are not in the dendrogram");
+        let message =
+            format!("{n_weightless} rows of weight 0 are not in the dendrogram");
         notes.push(Note::new("weightless-rows", message));
     }
     notes

@@ -42,7 +42,7 @@ pub(super) struct Nodes {
     /// Levels below the root.
     depth: usize,
     n_entries: usize,
-    /// Node and slot at each level, of the last descent.
+    /// Node and slot at each level of a descent; empty between descents.
     path: Vec<(usize, usize)>,
 }
 
@@ -141,7 +141,6 @@ impl Nodes {
             return;
         }
         let mut path = std::mem::take(&mut self.path);
-        path.clear();
         let square = simd::run(Descent { nodes: self, x: entry.mean, path: &mut path });
         if let Some((&(leaf, slot), above)) = path.split_last() {
             let place = leaf * self.stride + slot;
@@ -158,6 +157,7 @@ impl Nodes {
                 self.n_entries += 1;
             }
         }
+        path.clear();
         self.path = path;
     }
 
@@ -194,7 +194,12 @@ impl Nodes {
             for (slot, child) in [self.root as u32, sibling].into_iter().enumerate() {
                 let mut mean = vec![0.0; self.p];
                 let weight = self.sum(child as usize, &mut mean);
-                self.put(root, slot, Entry { weight, mean: &mean, deviation: 0.0 }, child);
+                self.put(
+                    root,
+                    slot,
+                    Entry { weight, mean: &mean, deviation: 0.0 },
+                    child,
+                );
             }
             self.lens[root] = 2;
             self.root = root;
@@ -247,8 +252,11 @@ impl Nodes {
         pool.means.extend(entry.mean);
         pool.deviations.push(entry.deviation);
         pool.children.push(child);
-        let start = node * self.stride * self.p;
-        self.means[start..start + self.stride * self.p].fill(f64::INFINITY);
+        let places = node * self.stride..(node + 1) * self.stride;
+        self.means[places.start * self.p..places.end * self.p].fill(f64::INFINITY);
+        self.weights[places.clone()].fill(0.0);
+        self.deviations[places.clone()].fill(0.0);
+        self.children[places].fill(0);
         self.lens[node] = 0;
         pool
     }
@@ -345,7 +353,9 @@ impl Pool {
             squared_euclidean(mean(i), mean(second))
                 < squared_euclidean(mean(i), mean(first))
         };
-        (0..self.weights.len()).map(|i| i == second || (i != first && nearer(i))).collect()
+        (0..self.weights.len())
+            .map(|i| i == second || (i != first && nearer(i)))
+            .collect()
     }
 }
 

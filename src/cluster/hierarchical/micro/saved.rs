@@ -52,7 +52,9 @@ impl Serialize for CfTree {
 }
 
 impl<'de> Deserialize<'de> for CfTree {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> std::result::Result<CfTree, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(
+        from: D,
+    ) -> std::result::Result<CfTree, D::Error> {
         let repr = CfTreeRepr::deserialize(from)?;
         read(repr).map_err(serde::de::Error::custom)
     }

@@ -20,14 +20,15 @@ use crate::error::{Error, ErrorKind, Result};
 /// threshold. Otherwise it is a micro-cluster of its own beside it. A full node is split:
 /// its two farthest entries each draw the entries nearer to them.
 ///
-/// When there are too many micro-clusters, the threshold becomes the median over them of
-/// the least criterion of a merge inside a leaf (twice the square of the old one, if that
-/// is more), and they are put into a new tree; again until at most three quarters of
-/// `max_leaves` are left.
+/// When there are too many micro-clusters, those of equal rows are joined, if the threshold
+/// is 0. If they are still more than three quarters of `max_leaves`, the threshold becomes the lower quartile over them of
+/// the least criterion of a merge inside a leaf (its square 1.2 times the old one, if that
+/// is more), and they are put into a new tree; again until they are not.
 ///
 /// The same rows in the same order give the same tree, to the bit. Another order, or other
-/// parts in a [`merge`](CfTree::merge), give another one, about as good. Only while the
-/// threshold is 0, the micro-clusters are the distinct rows in any order.
+/// parts in a [`merge`](CfTree::merge), give another one, about as good. But while the
+/// threshold is 0, the micro-clusters are the distinct rows in any order; and it stays 0
+/// when these are no more than three quarters of `max_leaves`.
 ///
 /// It takes some 24 bytes and 8 more a column for each of the places of its nodes, of which
 /// usually about half are taken; and, while it is built anew, the same again.
@@ -104,7 +105,11 @@ impl Ranges {
 
     /// Whether every sum of squares stays finite in a tree of this weight, and in Ward's
     /// linkage of it.
-    pub(super) fn check(&self, weight: f64, name: &dyn Fn(usize) -> String) -> Result<()> {
+    pub(super) fn check(
+        &self,
+        weight: f64,
+        name: &dyn Fn(usize) -> String,
+    ) -> Result<()> {
         let square = weight * weight;
         if !square.is_finite() {
             let expected = "small enough that its square is finite";
@@ -222,10 +227,12 @@ impl CfTree {
         let most = total.max(self.options.limit() as f64);
         wider.as_ref().unwrap_or(&self.ranges).check(most, name)?;
         self.weight = total;
-        self.ranges = wider.unwrap_or_else(|| std::mem::replace(
-            &mut self.ranges,
-            Ranges { low: Vec::new(), high: Vec::new() },
-        ));
+        self.ranges = wider.unwrap_or_else(|| {
+            std::mem::replace(
+                &mut self.ranges,
+                Ranges { low: Vec::new(), high: Vec::new() },
+            )
+        });
         for (i, row) in x.chunks_exact(p).enumerate() {
             let weight = weight_of(i);
             if weight > 0.0 {
@@ -266,10 +273,20 @@ impl CfTree {
         Ok(())
     }
 
-    /// Raises the threshold until a quarter of the micro-clusters' places is free.
+    /// Joins equal rows that lie apart, then raises the threshold, until a quarter of the
+    /// places for micro-clusters is free.
     fn shrink(&mut self) {
         let limit = self.options.limit();
-        while self.nodes.n_entries() > limit - limit / 4 {
+        let enough = limit - limit / 4;
+        if self.squared_threshold == 0.0 {
+            let micro = self.micro_clusters();
+            let mut nodes = Nodes::new(self.n_columns(), &self.options);
+            for at in 0..micro.len() {
+                nodes.insert(micro.entry(at), &self.options, 0.0);
+            }
+            self.nodes = nodes;
+        }
+        while self.nodes.n_entries() > enough {
             self.squared_threshold = self.next_threshold();
             let mut nodes = Nodes::new(self.n_columns(), &self.options);
             self.nodes.each(|entry| {
@@ -282,15 +299,15 @@ impl CfTree {
     /// More than the threshold as it is; squared.
     fn next_threshold(&self) -> f64 {
         let mut costs = self.nodes.cheapest_merges(self.options.criterion());
-        let mut median = 0.0;
+        let mut quartile = 0.0;
         if !costs.is_empty() {
-            let middle = costs.len() / 2;
-            median = *costs.select_nth_unstable_by(middle, f64::total_cmp).1;
+            let at = costs.len() / 4;
+            quartile = *costs.select_nth_unstable_by(at, f64::total_cmp).1;
         }
-        let twice = (2.0 * self.squared_threshold).max(f64::MIN_POSITIVE);
+        let more = (1.2 * self.squared_threshold).max(f64::MIN_POSITIVE);
         // where no leaf has two, a small part of the rows' variance is a beginning
         let variance = self.total().map_or(0.0, |all| all.deviation() / all.weight());
-        median.max(twice).max(if costs.is_empty() { 1e-9 * variance } else { 0.0 })
+        quartile.max(more).max(if costs.is_empty() { 1e-9 * variance } else { 0.0 })
     }
 
     /// What is kept of all rows together; `None` without rows.
@@ -308,13 +325,14 @@ impl CfTree {
         total
     }
 
-    /// The micro-clusters, from left to right.
+    /// The micro-clusters, from left to right. Those of the same mean are one, at the place
+    /// of the first: equal rows may have gone to different leaves.
     #[must_use]
     pub fn micro_clusters(&self) -> MicroClusters {
         let n = self.n_leaves();
         let mut micro = MicroClusters::with_capacity(n, self.n_columns());
-        self.nodes.each(|entry| micro.push(entry.weight, entry.mean, entry.deviation));
-        micro
+        self.nodes.each(|entry| micro.push(entry));
+        micro.join_equal()
     }
 
     /// How many numbers a row has.
@@ -323,7 +341,7 @@ impl CfTree {
         self.ranges.low.len()
     }
 
-    /// How many micro-clusters there are.
+    /// How many micro-clusters the leaves hold, those of the same mean counted apart.
     #[must_use]
     pub fn n_leaves(&self) -> usize {
         self.nodes.n_entries()
