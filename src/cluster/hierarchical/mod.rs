@@ -19,6 +19,8 @@
 //! columns without groups nothing can be ruled out, and they take time in proportion to
 //! the square of the rows, as the others do, centroid and median linkage in usual cases.
 //! Memory is counted before it is taken, and refused beyond a limit.
+//!
+//! Rows beyond what a linkage can take become [micro-clusters](micro) first.
 
 mod agglomerate;
 mod boruvka;
@@ -32,8 +34,10 @@ mod distinct;
 mod estimate;
 mod generic;
 mod heap;
+mod kd_tree;
 mod learn;
 mod linkage;
+pub mod micro;
 mod model;
 mod nearest;
 #[cfg(test)]

@@ -82,6 +82,10 @@ impl HierarchicalModel {
         self.0.self_consistency = share;
     }
 
+    pub(super) fn set_exemplars(&mut self, exemplars: Vec<String>) {
+        self.0.exemplars = exemplars;
+    }
+
     /// How features become numbers.
     #[must_use]
     pub fn encoder(&self) -> &FittedEncoder {
@@ -125,7 +129,9 @@ impl HierarchicalModel {
     /// The id of the training row nearest to the centroid of a segment, if kept.
     #[must_use]
     pub fn exemplar(&self, segment: SegmentIndex) -> Option<&str> {
-        self.0.exemplars.get(segment.get()).map(String::as_str)
+        let id = self.0.exemplars.get(segment.get()).map(String::as_str);
+        // a segment of micro-clusters may be nobody's
+        id.filter(|id| !id.is_empty())
     }
 
     /// The dendrogram above the cut. Its leaves are the segments, in their order.
