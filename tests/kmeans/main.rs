@@ -11,6 +11,7 @@ mod examples;
 mod golden;
 mod hostile;
 mod model;
+mod parts;
 mod properties;
 mod real;
 mod saved;
