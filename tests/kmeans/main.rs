@@ -10,6 +10,7 @@ mod conformance;
 mod examples;
 mod golden;
 mod hostile;
+mod minibatch;
 mod model;
 mod parts;
 mod properties;
