@@ -1,12 +1,13 @@
 //! The fit of a table.
 
 use super::super::order::largest_first;
-use super::config::KMeans;
+use super::config::{KMeans, KMeansResult};
 use super::label::Prepared;
 use super::model::KMeansModel;
 use super::rows::Rows;
 use crate::data::Table;
 use crate::data::array::row_major;
+use crate::encode::FittedEncoder;
 use crate::error::{Error, Result};
 use crate::segmenter::{Fit, FitReport, Fitted, Observer, Segment, SegmentIndex};
 
@@ -34,20 +35,30 @@ impl Fit for KMeans {
         let rows = Rows::new(&data, shape, table.sample_weight())?;
         let (data, limits) = self.prepare(rows)?;
         let result = self.best_run(&data, limits, observer)?;
-        let Ordered { centers, labels, inertia, segments } =
-            canonical(&data, row_major(&result.centers.view()).into_owned());
-        let centers = ndarray::Array2::from_shape_vec(result.centers.dim(), centers)
-            .map_err(Error::other)?;
-        let model = KMeansModel::new(encoder, centers, segments, Some(inertia))?;
-        let labels = labels.into_iter().map(|l| Some(SegmentIndex::new(l))).collect();
-        let mut report = FitReport::new(table.len());
-        report.n_iter = result.n_iter;
-        report.converged = result.converged;
-        report.objective = Some(inertia);
-        report.seed = self.used_seed();
-        report.notes = result.notes;
-        Ok(Fitted::new(model, labels, report))
+        fitted(encoder, &data, result, self.used_seed())
     }
+}
+
+/// The model, the labels and the report of what a fit of encoded rows has found.
+pub(super) fn fitted(
+    encoder: FittedEncoder,
+    data: &Prepared<'_, f64>,
+    result: KMeansResult,
+    seed: Option<u64>,
+) -> Result<Fitted<KMeansModel>> {
+    let Ordered { centers, labels, inertia, segments } =
+        canonical(data, row_major(&result.centers.view()).into_owned());
+    let centers = ndarray::Array2::from_shape_vec(result.centers.dim(), centers)
+        .map_err(Error::other)?;
+    let model = KMeansModel::new(encoder, centers, segments, Some(inertia))?;
+    let labels = labels.into_iter().map(|l| Some(SegmentIndex::new(l))).collect();
+    let mut report = FitReport::new(data.rows.len());
+    report.n_iter = result.n_iter;
+    report.converged = result.converged;
+    report.objective = Some(inertia);
+    report.seed = seed;
+    report.notes = result.notes;
+    Ok(Fitted::new(model, labels, report))
 }
 
 struct Ordered {

@@ -3,7 +3,7 @@
 use super::bounds::Bounds;
 use super::label::{Labels, Pass, Prepared};
 use super::rows::Storage;
-use super::sums::Sums;
+use super::sums::{Scale, Sums};
 use crate::distance::squared_euclidean;
 use crate::error::Result;
 
@@ -53,7 +53,7 @@ pub(super) fn lloyd<T: Storage>(
         bounds.observe(changes.n_moved, changes.n_scanned, n);
         watch(n_iter, estimate(data, &sums, &centers))?;
         let (shown, relocated) = relocate(data, &sums, &labels.labels, &centers);
-        let moved = means(data, shown.as_ref().unwrap_or(&sums));
+        let moved = means(&data.scale, shown.as_ref().unwrap_or(&sums), d);
         // Centres that were relocated have no rows yet, so the labels are not final even
         // if they are those of the iteration before.
         let same_labels = relocated == 0 && changes.n_moved == 0;
@@ -136,10 +136,9 @@ fn relocate<T: Storage>(
 
 /// The new centres. One that still has no rows goes to the heaviest one's place, and is
 /// relocated in the next iteration.
-fn means<T: Storage>(data: &Prepared<'_, T>, sums: &Sums) -> Vec<f64> {
-    let d = data.rows.n_columns();
+pub(super) fn means(scale: &Scale, sums: &Sums, d: usize) -> Vec<f64> {
     let filled = |c: usize| sums.count(c) > 0;
-    let weight = |c: usize| sums.weight(&data.scale, c);
+    let weight = |c: usize| sums.weight(scale, c);
     let heaviest = || {
         let all = (0..sums.n_clusters()).filter(|&c| filled(c));
         all.reduce(|a, b| if weight(b) > weight(a) { b } else { a }).unwrap_or(0)
@@ -147,7 +146,7 @@ fn means<T: Storage>(data: &Prepared<'_, T>, sums: &Sums) -> Vec<f64> {
     let mut means = vec![0.0; sums.n_clusters() * d];
     for (cluster, mean) in means.chunks_exact_mut(d).enumerate() {
         let from = if filled(cluster) { cluster } else { heaviest() };
-        data.mean(sums, from, mean);
+        sums.mean(scale, from, mean);
     }
     means
 }

@@ -9,8 +9,10 @@ mod fit;
 mod init;
 mod label;
 mod lloyd;
+mod minibatch;
 mod model;
 mod nearest;
+mod parts;
 mod predict;
 mod rows;
 mod scalable;
@@ -20,4 +22,6 @@ mod tiles;
 
 pub use self::config::{Algorithm, KMeans, KMeansResult};
 pub use self::init::Init;
+pub use self::minibatch::{MiniBatchKMeans, MiniBatchState};
 pub use self::model::{KMeansModel, KMeansRepr};
+pub use self::parts::{Coreset, CoresetPlan, KMeansStep, Moments, StepResult, hash_id};

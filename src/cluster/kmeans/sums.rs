@@ -14,7 +14,7 @@ use crate::simd::{self, Arithmetic, Kernel};
 const MAGIC: f64 = 1.5 * (1_u64 << 52) as f64;
 
 /// How the numbers of each column become integers.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Scale {
     /// `2^(h − e)` for each column, in whole parts, and for the weights after them.
     to_high: Vec<[f64; WIDE]>,
@@ -121,6 +121,58 @@ impl Sums {
         let [high, low] = [part[0][j % WIDE], part[1][j % WIDE]]
             .map(|sum| i128::from(sum.wrapping_sub(bias)));
         (high << scale.low_bits) + low
+    }
+
+    /// For each cluster the two integers of each column, and of the weight where there are
+    /// weights, without what depends on how they are kept: the shape for saving.
+    pub(super) fn integers(&self, weighted: bool) -> Vec<Vec<[i64; 2]>> {
+        let n_parts = n_parts(self.n_columns);
+        let of = |c: usize| {
+            let bias = (MAGIC.to_bits() as i64).wrapping_mul(self.n_rows[c]);
+            let parts = &self.parts[c * n_parts..][..n_parts];
+            let pair = |j: usize| parts[j / WIDE].map(|p| p[j % WIDE].wrapping_sub(bias));
+            let weight = weighted.then_some((n_parts - 1) * WIDE);
+            (0..self.n_columns).chain(weight).map(pair).collect()
+        };
+        (0..self.n_clusters()).map(of).collect()
+    }
+
+    /// Rows of each cluster, and of positive weight.
+    pub(super) fn n_rows(&self) -> [&[i64]; 2] {
+        [&self.n_rows, &self.counts]
+    }
+
+    /// What [`integers`](Sums::integers) and [`n_rows`](Sums::n_rows) gave. `None` when
+    /// the lengths do not fit.
+    pub(super) fn from_integers(
+        n_columns: usize,
+        integers: &[Vec<[i64; 2]>],
+        [n_rows, counts]: [&[i64]; 2],
+        weighted: bool,
+    ) -> Option<Sums> {
+        let lengths = [n_rows.len(), counts.len()];
+        let wide = |pairs: &Vec<_>| pairs.len() == n_columns + usize::from(weighted);
+        if lengths != [integers.len(); 2] || !integers.iter().all(wide) {
+            return None;
+        }
+        let mut sums = Sums::new(integers.len(), n_columns);
+        sums.n_rows.copy_from_slice(n_rows);
+        sums.counts.copy_from_slice(counts);
+        let n_parts = n_parts(n_columns);
+        let clusters = sums.parts.chunks_exact_mut(n_parts).zip(integers).zip(n_rows);
+        for ((parts, pairs), &n_rows) in clusters {
+            let bias = (MAGIC.to_bits() as i64).wrapping_mul(n_rows);
+            // Rows leave the bias also in the places that no column needs.
+            let used = n_parts - usize::from(!weighted);
+            parts[..used].fill([[bias; WIDE]; 2]);
+            let places = (0..n_columns).chain(weighted.then_some((n_parts - 1) * WIDE));
+            for (j, pair) in places.zip(pairs) {
+                for (part, integer) in parts[j / WIDE].iter_mut().zip(pair) {
+                    part[j % WIDE] = integer.wrapping_add(bias);
+                }
+            }
+        }
+        Some(sums)
     }
 
     /// The weight of a cluster's rows.
