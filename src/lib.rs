@@ -88,8 +88,8 @@
 //! It trains no neural networks, analyses no text and draws no pictures. Behavioural rules
 //! over event streams, lifetime values and density clustering are not there. Hierarchical
 //! clusterings are stated to be transductive: a training row's label and its later
-//! assignment may differ, and the model says for which share. `f64` is the only kind of
-//! number.
+//! assignment may differ, and the model says for which share. Numbers
+//! are `f64`, but for [`fit_matrix_f32`](cluster::kmeans::KMeans::fit_matrix_f32).
 
 pub mod cluster;
 pub mod data;
