@@ -19,7 +19,7 @@ use crate::segmenter::Observer;
 /// use segmenta::cluster::hierarchical::micro::{CfOptions, CfTree};
 /// use segmenta::ndarray::array;
 ///
-/// let mut tree = CfTree::new(1, CfOptions::new().threshold(0.5))?;
+/// let mut tree = CfTree::new(1, CfOptions::new().threshold(1.0))?;
 /// tree.insert_rows(array![[0.0], [1.0], [10.0], [11.0], [40.0]].view(), None)?;
 /// let micro = tree.micro_clusters();
 /// assert_eq!((micro.len(), micro.deviation()), (3, 1.0));

@@ -43,7 +43,7 @@ use crate::segmenter::{Fit, Fitted, Observer, Progress, report_progress};
 /// below `max_leaves`.
 ///
 /// ```
-/// use segmenta::Fit;
+/// use segmenta::{Fit, Segmenter};
 /// use segmenta::cluster::hierarchical::Cut;
 /// use segmenta::cluster::hierarchical::micro::{Betula, CfOptions};
 /// use segmenta::data::{FeatureSpec, Schema, Table};

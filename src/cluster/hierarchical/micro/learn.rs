@@ -358,8 +358,10 @@ fn first_pass(
     })?;
     for (c, &weight) in weights.iter().enumerate() {
         if weight > 0.0 {
-            for j in c * p..(c + 1) * p {
-                groups.centroids[j] += sums[j] / weight;
+            let places = c * p..(c + 1) * p;
+            let centroid = &mut groups.centroids[places.clone()];
+            for (x, sum) in centroid.iter_mut().zip(&sums[places]) {
+                *x += sum / weight;
             }
         }
     }

@@ -15,11 +15,12 @@ pub enum Absorb {
     /// The radius of the result: `√((S₁ + S₂ + Δ) / w) ≤ T`, the criterion of BIRCH (Zhang,
     /// Ramakrishnan & Livny 1996, §4). Micro-clusters are of one size in space; a row far
     /// from others is one of its own.
-    #[default]
     Radius,
     /// The growth of the sum of squares: `√Δ ≤ T`, their distance D4. It is the height of
     /// Ward's linkage but for the factor √2: clusters may merge that Ward would merge
-    /// below `√2 T`. Light clusters merge sooner than heavy ones.
+    /// below `√2 T`. Light clusters merge sooner than heavy ones, and less of the sum of
+    /// squares is lost inside as many micro-clusters.
+    #[default]
     VarianceIncrease,
 }
 
@@ -66,14 +67,14 @@ impl Default for CfOptions {
             branching: 32,
             leaf_capacity: 32,
             max_leaves: 4096,
-            absorb: Absorb::Radius,
+            absorb: Absorb::VarianceIncrease,
         }
     }
 }
 
 impl CfOptions {
     /// Threshold 0, at most 32 entries a node, at most 4096 micro-clusters, and
-    /// [`Absorb::Radius`].
+    /// [`Absorb::VarianceIncrease`].
     #[must_use]
     pub fn new() -> CfOptions {
         CfOptions::default()
