@@ -2,6 +2,9 @@
 //!
 //! [`KMeans`] says what is wanted; its fit gives a [`KMeansModel`], which assigns each
 //! customer to the nearest centre. [`KMeans::fit_matrix`] clusters plain numbers.
+//! For rows that come in parts there are a [`Coreset`], a sample that stands for all rows,
+//! and [`KMeansStep`], the exact iteration; both begin with the [`Moments`] of the rows.
+//! [`MiniBatchKMeans`] is approximate and takes one batch of rows after another.
 
 mod bounds;
 mod config;
