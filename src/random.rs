@@ -68,7 +68,7 @@ impl Draws {
     /// more likely than another by more than 2⁻⁶⁴.
     #[inline(always)]
     pub(crate) fn below(self, item: u64, n: usize) -> usize {
-        (u128::from(self.bits(item)) * n as u128 >> 64) as usize
+        ((u128::from(self.bits(item)) * n as u128) >> 64) as usize
     }
 }
 
