@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use segmenta::cluster::kmeans::{
-    Coreset, CoresetPlan, Init, KMeans, KMeansStep, Moments, hash_id,
+    Coreset, CoresetPlan, KMeans, KMeansStep, Moments, hash_id,
 };
 use segmenta::ndarray::{Array2, ArrayView2, array, s};
 use segmenta::{ErrorKind, Result};

@@ -36,8 +36,7 @@ pub fn rfm(transactions: &Transactions) -> Result<Customers> {
     let frequency = summary.iter().map(|c| c.frequency() as i64).collect();
     let cents = summary.iter().map(|c| c.monetary_minor()).collect();
     let scored = Rfm::new().ties(TiePolicy::Ntile).score_table(&summary.into_table()?)?;
-    let axes: [fn(&RfmScore) -> u32; 3] =
-        [|s| s.r, |s| s.f, |s| s.m.unwrap_or_default()];
+    let axes: [fn(&RfmScore) -> u32; 3] = [|s| s.r, |s| s.f, |s| s.m.unwrap_or_default()];
     let scores = axes.map(|axis| scored.scores().iter().map(axis).collect());
     Ok(Customers { last_day, frequency, cents, scores })
 }
