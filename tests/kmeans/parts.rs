@@ -494,6 +494,8 @@ fn ids_that_are_texts_have_stated_numbers() {
 #[cfg(feature = "rayon")]
 #[test]
 fn any_number_of_threads_gives_the_same_state() {
+    use segmenta::cluster::kmeans::Init;
+
     let rows = data(9000, 5, 3, true);
     let states = |n_threads: usize| {
         let pool =
