@@ -70,8 +70,8 @@ impl Task {
         match self.call {
             Call::Kmeans { max_iter } if self.spec("x")?.dtype == "f4" => {
                 let spec = self.spec("x")?;
-                let narrow = spec.f32s()?.into_iter().map(kernels::Narrow::from);
-                let x = spec.matrix(narrow.collect())?;
+                let narrow: Vec<kernels::Narrow> = spec.f32s()?;
+                let x = spec.matrix(narrow)?;
                 let init = self.matrix("init")?;
                 Ok(Box::new(move || {
                     let (result, measured) =

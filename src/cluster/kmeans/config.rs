@@ -66,8 +66,10 @@ pub struct KMeans {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Algorithm {
-    /// [`Hamerly`](Algorithm::Hamerly) from 64 products of clusters and columns on, else
-    /// [`Lloyd`](Algorithm::Lloyd).
+    /// [`Hamerly`](Algorithm::Hamerly) where clusters times columns are 512 or more, else
+    /// [`Lloyd`](Algorithm::Lloyd). Measured on a million rows: with 16 columns and 10
+    /// clusters to ask whether a row may be passed over costs as much as it saves; 64
+    /// columns and 50 clusters take half the time where rows are in groups.
     #[default]
     Auto,
     /// Every row is compared with every centre (Lloyd 1982), in single precision with a
@@ -82,7 +84,7 @@ pub enum Algorithm {
 impl Algorithm {
     fn keeps_bounds(self, n_clusters: usize, n_columns: usize) -> bool {
         match self {
-            Algorithm::Auto => n_clusters * n_columns >= 64,
+            Algorithm::Auto => n_clusters * n_columns >= 512,
             Algorithm::Lloyd => false,
             Algorithm::Hamerly => true,
         }

@@ -135,6 +135,8 @@ struct Gathered {
 #[derive(Default)]
 struct Work {
     found: Found,
+    /// One for each tile.
+    thresholds: Vec<f32>,
     packed: Packed,
     /// Rows of the block that are looked at, where not all are.
     picked: Vec<u32>,
@@ -276,6 +278,7 @@ impl<'p, 'a, T: Storage> Pass<'p, 'a, T> {
             scorer: &self.scorer,
             bounds: self.bounds,
             found: &work.found,
+            thresholds: &mut work.thresholds,
             squares,
             reach,
             picked: (!all).then_some(&work.picked),
@@ -308,6 +311,7 @@ struct Judge<'j, 'r, T> {
     scorer: &'j Scorer,
     bounds: &'j Bounds,
     found: &'j Found,
+    thresholds: &'j mut Vec<f32>,
     squares: &'j [[f32; LANES]],
     reach: &'j [f32],
     /// Which rows of the block were scanned; all if there is no list.
@@ -326,9 +330,12 @@ impl<T: Storage> Kernel for Judge<'_, '_, T> {
     #[inline(always)]
     fn run<A: Arithmetic>(mut self) {
         let n_rows = self.picked.map_or(self.labels.len(), Vec::len);
+        // All at once, where nothing waits for one of them.
+        self.thresholds.clear();
+        self.thresholds.extend(self.reach.iter().map(|&x| self.scorer.threshold(x)));
         for tile in 0..self.reach.len() {
             let rows = tile * LANES..((tile + 1) * LANES).min(n_rows);
-            let threshold = self.scorer.threshold(self.reach[tile]);
+            let threshold = self.thresholds[tile];
             if self.bounds.write {
                 self.write_keys::<A>(tile, threshold, rows.clone());
             }
