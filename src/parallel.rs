@@ -24,27 +24,11 @@ where
     return blocks.map(|i| work(range(i))).collect();
 }
 
-/// The results of `work` on the blocks of `out`, in order, with the position of their first
-/// item.
-pub(crate) fn map_chunks<A, T, W>(out: &mut [A], block: usize, work: W) -> Vec<T>
-where
-    A: Send,
-    T: Send,
-    W: Fn(usize, &mut [A]) -> T + Sync,
-{
-    let block = block.max(1);
-    #[cfg(feature = "rayon")]
-    let chunks = out.par_chunks_mut(block).enumerate();
-    #[cfg(not(feature = "rayon"))]
-    let chunks = out.chunks_mut(block).enumerate();
-    chunks.map(|(i, chunk)| work(i * block, chunk)).collect()
-}
-
 /// A slice to be written, and how many of its items belong to a block.
 pub(crate) type Blocks<'a, A> = (&'a mut [A], usize);
 
-/// As [`map_chunks`] on two slices of as many blocks; `work` is told the number of the
-/// block.
+/// The results of `work` on the blocks of two slices, which have as many blocks, in order;
+/// it is told the number of the block.
 pub(crate) fn map_chunk_pairs<A, B, T, W>(
     (a, block_a): Blocks<'_, A>,
     (b, block_b): Blocks<'_, B>,

@@ -8,7 +8,7 @@ use super::nearest::Lanes;
 use super::rows::{Rows, Storage, squared};
 use super::scalable::scalable;
 use crate::error::{Error, Result};
-use crate::parallel::{for_each_block, map_blocks, map_chunks};
+use crate::parallel::{for_each_block, map_blocks, map_blocks_mut};
 use crate::random::Random;
 use crate::simd::{self, Arithmetic, Kernel};
 
@@ -112,7 +112,7 @@ fn trial<T: Storage>(
     lanes: &Lanes,
     closest: &mut [f64],
 ) -> Vec<Vec<f64>> {
-    map_chunks(closest, BLOCK, |start, closest| {
+    map_blocks_mut(closest, BLOCK, |start, closest| {
         simd::run(Trial { rows, lanes, start, closest })
     })
 }

@@ -236,3 +236,75 @@ pub(super) fn certain<A: Arithmetic>(
         bits | lead.greater(threshold) << (8 * v)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::nearest::Lanes;
+    use super::super::tiles::{Placed, largest_norm, squared_norms};
+    use super::*;
+    use crate::random::Random;
+    use crate::simd;
+
+    /// What one level makes of a tile: the centres, and a bit for each certain one.
+    struct Level<'a>(&'a Scorer, &'a Frame, &'a [f64]);
+
+    impl Kernel for Level<'_> {
+        type Output = ([u32; LANES], u32);
+
+        #[inline(always)]
+        fn run<A: Arithmetic>(self) -> ([u32; LANES], u32) {
+            let Level(scorer, frame, rows) = self;
+            let d = frame.origin().len();
+            let mut tile = vec![[0.0; LANES]; d];
+            frame.fill::<A, f64>(rows, &mut tile, &mut Placed::new(d));
+            let mut found = Found::default();
+            found.resize(1);
+            Scan { scorer, columns: &tile, found: &mut found }.run::<A>();
+            let threshold = scorer.threshold(largest_norm(&squared_norms(&tile)));
+            let certain = certain::<A>(&found.best[0], &found.next[0], threshold);
+            (found.index(0), certain)
+        }
+    }
+
+    /// Rows so near to the middle between two centres that single precision mistakes one
+    /// for the other.
+    #[test]
+    fn a_certain_centre_is_the_nearest_and_some_estimates_are_wrong() {
+        let mut random = Random::new(21, 0);
+        let (mut wrong, mut sure) = (0, 0);
+        for (d, k, offset) in [(1, 2, 0.0), (3, 5, 9.0), (16, 10, -1e3), (40, 7, 0.5)] {
+            let mut number = || offset + random.unit() - 0.5;
+            let centers: Vec<f64> = (0..k * d).map(|_| number()).collect();
+            let (low, high) = (vec![offset - 1.0; d], vec![offset + 1.0; d]);
+            let frame = Frame::new(vec![offset + 0.01; d], &low, &high);
+            let scorer = Scorer::new(&centers, &frame);
+            let lanes = Lanes::new(&centers, d);
+            for _ in 0..60 {
+                let mut rows = Vec::new();
+                for _ in 0..LANES {
+                    let (a, b) = (random.below(k), random.below(k));
+                    let size = 10_f64.powi(-(random.below(8) as i32) - 3);
+                    let place = 0.5 + size * (random.unit() - 0.5);
+                    for j in 0..d {
+                        let (a, b) = (centers[a * d + j], centers[b * d + j]);
+                        rows.push(a + place * (b - a));
+                    }
+                }
+                let levels = [
+                    simd::run(Level(&scorer, &frame, &rows)),
+                    simd::baseline(Level(&scorer, &frame, &rows)),
+                ];
+                for (index, certain) in levels {
+                    for (lane, row) in rows.chunks_exact(d).enumerate() {
+                        let right = lanes.nearest(row).index as u32 == index[lane];
+                        let certain = (certain >> lane) & 1 == 1;
+                        assert!(right || !certain, "{d} columns, {row:?}");
+                        wrong += usize::from(!right);
+                        sure += usize::from(certain);
+                    }
+                }
+            }
+        }
+        assert!(wrong > 100 && sure > 1000, "{wrong} wrong, {sure} sure");
+    }
+}
