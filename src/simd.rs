@@ -321,7 +321,8 @@ mod x86 {
 /// A computation that is worth compiling for wider vectors.
 ///
 /// `run` must be `#[inline(always)]`, and so must be what it calls: code that is not
-/// inlined is compiled for the baseline.
+/// inlined is compiled for the baseline. Closures cannot promise that: operations on
+/// [`Eight`] stand in loops, not in `fold` or `array::from_fn`.
 pub(crate) trait Kernel {
     type Output;
     fn run<A: Arithmetic>(self) -> Self::Output;

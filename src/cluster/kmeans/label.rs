@@ -370,11 +370,13 @@ impl<T: Storage> Kernel for Judge<'_, '_, T> {
 /// A bit for each lane with a new label.
 #[inline(always)]
 fn moved<A: Arithmetic>(index: &[u32; LANES], labels: &[u32; LANES]) -> u32 {
-    let vectors = index.as_chunks::<8>().0.iter().zip(labels.as_chunks::<8>().0);
-    vectors.enumerate().fold(0, |bits, (v, (index, label))| {
-        let index = A::Eight::load_bits(index);
-        bits | index.differ(A::Eight::load_bits(label)) << (8 * v)
-    })
+    let (index, labels) = (index.as_chunks::<8>().0, labels.as_chunks::<8>().0);
+    let mut bits = 0;
+    for v in 0..LANES / 8 {
+        let index = A::Eight::load_bits(&index[v]);
+        bits |= index.differ(A::Eight::load_bits(&labels[v])) << (8 * v);
+    }
+    bits
 }
 
 impl<T: Storage> Judge<'_, '_, T> {

@@ -212,7 +212,7 @@ fn scan_tile<A: Arithmetic>(
 #[inline(always)]
 fn load<A: Arithmetic>(lanes: &[f32; LANES]) -> [A::Eight; VECTORS] {
     let (vectors, _) = lanes.as_chunks::<8>();
-    std::array::from_fn(|v| A::Eight::load(&vectors[v]))
+    [A::Eight::load(&vectors[0]), A::Eight::load(&vectors[1])]
 }
 
 #[inline(always)]
@@ -230,11 +230,12 @@ pub(super) fn certain<A: Arithmetic>(
     threshold: f32,
 ) -> u32 {
     let threshold = A::Eight::splat(threshold);
-    let vectors = best.as_chunks::<8>().0.iter().zip(next.as_chunks::<8>().0);
-    vectors.enumerate().fold(0, |bits, (v, (best, next))| {
-        let lead = A::Eight::load(best).sub(A::Eight::load(next));
-        bits | lead.greater(threshold) << (8 * v)
-    })
+    let (best, next) = (load::<A>(best), load::<A>(next));
+    let mut bits = 0;
+    for v in 0..VECTORS {
+        bits |= best[v].sub(next[v]).greater(threshold) << (8 * v);
+    }
+    bits
 }
 
 #[cfg(test)]

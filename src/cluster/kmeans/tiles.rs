@@ -101,12 +101,14 @@ impl Placed {
         let d = tile.len();
         for (part, columns) in tile.chunks_mut(8).enumerate() {
             for half in 0..LANES / 8 {
-                let row = |i: usize| {
+                let mut rows = [A::Eight::splat(0.0); 8];
+                for (i, row) in rows.iter_mut().enumerate() {
                     let at = (half * 8 + i) * d + part * 8;
-                    let eight = self.0[at..].first_chunk::<8>();
-                    eight.map_or(A::Eight::splat(0.0), A::Eight::load)
-                };
-                let across = A::Eight::transpose(std::array::from_fn(row));
+                    if let Some(eight) = self.0[at..].first_chunk::<8>() {
+                        *row = A::Eight::load(eight);
+                    }
+                }
+                let across = A::Eight::transpose(rows);
                 for (column, lanes) in columns.iter_mut().zip(across) {
                     lanes.store(&mut column.as_chunks_mut::<8>().0[half]);
                 }
