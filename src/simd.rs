@@ -1,13 +1,14 @@
 //! Kernels compiled for the vector unit at hand.
 //!
 //! A [`Kernel`] is plain Rust: loops of fixed width, which the compiler mostly turns into
-//! vector instructions, or, where it must not be left to chance, operations on [`Eight`].
+//! vector instructions, or, where it must not be left to chance, operations on [`Eight`]
+//! and [`Four`].
 //! [`run`] compiles it twice, for the target's baseline and for AVX2 with FMA, and picks at
 //! run time.
 //!
 //! All `unsafe` of the crate stands in this file, and rests on one condition: code that
 //! uses AVX2 and FMA is reached through the call in [`run`] only, after they were detected.
-//! [`Avx2`] and [`x86::Eight`] are private and nobody else can name them.
+//! [`Avx2`] and the vectors of [`x86`] are private and nobody else can name them.
 //!
 //! What is fused differs between the two by the last bit. So a kernel either keeps to
 //! single operations, where both give the same bits, or what it computes with
@@ -20,6 +21,8 @@
 pub(crate) trait Arithmetic: Copy {
     /// Eight numbers of single precision.
     type Eight: Eight;
+    /// Four numbers of double precision.
+    type Four: Four;
 
     /// `a * b + c`, rounded once or twice.
     fn mul_add<T: Float>(a: T, b: T, c: T) -> T;
@@ -76,9 +79,76 @@ pub(crate) trait Eight: Copy {
     fn differ(self, b: Self) -> u32;
 }
 
+/// Four numbers of double precision: one vector of AVX2.
+pub(crate) trait Four: Copy {
+    fn splat(x: f64) -> Self;
+    fn load(from: &[f64; 4]) -> Self;
+    fn store(self, to: &mut [f64; 4]);
+    fn add(self, b: Self) -> Self;
+    fn sub(self, b: Self) -> Self;
+    fn mul(self, b: Self) -> Self;
+    /// The smaller number; `b` where one is a NaN.
+    fn min(self, b: Self) -> Self;
+    /// The number of the first lane.
+    #[inline(always)]
+    fn first(self) -> f64 {
+        let mut all = [0.0; 4];
+        self.store(&mut all);
+        all[0]
+    }
+}
+
 /// What any machine of the target can.
 #[derive(Clone, Copy)]
 struct Plain([f32; 8]);
+
+/// The same in double precision.
+#[derive(Clone, Copy)]
+struct PlainFour([f64; 4]);
+
+impl PlainFour {
+    #[inline(always)]
+    fn with(self, b: PlainFour, f: impl Fn(f64, f64) -> f64) -> PlainFour {
+        PlainFour(std::array::from_fn(|lane| f(self.0[lane], b.0[lane])))
+    }
+}
+
+impl Four for PlainFour {
+    #[inline(always)]
+    fn splat(x: f64) -> PlainFour {
+        PlainFour([x; 4])
+    }
+
+    #[inline(always)]
+    fn load(from: &[f64; 4]) -> PlainFour {
+        PlainFour(*from)
+    }
+
+    #[inline(always)]
+    fn store(self, to: &mut [f64; 4]) {
+        *to = self.0;
+    }
+
+    #[inline(always)]
+    fn add(self, b: PlainFour) -> PlainFour {
+        self.with(b, |a, b| a + b)
+    }
+
+    #[inline(always)]
+    fn sub(self, b: PlainFour) -> PlainFour {
+        self.with(b, |a, b| a - b)
+    }
+
+    #[inline(always)]
+    fn mul(self, b: PlainFour) -> PlainFour {
+        self.with(b, |a, b| a * b)
+    }
+
+    #[inline(always)]
+    fn min(self, b: PlainFour) -> PlainFour {
+        self.with(b, |a, b| if a < b { a } else { b })
+    }
+}
 
 impl Plain {
     #[inline(always)]
@@ -316,13 +386,61 @@ mod x86 {
             }
         }
     }
+
+    /// Four numbers of double precision; exists and rests on the same as [`Eight`].
+    #[derive(Clone, Copy)]
+    pub(super) struct Four(__m256d);
+
+    impl super::Four for Four {
+        #[inline(always)]
+        fn splat(x: f64) -> Four {
+            // SAFETY: AVX is there, see `Eight`.
+            Four(unsafe { _mm256_set1_pd(x) })
+        }
+
+        #[inline(always)]
+        fn load(from: &[f64; 4]) -> Four {
+            // SAFETY: AVX is there; the pointer is that of four readable numbers.
+            Four(unsafe { _mm256_loadu_pd(from.as_ptr()) })
+        }
+
+        #[inline(always)]
+        fn store(self, to: &mut [f64; 4]) {
+            // SAFETY: AVX is there; the pointer is that of four writable numbers.
+            unsafe { _mm256_storeu_pd(to.as_mut_ptr(), self.0) }
+        }
+
+        #[inline(always)]
+        fn add(self, b: Four) -> Four {
+            // SAFETY: AVX is there, see `Eight`.
+            Four(unsafe { _mm256_add_pd(self.0, b.0) })
+        }
+
+        #[inline(always)]
+        fn sub(self, b: Four) -> Four {
+            // SAFETY: AVX is there, see `Eight`.
+            Four(unsafe { _mm256_sub_pd(self.0, b.0) })
+        }
+
+        #[inline(always)]
+        fn mul(self, b: Four) -> Four {
+            // SAFETY: AVX is there, see `Eight`.
+            Four(unsafe { _mm256_mul_pd(self.0, b.0) })
+        }
+
+        #[inline(always)]
+        fn min(self, b: Four) -> Four {
+            // SAFETY: AVX is there, see `Eight`.
+            Four(unsafe { _mm256_min_pd(self.0, b.0) })
+        }
+    }
 }
 
 /// A computation that is worth compiling for wider vectors.
 ///
 /// `run` must be `#[inline(always)]`, and so must be what it calls: code that is not
 /// inlined is compiled for the baseline. Closures cannot promise that: operations on
-/// [`Eight`] stand in loops, not in `fold` or `array::from_fn`.
+/// [`Eight`] and [`Four`] stand in loops, not in `fold` or `array::from_fn`.
 pub(crate) trait Kernel {
     type Output;
     fn run<A: Arithmetic>(self) -> Self::Output;
@@ -333,6 +451,7 @@ struct Baseline;
 
 impl Arithmetic for Baseline {
     type Eight = Plain;
+    type Four = PlainFour;
 
     #[inline(always)]
     fn mul_add<T: Float>(a: T, b: T, c: T) -> T {
@@ -347,6 +466,7 @@ struct Avx2;
 #[cfg(target_arch = "x86_64")]
 impl Arithmetic for Avx2 {
     type Eight = x86::Eight;
+    type Four = x86::Four;
 
     #[inline(always)]
     fn mul_add<T: Float>(a: T, b: T, c: T) -> T {
@@ -370,7 +490,7 @@ pub(crate) fn baseline<K: Kernel>(kernel: K) -> K::Output {
     kernel.run::<Baseline>()
 }
 
-/// Asks for the memory of some items, which will be read soon.
+/// Asks for the memory of some items, which will be read within some ten steps.
 #[inline(always)]
 pub(crate) fn prefetch<T>(items: &[T]) {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
@@ -378,6 +498,20 @@ pub(crate) fn prefetch<T>(items: &[T]) {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         // SAFETY: the address lies inside `items`, and a prefetch changes nothing.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(items.as_ptr().cast::<i8>().add(at)) };
+    }
+    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+    let _ = items;
+}
+
+/// Asks for the memory of some items, which will be read later: as far as the second-level
+/// cache, so that what is read before them keeps its place in the first.
+#[inline(always)]
+pub(crate) fn prefetch_far<T>(items: &[T]) {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    for at in (0..size_of_val(items)).step_by(64) {
+        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+        // SAFETY: the address lies inside `items`, and a prefetch changes nothing.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(items.as_ptr().cast::<i8>().add(at)) };
     }
     #[cfg(not(all(target_arch = "x86_64", not(miri))))]
     let _ = items;
@@ -451,6 +585,39 @@ mod tests {
         assert_eq!(numbers(&found.0), numbers(&plain.0));
         assert_eq!(found.1, plain.1);
         assert_eq!(found.0[6][0], 7);
+    }
+
+    struct OfFour<'a>(&'a [f64; 4], &'a [f64; 4]);
+
+    impl Kernel for OfFour<'_> {
+        type Output = Vec<[u64; 4]>;
+
+        #[inline(always)]
+        fn run<A: Arithmetic>(self) -> Vec<[u64; 4]> {
+            let (a, b) = (A::Four::load(self.0), A::Four::load(self.1));
+            let results = [a.add(b), a.sub(b), a.mul(b), a.min(b), A::Four::splat(3.0)];
+            let mut bits = Vec::new();
+            for result in results {
+                let mut out = [0.0; 4];
+                result.store(&mut out);
+                bits.push(out.map(f64::to_bits));
+            }
+            bits
+        }
+    }
+
+    #[test]
+    fn vectors_of_double_precision_do_what_single_numbers_do() {
+        let (a, b) = ([1.5, -2.0, 0.1, f64::INFINITY], [1.25, 3.0, 0.3, f64::MAX]);
+        let found = run(OfFour(&a, &b));
+        assert_eq!(found, baseline(OfFour(&a, &b)));
+        assert_eq!(found[0], [2.75, 1.0, 0.1 + 0.3, f64::INFINITY].map(f64::to_bits));
+        assert_eq!(found[3], [1.25, -2.0, 0.1, f64::MAX].map(f64::to_bits));
+        let (a, b) = ([f64::NAN, 1.0, 1.0, 1.0], [2.0, f64::NAN, 1.0, 0.5]);
+        for found in [run(OfFour(&a, &b)), baseline(OfFour(&a, &b))] {
+            assert_eq!(found[3][0], 2.0_f64.to_bits());
+            assert!(f64::from_bits(found[3][1]).is_nan());
+        }
     }
 
     struct Transpose([[f32; 8]; 8]);

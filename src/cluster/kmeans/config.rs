@@ -4,9 +4,10 @@ use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 
 use super::init::{Init, first_centers};
-use super::label::Prepared;
+use super::label::{Labels, Prepared};
 use super::lloyd::{Limits, Run, lloyd};
 use super::rows::{Rows, Storage};
+use super::trial::Closest;
 use crate::data::array::row_major;
 use crate::encode::Encoder;
 use crate::error::{Error, ErrorKind, Result};
@@ -297,27 +298,33 @@ impl KMeans {
             _ => self.n_init,
         };
         let total = n_runs.saturating_mul(self.max_iter);
-        let mut best: Option<Run> = None;
+        let mut best: Option<(Run, Labels)> = None;
+        let mut labels = Labels::new(data.rows.len());
+        let mut closest = Closest::default();
         let mut inertias = Vec::new();
         for run in 0..n_runs {
             let before = run.saturating_mul(self.max_iter);
             report_progress(observer, &Progress::new("k-means", before, total))?;
             let mut random = Random::new(self.seed, run as u64);
-            let first = first_centers(&self.init, data, k, &mut random)?;
+            let first = first_centers(&self.init, data, k, &mut random, &mut closest)?;
             let mut watch = |n_iter: usize, inertia: f64| {
                 let done = before.saturating_add(n_iter);
                 let progress = Progress::new("k-means", done, total).objective(inertia);
                 report_progress(observer, &progress)
             };
-            let run = lloyd(data, first, limits, &mut watch)?;
+            let run = lloyd(data, first, limits, &mut labels, &mut watch)?;
             inertias.push(run.inertia);
-            if best.as_ref().is_none_or(|best| run.inertia < best.inertia) {
-                best = Some(run);
+            if best.as_ref().is_none_or(|(best, _)| run.inertia < best.inertia) {
+                let before = best.replace((run, labels));
+                // The labels of the best run are kept, its memory before is used again.
+                labels =
+                    before.map_or_else(|| Labels::new(data.rows.len()), |(_, free)| free);
             }
         }
-        let best = best.ok_or_else(|| Error::parameter("n_init", "at least 1", 0))?;
-        let notes = self.notes(&best, inertias);
-        let Run { centers, labels, inertia, n_iter, converged, .. } = best;
+        let (best, Labels { labels, .. }) =
+            best.ok_or_else(|| Error::parameter("n_init", "at least 1", 0))?;
+        let notes = self.notes(&best, &labels, inertias);
+        let Run { centers, inertia, n_iter, converged, .. } = best;
         let mut wide = vec![0; labels.len()];
         for_each_block(&mut wide, 1 << 14, |start, block| {
             let labels = &labels[start..];
@@ -358,7 +365,7 @@ impl KMeans {
         Ok((data, limits))
     }
 
-    fn notes(&self, best: &Run, mut inertias: Vec<f64>) -> Vec<Note> {
+    fn notes(&self, best: &Run, labels: &[u32], mut inertias: Vec<f64>) -> Vec<Note> {
         let mut notes = Vec::new();
         if inertias.len() > 1 {
             let same = |least: f64, other: f64| other <= least * (1.0 + SAME_OPTIMUM);
@@ -388,7 +395,7 @@ impl KMeans {
                 format!("a centre without rows was moved to a far row {n} times"),
             ));
         }
-        let empty = self.n_clusters - distinct_labels(&best.labels, self.n_clusters);
+        let empty = self.n_clusters - distinct_labels(labels, self.n_clusters);
         if empty > 0 {
             notes.push(Note::new(
                 "empty-cluster",

@@ -4,13 +4,12 @@ use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
 use super::label::Prepared;
-use super::nearest::Lanes;
 use super::rows::{Rows, Storage, squared};
 use super::scalable::scalable;
+use super::trial::{BLOCK, Closest};
 use crate::error::{Error, Result};
-use crate::parallel::{for_each_block, map_blocks, map_blocks_mut};
+use crate::parallel::{for_each_block, map_blocks};
 use crate::random::Random;
-use crate::simd::{self, Arithmetic, Kernel};
 
 /// Where the first centres come from.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -45,19 +44,17 @@ pub enum Init {
     Centers(Array2<f64>),
 }
 
-/// Rows of a block of a pass.
-const BLOCK: usize = 2048;
-
-/// Row-major centres of one run.
+/// Row-major centres of one run. `closest` is memory for it.
 pub(super) fn first_centers<T: Storage>(
     init: &Init,
     data: &Prepared<'_, T>,
     n_clusters: usize,
     random: &mut Random,
+    closest: &mut Closest,
 ) -> Result<Vec<f64>> {
     let rows = data.rows;
     match init {
-        Init::KMeansPlusPlus => plus_plus(rows, n_clusters, random),
+        Init::KMeansPlusPlus => plus_plus(rows, n_clusters, random, closest),
         Init::KMeansParallel => scalable(data, n_clusters, random),
         Init::Random => random_rows(rows, n_clusters, random),
         Init::Centers(centers) => Ok(centers.iter().copied().collect()),
@@ -68,34 +65,31 @@ pub(super) fn plus_plus<T: Storage>(
     rows: Rows<'_, T>,
     n_clusters: usize,
     random: &mut Random,
+    closest: &mut Closest,
 ) -> Result<Vec<f64>> {
     let n_trials = 2 + (n_clusters as f64).ln() as usize;
     let p = rows.n_columns();
-    let totals = totals(rows, |i| rows.weight(i));
-    let first = draw(rows, &totals, |i| rows.weight(i), random)?;
+    let mass = |i: usize| rows.weight(i);
+    let first = draw(rows, &totals(rows, mass), mass, random)?;
     let mut centers: Vec<f64> = rows.row(first).iter().map(|&x| x.into()).collect();
-    // Squared distances to the nearest centre but for the newest one, which is left to the
-    // next pass over the rows.
-    let mut closest = vec![f64::INFINITY; rows.len()];
-    let lanes = Lanes::new(&centers, p);
-    let mut potentials = column(&trial(rows, &lanes, &mut closest), 0);
+    closest.restart(rows.len());
+    let mut potentials = column(&closest.lower(rows, &centers, &[]), 0);
     while centers.len() < n_clusters * p {
         let newest = &centers[centers.len() - p..];
         let mass = |i: usize| {
-            let distance = squared(rows.row(i), newest);
-            rows.weight(i) * if distance < closest[i] { distance } else { closest[i] }
+            let (before, distance) = (closest.distance(i), squared(rows.row(i), newest));
+            rows.weight(i) * if distance < before { distance } else { before }
         };
-        let mut candidates = newest.to_vec();
+        let mut candidates = Vec::with_capacity(n_trials * p);
         for _ in 0..n_trials {
             let at = draw(rows, &potentials, mass, random)?;
             candidates.extend(rows.row(at).iter().map(|&x| x.into()));
         }
-        let lanes = Lanes::new(&candidates, p);
-        let left = trial(rows, &lanes, &mut closest);
+        let left = closest.lower(rows, &centers, &candidates);
         let sum_of = |lane: usize| left.iter().map(|sums| sums[lane]).sum::<f64>();
         let sums: Vec<f64> = (0..=n_trials).map(sum_of).collect();
         let best = (2..=n_trials).fold(1, |a, b| if sums[b] < sums[a] { b } else { a });
-        centers.extend_from_slice(&candidates[best * p..][..p]);
+        centers.extend_from_slice(&candidates[(best - 1) * p..][..p]);
         potentials = column(&left, best);
     }
     Ok(centers)
@@ -103,46 +97,6 @@ pub(super) fn plus_plus<T: Storage>(
 
 fn column(sums: &[Vec<f64>], lane: usize) -> Vec<f64> {
     sums.iter().map(|sums| sums[lane]).collect()
-}
-
-/// Lowers the squared distances to the nearest centre by the first of some candidates.
-/// Gives for each block the potential, `Σ w · D²`, that each of them would leave.
-fn trial<T: Storage>(
-    rows: Rows<'_, T>,
-    lanes: &Lanes,
-    closest: &mut [f64],
-) -> Vec<Vec<f64>> {
-    map_blocks_mut(closest, BLOCK, |start, closest| {
-        simd::run(Trial { rows, lanes, start, closest })
-    })
-}
-
-struct Trial<'a, 'r, T> {
-    rows: Rows<'r, T>,
-    lanes: &'a Lanes,
-    start: usize,
-    closest: &'a mut [f64],
-}
-
-impl<T: Storage> Kernel for Trial<'_, '_, T> {
-    type Output = Vec<f64>;
-
-    #[inline(always)]
-    fn run<A: Arithmetic>(self) -> Vec<f64> {
-        let Trial { rows, lanes, start, closest } = self;
-        let mut potentials = vec![0.0; lanes.n_clusters()];
-        for (i, closest) in closest.iter_mut().enumerate() {
-            let weight = rows.weight(start + i);
-            lanes.each(rows.row(start + i), |lane, distance| {
-                let least = if distance < *closest { distance } else { *closest };
-                if lane == 0 {
-                    *closest = least;
-                }
-                potentials[lane] += weight * least;
-            });
-        }
-        potentials
-    }
 }
 
 fn random_rows<T: Storage>(
@@ -276,7 +230,9 @@ mod tests {
         for init in [Init::KMeansPlusPlus, Init::KMeansParallel, Init::Random] {
             for stream in 0..30 {
                 let mut random = Random::new(1, stream);
-                let mut centers = first_centers(&init, &data, 3, &mut random).unwrap();
+                let mut closest = Closest::default();
+                let mut centers =
+                    first_centers(&init, &data, 3, &mut random, &mut closest).unwrap();
                 centers.sort_by(f64::total_cmp);
                 assert_eq!(centers, [1.0, 2.0, 3.0]);
             }

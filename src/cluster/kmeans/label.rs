@@ -103,6 +103,11 @@ impl Labels {
     pub(super) fn new(n: usize) -> Labels {
         Labels { labels: vec![0; n], keys: vec![0.0; n], fresh: true }
     }
+
+    /// Forgets the labels. Keeps their memory: fresh pages cost more than a pass.
+    pub(super) fn restart(&mut self) {
+        self.fresh = true;
+    }
 }
 
 /// One pass over the rows, which gives them the labels of these centres.

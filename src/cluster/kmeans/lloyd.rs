@@ -21,7 +21,6 @@ pub(super) struct Limits {
 #[derive(Clone, Debug)]
 pub(super) struct Run {
     pub(super) centers: Vec<f64>,
-    pub(super) labels: Vec<u32>,
     pub(super) inertia: f64,
     pub(super) n_iter: usize,
     pub(super) converged: bool,
@@ -30,17 +29,18 @@ pub(super) struct Run {
 }
 
 /// Moves the centres to the means of their rows until the labels, or nearly the centres,
-/// stay. `watch` is told the number of the iteration and an estimate of the inertia before
-/// it.
+/// stay. `labels`, of as many rows, are overwritten. `watch` is told the number of the
+/// iteration and an estimate of the inertia before it.
 pub(super) fn lloyd<T: Storage>(
     data: &Prepared<'_, T>,
     mut centers: Vec<f64>,
     limits: Limits,
+    labels: &mut Labels,
     watch: &mut dyn FnMut(usize, f64) -> Result<()>,
 ) -> Result<Run> {
     let (d, n) = (data.rows.n_columns(), data.rows.len());
     let n_clusters = centers.len() / d;
-    let mut labels = Labels::new(n);
+    labels.restart();
     let mut sums = Sums::new(n_clusters, d);
     let mut bounds = Bounds::new(n_clusters, &data.tiles, limits.bounds);
     let (mut n_iter, mut converged, mut n_relocated) = (0, false, 0);
@@ -48,7 +48,7 @@ pub(super) fn lloyd<T: Storage>(
     while n_iter < limits.max_iter && !converged {
         n_iter += 1;
         let pass = Pass::new(data, &centers, &bounds);
-        let changes = pass.relabel(&mut labels);
+        let changes = pass.relabel(labels);
         sums = sums.merge(&changes.sums);
         bounds.observe(changes.n_moved, changes.n_scanned, n);
         watch(n_iter, estimate(data, &sums, &centers))?;
@@ -68,11 +68,10 @@ pub(super) fn lloyd<T: Storage>(
         centers = moved;
     }
     if !settled {
-        Pass::new(data, &centers, &bounds).relabel(&mut labels);
+        Pass::new(data, &centers, &bounds).relabel(labels);
     }
-    let labels = labels.labels;
-    let inertia = data.inertia(&centers, &labels);
-    Ok(Run { centers, labels, inertia, n_iter, converged, n_relocated })
+    let inertia = data.inertia(&centers, &labels.labels);
+    Ok(Run { centers, inertia, n_iter, converged, n_relocated })
 }
 
 /// The inertia of labels whose sums are known, as `Σ w‖x − o‖² − Σ W (2 m·c − ‖c‖²)`, where

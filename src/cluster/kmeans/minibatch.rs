@@ -10,6 +10,7 @@ use super::label::Prepared;
 use super::model::KMeansModel;
 use super::nearest::Lanes;
 use super::rows::{Rows, Storage};
+use super::trial::Closest;
 use crate::data::Table;
 use crate::data::array::row_major;
 use crate::distance::squared_euclidean;
@@ -295,6 +296,7 @@ impl MiniBatchKMeans {
         let size = self.batch_size.max(self.n_clusters).saturating_mul(3).min(rows.len());
         let others = Batch::draw(rows, self.seed, VALIDATION, size);
         let mut best: Option<(f64, Vec<f64>)> = None;
+        let mut closest = Closest::default();
         for run in 0..self.n_init as u64 {
             let sample = Batch::draw(rows, self.seed, FIRST + run, size);
             let sample = sample.rows()?;
@@ -303,9 +305,9 @@ impl MiniBatchKMeans {
             // Where the sample has too few different rows, all rows are asked.
             let centers = if sample.count_distinct(k) == k {
                 let (sample, _) = Prepared::new(sample, &[])?;
-                first_centers(&self.init, &sample, k, &mut random)?
+                first_centers(&self.init, &sample, k, &mut random, &mut closest)?
             } else {
-                first_centers(&self.init, data, k, &mut random)?
+                first_centers(&self.init, data, k, &mut random, &mut closest)?
             };
             if self.n_init == 1 {
                 return Ok(centers);
@@ -406,7 +408,9 @@ impl MiniBatchState {
                 init => {
                     let (prepared, _) = self.config.kmeans().prepare(rows)?;
                     let mut random = Random::new(self.config.seed, 0);
-                    first_centers(init, &prepared, self.config.n_clusters, &mut random)?
+                    let k = self.config.n_clusters;
+                    let mut closest = Closest::default();
+                    first_centers(init, &prepared, k, &mut random, &mut closest)?
                 }
             };
             self.start(first, x.ncols());

@@ -43,6 +43,7 @@ mod scalable;
 mod scan;
 mod sums;
 mod tiles;
+mod trial;
 
 pub use self::config::{Algorithm, KMeans, KMeansResult};
 pub use self::init::Init;

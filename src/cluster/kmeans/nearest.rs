@@ -1,10 +1,10 @@
 //! The squared distance of a row to every centre.
 
 use super::rows::{Rows, Storage};
-use crate::simd::{self, Arithmetic, Kernel};
+use crate::simd::{self, Arithmetic, Four, Kernel};
 
 /// How many centres are done at once.
-const LANES: usize = 4;
+pub(super) const LANES: usize = 4;
 
 /// Centres in groups of [`LANES`], and inside a group column by column, so that one
 /// value of a row meets the centres of a group in one vector instruction.
@@ -55,13 +55,23 @@ impl Lanes {
         self.n_clusters
     }
 
+    pub(super) fn n_groups(&self) -> usize {
+        self.n_clusters.div_ceil(LANES)
+    }
+
+    /// The coordinates of the centres of a group, column by column.
+    #[inline(always)]
+    fn group(&self, group: usize) -> &[[f64; LANES]] {
+        let size = LANES * self.n_columns;
+        self.groups[group * size..(group + 1) * size].as_chunks().0
+    }
+
     /// Visits the squared distance to each centre, in the order of the centres.
     #[inline(always)]
     pub(super) fn each<T: Storage>(&self, x: &[T], mut visit: impl FnMut(usize, f64)) {
-        let groups = self.groups.chunks_exact(LANES * self.n_columns);
-        for (g, group) in groups.enumerate() {
+        for g in 0..self.n_groups() {
             let mut sums = [0.0; LANES];
-            for (&value, centers) in x.iter().zip(group.as_chunks::<LANES>().0) {
+            for (&value, centers) in x.iter().zip(self.group(g)) {
                 for (sum, center) in sums.iter_mut().zip(centers) {
                     let difference = value.into() - center;
                     *sum += difference * difference;
@@ -71,6 +81,24 @@ impl Lanes {
                 visit(index, sum);
             }
         }
+    }
+
+    /// The squared distances of some rows to the centres of a group.
+    #[inline(always)]
+    pub(super) fn group_of<A: Arithmetic, T: Storage, const N: usize>(
+        &self,
+        group: usize,
+        rows: &[&[T]; N],
+    ) -> [A::Four; N] {
+        let mut sums = [A::Four::splat(0.0); N];
+        for (j, centers) in self.group(group).iter().enumerate() {
+            let centers = A::Four::load(centers);
+            for (row, sums) in rows.iter().zip(&mut sums) {
+                let difference = A::Four::splat(row[j].into()).sub(centers);
+                *sums = difference.mul(difference).add(*sums);
+            }
+        }
+        sums
     }
 
     /// The squared distances to all centres.

@@ -1,9 +1,10 @@
 //! The first centres by k-means||.
 
 use super::init::{draw, plus_plus, totals};
-use super::label::Prepared;
+use super::label::{Labels, Prepared};
 use super::lloyd::{Limits, lloyd};
 use super::rows::{Rows, Storage};
+use super::trial::Closest;
 use crate::error::Result;
 use crate::parallel::{gather_chunks, map_blocks};
 use crate::random::{Draws, Random};
@@ -138,11 +139,13 @@ impl Candidates {
             weights[owner as usize] += data.rows.weight(i);
         }
         let candidates = Rows::new(&self.points, shape, Some(&weights))?;
-        let first = plus_plus(candidates, n_clusters, random)?;
+        let first = plus_plus(candidates, n_clusters, random, &mut Closest::default())?;
         let (candidates, _) = Prepared::new(candidates, &[])?;
         let limits = Limits { max_iter: REFINEMENTS, tolerance: 0.0, bounds: false };
-        let centers =
-            lloyd(&candidates, first.clone(), limits, &mut |_, _| Ok(()))?.centers;
+        let mut labels = Labels::new(shape.0);
+        let run =
+            lloyd(&candidates, first.clone(), limits, &mut labels, &mut |_, _| Ok(()))?;
+        let centers = run.centers;
         let found = Rows::new(&centers, (n_clusters, shape.1), None)?;
         let distinct = found.count_distinct(n_clusters) == n_clusters;
         Ok(if distinct { centers } else { first })

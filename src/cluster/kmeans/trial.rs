@@ -1,0 +1,332 @@
+//! What candidates would leave of the squared distances to the nearest centre: the inner
+//! pass of greedy k-means++.
+
+use super::nearest::{LANES, Lanes};
+use super::rows::{Rows, Storage, squared};
+use crate::parallel::map_chunk_pairs;
+use crate::simd::{self, Arithmetic, Four, Kernel};
+
+/// Rows of a block of a pass.
+pub(super) const BLOCK: usize = 2048;
+
+/// Rows that are done at once: the sum of one is a chain, each term waits for the one
+/// before.
+const ROWS: usize = 4;
+
+/// So many rows before it is needed a row is asked for, if they fit into [`AHEAD_BYTES`].
+const AHEAD: usize = 64;
+
+/// A small part of the second-level cache.
+const AHEAD_BYTES: usize = 1 << 16;
+
+/// Columns from which on it pays to know which rows need not be looked at, and to ask for
+/// rows ahead.
+const WIDE: usize = 32;
+
+/// One row in so many must be in doubt for the others to be looked at too: that is what it
+/// costs to leave the order of the memory.
+const SPARSE: usize = 2;
+
+/// The squared distance of each row to the nearest centre but for the newest one, which is
+/// counted in by the next trial only, on its way, and which centre that is.
+#[derive(Default)]
+pub(super) struct Closest {
+    distances: Vec<f64>,
+    /// Stay as they are with less than [`WIDE`] columns.
+    owners: Vec<u32>,
+}
+
+impl Closest {
+    /// Forgets all centres. Keeps its memory: fresh pages cost more than a pass.
+    pub(super) fn restart(&mut self, n_rows: usize) {
+        if self.distances.len() != n_rows {
+            self.distances = vec![f64::INFINITY; n_rows];
+            self.owners = vec![0; n_rows];
+            return;
+        }
+        map_chunk_pairs(
+            (&mut self.distances, BLOCK),
+            (&mut self.owners, BLOCK),
+            |_, distances, owners| {
+                distances.fill(f64::INFINITY);
+                owners.fill(0);
+            },
+        );
+    }
+
+    pub(super) fn distance(&self, row: usize) -> f64 {
+        self.distances[row]
+    }
+
+    /// Counts in the last one of some row-major centres. Gives for each block of rows the
+    /// potential, `Σ w · D²`, and after it those that each of some candidates would leave.
+    pub(super) fn lower<T: Storage>(
+        &mut self,
+        rows: Rows<'_, T>,
+        centers: &[f64],
+        candidates: &[f64],
+    ) -> Vec<Vec<f64>> {
+        let p = rows.n_columns();
+        let newest = centers.len() - p;
+        let points = [&centers[newest..], candidates].concat();
+        let lanes = Lanes::new(&points, p);
+        let safe: Option<Vec<f64>> = (p >= WIDE).then(|| {
+            // Before there is another one the newest stands for it: nothing is safe.
+            let others = centers[..newest.max(p)].chunks_exact(p);
+            others.map(|center| safe(center, &points)).collect()
+        });
+        map_chunk_pairs(
+            (&mut self.distances, BLOCK),
+            (&mut self.owners, BLOCK),
+            |block, closest, owners| {
+                simd::run(Trial {
+                    rows,
+                    lanes: &lanes,
+                    safe: safe.as_deref(),
+                    newest: (newest / p) as u32,
+                    start: block * BLOCK,
+                    closest,
+                    owners,
+                })
+            },
+        )
+    }
+}
+
+/// A row up to this squared distance from a centre is not nearer to any of some row-major
+/// points: each of them is at least twice as far from the centre, so that the triangle
+/// inequality decides (Elkan 2003, lemma 1). Rounding is allowed for.
+fn safe(center: &[f64], points: &[f64]) -> f64 {
+    let distances = points.chunks_exact(center.len()).map(|point| squared(center, point));
+    let least = distances.fold(f64::INFINITY, f64::min);
+    let rounding = 16.0 * (center.len() as f64 + 4.0) * f64::EPSILON;
+    0.25 * least * (1.0 - rounding).max(0.0)
+}
+
+/// One block of the rows.
+struct Trial<'a, 'r, T> {
+    rows: Rows<'r, T>,
+    /// The newest centre, and candidates after it.
+    lanes: &'a Lanes,
+    /// For each centre before it, see [`safe`]; none where all rows are looked at.
+    safe: Option<&'a [f64]>,
+    newest: u32,
+    start: usize,
+    closest: &'a mut [f64],
+    owners: &'a mut [u32],
+}
+
+impl<T: Storage> Kernel for Trial<'_, '_, T> {
+    type Output = Vec<f64>;
+
+    #[inline(always)]
+    fn run<A: Arithmetic>(mut self) -> Vec<f64> {
+        let mut potentials = vec![[0.0; LANES]; self.lanes.n_groups()];
+        let mut list = [0; BLOCK];
+        let doubtful = self.doubtful(&mut list);
+        match doubtful {
+            Some((n_listed, kept)) => {
+                potentials.fill([kept; LANES]);
+                for at in (0..n_listed).step_by(ROWS) {
+                    let four =
+                        FourRows::listed(self.rows, self.start, &list[..n_listed], at);
+                    self.look::<A>(&four, &mut potentials);
+                }
+            }
+            None => {
+                for at in (0..self.closest.len()).step_by(ROWS) {
+                    let end = self.closest.len();
+                    let four = FourRows::next(self.rows, self.start, at, end);
+                    self.look::<A>(&four, &mut potentials);
+                }
+            }
+        }
+        let mut potentials = potentials.into_flattened();
+        potentials.truncate(self.lanes.n_clusters());
+        potentials
+    }
+}
+
+impl<T: Storage> Trial<'_, '_, T> {
+    /// Lists the rows that may be nearer to a point. Gives how many there are, and the
+    /// potential of the others; nothing where it is better to look at all.
+    #[inline(always)]
+    fn doubtful(&self, list: &mut [u32; BLOCK]) -> Option<(usize, f64)> {
+        let safe = self.safe?;
+        let (mut n_listed, mut kept) = (0, 0.0);
+        for (i, (&distance, &owner)) in self.closest.iter().zip(&*self.owners).enumerate()
+        {
+            let is_safe = distance <= safe[owner as usize];
+            list[n_listed] = i as u32;
+            n_listed += usize::from(!is_safe);
+            kept +=
+                if is_safe { self.rows.weight(self.start + i) * distance } else { 0.0 };
+        }
+        (n_listed * SPARSE <= self.closest.len()).then_some((n_listed, kept))
+    }
+
+    /// Lowers the distances of some rows, and adds what they leave.
+    #[inline(always)]
+    fn look<A: Arithmetic>(
+        &mut self,
+        four: &FourRows<'_, T>,
+        potentials: &mut [[f64; LANES]],
+    ) {
+        let mut least = [0.0; ROWS];
+        for (least, &place) in least.iter_mut().zip(&four.places) {
+            *least = self.closest[place];
+        }
+        for (g, potentials) in potentials.iter_mut().enumerate() {
+            let distances = self.lanes.group_of::<A, T, ROWS>(g, &four.rows);
+            let mut left = A::Four::load(potentials);
+            for r in 0..ROWS {
+                if g == 0 {
+                    let distance = distances[r].first();
+                    let owner = &mut self.owners[four.places[r]];
+                    *owner = if distance < least[r] { self.newest } else { *owner };
+                    least[r] = if distance < least[r] { distance } else { least[r] };
+                    self.closest[four.places[r]] = least[r];
+                }
+                let least = distances[r].min(A::Four::splat(least[r]));
+                left = A::Four::splat(four.weights[r]).mul(least).add(left);
+            }
+            left.store(potentials);
+        }
+    }
+}
+
+/// How many rows before it is needed a row is asked for.
+#[inline(always)]
+fn ahead<T: Storage>(rows: Rows<'_, T>) -> usize {
+    AHEAD.min(AHEAD_BYTES / (rows.n_columns() * size_of::<T>()))
+}
+
+/// Some rows of a block.
+struct FourRows<'r, T> {
+    places: [usize; ROWS],
+    rows: [&'r [T]; ROWS],
+    weights: [f64; ROWS],
+}
+
+impl<'r, T: Storage> FourRows<'r, T> {
+    /// Of a block that starts at row `start`, from position `at` of a list of its rows on.
+    /// Where rows are missing at the end, the one at `at` stands again, without weight.
+    #[inline(always)]
+    fn listed(rows: Rows<'r, T>, start: usize, list: &[u32], at: usize) -> Self {
+        let ahead = at + ahead(rows);
+        if let Some(next) = list.get(ahead..ahead + ROWS) {
+            for &next in next {
+                simd::prefetch_far(rows.row(start + next as usize));
+            }
+        }
+        let first = list[at] as usize;
+        let mut four = FourRows {
+            places: [first; ROWS],
+            rows: [rows.row(start + first); ROWS],
+            weights: [0.0; ROWS],
+        };
+        for r in 0..ROWS.min(list.len() - at) {
+            let place = list[at + r] as usize;
+            four.places[r] = place;
+            four.rows[r] = rows.row(start + place);
+            four.weights[r] = rows.weight(start + place);
+        }
+        four
+    }
+
+    /// Of a block that starts at row `start`, from place `at` up to `end`.
+    #[inline(always)]
+    fn next(rows: Rows<'r, T>, start: usize, at: usize, end: usize) -> Self {
+        let ahead = start + at + ahead(rows);
+        if rows.n_columns() >= WIDE && ahead + ROWS <= rows.len() {
+            simd::prefetch_far(rows.slice(ahead..ahead + ROWS));
+        }
+        let mut four = FourRows {
+            places: [at; ROWS],
+            rows: [rows.row(start + at); ROWS],
+            weights: [0.0; ROWS],
+        };
+        for r in 0..ROWS.min(end - at) {
+            four.places[r] = at + r;
+            four.rows[r] = rows.row(start + at + r);
+            four.weights[r] = rows.weight(start + at + r);
+        }
+        four
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::Random;
+
+    /// The squared distances and potentials by the definition, after each of some centres.
+    fn check(data: &[f64], d: usize, weights: Option<&[f64]>, centers: &[usize]) {
+        let n = data.len() / d;
+        let rows = Rows::new(data, (n, d), weights).unwrap();
+        let mut closest = Closest::default();
+        for start in 0..2 {
+            closest.restart(n);
+            let mut plain = vec![f64::INFINITY; n];
+            for step in 0..centers.len() {
+                let chosen: Vec<f64> =
+                    centers[..=step].iter().flat_map(|&i| rows.row(i)).copied().collect();
+                let others: Vec<f64> = (0..(step + start) % 9)
+                    .flat_map(|c| rows.row((c + 1) * 97 % n))
+                    .copied()
+                    .collect();
+                let found = closest.lower(rows, &chosen, &others);
+                let newest = &chosen[step * d..];
+                for (i, plain) in plain.iter_mut().enumerate() {
+                    *plain = plain.min(squared(rows.row(i), newest));
+                    assert_eq!(closest.distance(i), *plain, "row {i}, step {step}");
+                }
+                for lane in 0..=others.len() / d {
+                    let left = |i: usize| match lane {
+                        0 => plain[i],
+                        _ => plain[i]
+                            .min(squared(rows.row(i), &others[(lane - 1) * d..][..d])),
+                    };
+                    let sum: f64 = (0..n).map(|i| rows.weight(i) * left(i)).sum();
+                    let total: f64 = found.iter().map(|sums| sums[lane]).sum();
+                    assert!((total - sum).abs() <= 1e-11 * sum, "{total} is not {sum}");
+                }
+                assert!(found.iter().all(|sums| sums.len() == 1 + others.len() / d));
+            }
+        }
+    }
+
+    #[test]
+    fn a_trial_leaves_what_the_definition_says() {
+        for (n, d, spread) in
+            [(1, 1, 0.1), (7, 3, 0.1), (4103, 5, 1.0), (4103, WIDE, 0.1)]
+        {
+            let mut random = Random::new(4, d as u64);
+            let data: Vec<f64> = (0..n * d)
+                .map(|i| (i / d % 10) as f64 + spread * (random.unit() - 0.5))
+                .collect();
+            let weights: Vec<f64> = (0..n).map(|i| (i % 4) as f64 + 0.5).collect();
+            let centers: Vec<usize> = (0..12).map(|c| c * 31 % n).collect();
+            check(&data, d, None, &centers);
+            check(&data, d, Some(&weights), &centers);
+        }
+    }
+
+    /// Most rows are near a centre, some at half its distance from a candidate, or hardly
+    /// less or more than that.
+    #[test]
+    fn a_row_in_the_middle_is_not_passed_over() {
+        let d = WIDE;
+        let mut data = Vec::new();
+        for i in 0..BLOCK + 5 {
+            let place = match (i % 97, i % 5) {
+                (0, _) if i > 0 => 1.0,
+                (_, 1) => 0.5 + ((i % 41) as f64 - 20.0) * 1e-16,
+                (_, 2) => 0.5 + ((i % 41) as f64 - 20.0) * 1e-3,
+                _ => (i % 7) as f64 * 1e-3,
+            };
+            data.extend((0..d).map(|j| place * (j as f64 / 3.0 + 0.1)));
+        }
+        check(&data, d, None, &[0, 97, 194, 11]);
+    }
+}
