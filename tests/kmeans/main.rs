@@ -6,6 +6,7 @@
 #![allow(clippy::disallowed_methods)]
 
 mod algorithms;
+mod apart;
 #[cfg(feature = "testing")]
 mod conformance;
 mod examples;

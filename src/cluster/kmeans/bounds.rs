@@ -9,6 +9,7 @@
 //! centre of its label had moved in all when the gap was found, and is compared with what
 //! it has moved in all by now.
 
+use super::scan::SMALLEST;
 use super::tiles::Tiles;
 
 /// Rows that change their label in an iteration, as a share, below which gaps are worth
@@ -46,10 +47,12 @@ impl Bounds {
         // rounded (d + 3) times in f64, both of a pair. First centres may lie outside.
         let reach = tiles.reach().iter().copied().fold(0.0, f32::max);
         let rounding = (d + 3.0) * f64::EPSILON * 8.0 * f64::from(reach).max(d.sqrt());
+        // Squares that are too small for all of their digits.
+        let underflow = ((d + 3.0) * SMALLEST).sqrt() * tiles.frame().unit();
         Bounds {
             lost: vec![0.0; n_clusters],
             exact: vec![0.0; n_clusters],
-            rounding: rounding as f32,
+            rounding: (rounding + underflow) as f32 * (1.0 + f32::EPSILON),
             wanted,
             write: false,
             read: false,

@@ -247,7 +247,9 @@ impl KMeans {
     /// When a parameter is out of range; an element is NaN or infinite, or so large that
     /// squares overflow; weights are negative, not finite or of another number than the
     /// rows; there are fewer different rows of positive weight than clusters; initial
-    /// centres have another number of columns; or the observer stops the work.
+    /// centres have another number of columns; k-means++ or k-means|| cannot tell rows
+    /// apart, since their squared distances are 0 in `f64` (differences below about
+    /// 10⁻¹⁶²); or the observer stops the work.
     pub fn fit_matrix(
         &self,
         x: ArrayView2<'_, f64>,

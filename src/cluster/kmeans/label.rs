@@ -1,8 +1,10 @@
 //! The labels of all rows: the pass that each iteration makes.
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use super::bounds::Bounds;
+use super::means::Least;
 use super::nearest::Lanes;
 use super::rows::{Overview, Rows, Storage, squared};
 use super::scan::{Found, Scan, Scorer, certain};
@@ -26,6 +28,8 @@ pub(super) struct Prepared<'a, T> {
     pub(super) scale: Scale,
     /// `Σ w ‖x − o‖²`, where o is the origin of the tiles.
     pub(super) squares: f64,
+    /// Found when they are first asked for.
+    pub(super) least: OnceLock<Least>,
 }
 
 impl<'a, T: Storage> Prepared<'a, T> {
@@ -49,7 +53,7 @@ impl<'a, T: Storage> Prepared<'a, T> {
         overview.check_range()?;
         let heaviest = (!rows.is_unweighted()).then_some(overview.heaviest);
         let scale = Scale::new(rows.len(), &overview.weighted_reach(), heaviest);
-        Ok((Prepared { rows, tiles, scale, squares }, overview))
+        Ok((Prepared { rows, tiles, scale, squares, least: OnceLock::new() }, overview))
     }
 
     /// The nearest centre of each row.

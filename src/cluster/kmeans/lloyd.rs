@@ -2,8 +2,9 @@
 
 use super::bounds::Bounds;
 use super::label::{Labels, Pass, Prepared};
+use super::means::next_centers;
 use super::rows::Storage;
-use super::sums::{Scale, Sums};
+use super::sums::{Move, Sums};
 use crate::distance::squared_euclidean;
 use crate::error::Result;
 
@@ -52,8 +53,10 @@ pub(super) fn lloyd<T: Storage>(
         sums = sums.merge(&changes.sums);
         bounds.observe(changes.n_moved, changes.n_scanned, n);
         watch(n_iter, estimate(data, &sums, &centers))?;
-        let (shown, relocated) = relocate(data, &sums, &labels.labels, &centers);
-        let moved = means(&data.scale, shown.as_ref().unwrap_or(&sums), d);
+        let (shown, moves) = relocate(data, &sums, &labels.labels, &centers);
+        let relocated = moves.len();
+        let shown = shown.as_ref().unwrap_or(&sums);
+        let moved = next_centers(data, shown, &labels.labels, &moves);
         // Centres that were relocated have no rows yet, so the labels are not final even
         // if they are those of the iteration before.
         let same_labels = relocated == 0 && changes.n_moved == 0;
@@ -83,7 +86,7 @@ fn estimate<T: Storage>(data: &Prepared<'_, T>, sums: &Sums, centers: &[f64]) ->
     let mut mean = vec![0.0; d];
     let mut inertia = data.squares;
     for (c, center) in centers.chunks_exact(d).enumerate() {
-        if sums.count(c) > 0 {
+        if sums.count(c) > 0 && sums.weight(&data.scale, c) > 0.0 {
             data.mean(sums, c, &mut mean);
             let columns = mean.iter().zip(center).zip(origin);
             let saved = columns.map(|((m, c), o)| (2.0 * (m - o) - (c - o)) * (c - o));
@@ -95,18 +98,17 @@ fn estimate<T: Storage>(data: &Prepared<'_, T>, sums: &Sums, centers: &[f64]) ->
 
 /// Gives each centre without rows the row that is farthest from its own centre: the
 /// farthest row to the first such centre, the next to the second. Labels stay as they are.
-/// Returns the sums after that, where there is such a centre, and how many were given a
-/// row.
+/// Returns the sums after that, where there is such a centre, and the rows that are given.
 fn relocate<T: Storage>(
     data: &Prepared<'_, T>,
     sums: &Sums,
     labels: &[u32],
     centers: &[f64],
-) -> (Option<Sums>, usize) {
+) -> (Option<Sums>, Vec<Move>) {
     let empty: Vec<u32> =
         (0..sums.n_clusters() as u32).filter(|&c| sums.count(c as usize) == 0).collect();
     if empty.is_empty() {
-        return (None, 0);
+        return (None, Vec::new());
     }
     let rows = data.rows;
     let mut far: Vec<(f64, usize)> = data
@@ -123,29 +125,12 @@ fn relocate<T: Storage>(
         far.truncate(empty.len());
     }
     far.sort_by(order);
-    let moves: Vec<_> = empty
+    let moves: Vec<Move> = empty
         .iter()
         .zip(&far)
-        .map(|(&to, &(_, i))| super::sums::Move { row: i as u32, from: labels[i], to })
+        .map(|(&to, &(_, i))| Move { row: i as u32, from: labels[i], to })
         .collect();
     let mut shown = sums.clone();
     shown.apply(rows, &data.scale, &moves);
-    (Some(shown), moves.len())
-}
-
-/// The new centres. One that still has no rows goes to the heaviest one's place, and is
-/// relocated in the next iteration.
-pub(super) fn means(scale: &Scale, sums: &Sums, d: usize) -> Vec<f64> {
-    let filled = |c: usize| sums.count(c) > 0;
-    let weight = |c: usize| sums.weight(scale, c);
-    let heaviest = || {
-        let all = (0..sums.n_clusters()).filter(|&c| filled(c));
-        all.reduce(|a, b| if weight(b) > weight(a) { b } else { a }).unwrap_or(0)
-    };
-    let mut means = vec![0.0; sums.n_clusters() * d];
-    for (cluster, mean) in means.chunks_exact_mut(d).enumerate() {
-        let from = if filled(cluster) { cluster } else { heaviest() };
-        sums.mean(scale, from, mean);
-    }
-    means
+    (Some(shown), moves)
 }

@@ -33,6 +33,7 @@ mod fit;
 mod init;
 mod label;
 mod lloyd;
+mod means;
 mod minibatch;
 mod model;
 mod nearest;

@@ -32,6 +32,8 @@ pub(super) struct Scorer {
     /// Upper bound of the centres' norms.
     reach: f64,
     error: ScoreError,
+    /// What squares in `f64` may lose where they are too small for all of their digits.
+    underflow: f64,
 }
 
 /// What a scan found for each row of some tiles, at least as many as are scanned.
@@ -80,7 +82,8 @@ impl Scorer {
         }
         let reach = largest.sqrt() * (1.0 + 1e-12);
         let error = ScoreError::new(d, reach);
-        Scorer { n_columns: d, groups, halves, reach, error }
+        let underflow = (d as f64 + 3.0) * SMALLEST * frame.unit() * frame.unit();
+        Scorer { n_columns: d, groups, halves, reach, error, underflow }
     }
 
     /// The two largest scores of a row of norm up to `reach` must differ by more than this
@@ -92,7 +95,7 @@ impl Scorer {
         let error = self.error.at(reach);
         let distance = (reach + self.reach) * (reach + self.reach);
         let rounding = (self.n_columns as f64 + 3.0) * f64::EPSILON * distance;
-        up(2.0 * error + rounding)
+        up(2.0 * error + rounding + self.underflow)
     }
 
     /// By how much `‖x‖² − 2 · score`, computed in single precision, may fall short of the
@@ -104,6 +107,9 @@ impl Scorer {
         up(2.0 * self.error.at(reach) + 8.0 * f64::from(f32::EPSILON) * distance)
     }
 }
+
+/// The smallest number above 0.
+pub(super) const SMALLEST: f64 = f64::from_bits(1);
 
 /// A number of single precision that is not below this one.
 #[inline(always)]

@@ -34,7 +34,7 @@ impl Scale {
         let count_bits = (n_rows as u64 + 1).next_power_of_two().trailing_zeros() as i32;
         let high_bits = (61 - count_bits).min(50);
         let low_bits = (62 - count_bits).min(51);
-        // Below 2^−900 squares vanish anyway.
+        // Smaller numbers are rounded to nothing, which `is_exact` then tells.
         let exponent = |x: f64| (exponent(x) + 1).max(-900);
         let to_high = |x: f64| power_of_two(high_bits - exponent(x));
         let unit = |x: f64| power_of_two(exponent(x) - high_bits - low_bits);
@@ -52,7 +52,28 @@ impl Scale {
             low_bits,
         }
     }
+
+    /// True when no number of column `j` is rounded, if the smallest one but 0 is `least`.
+    pub(super) fn is_exact(&self, j: usize, least: f64) -> bool {
+        least >= self.unit[j] * EXACT
+    }
+
+    /// The same of the weights.
+    pub(super) fn has_exact_weights(&self, lightest: f64) -> bool {
+        self.weight_unit.is_none_or(|unit| lightest >= unit * EXACT)
+    }
+
+    /// True when rows have weights.
+    pub(super) fn is_weighted(&self) -> bool {
+        self.weight_unit.is_some()
+    }
 }
+
+/// In units, beyond which all digits of an `f64` are whole.
+const EXACT: f64 = (1_u64 << 53) as f64;
+
+/// A row is rounded by up to half a unit; means are to keep as many binary digits.
+const ROUGH_BITS: u32 = 50;
 
 /// Columns that are done at once.
 const WIDE: usize = 4;
@@ -184,8 +205,22 @@ impl Sums {
         self.total(scale, cluster, j) as f64 * unit
     }
 
+    /// True when so little is left of a cluster's weight, or of its sum in column `j`, that
+    /// what was rounded away from its rows may show in the mean. Then it is to be asked
+    /// whether something was: see [`Scale::is_exact`].
+    pub(super) fn is_rough(
+        &self,
+        scale: &Scale,
+        cluster: usize,
+        j: Option<usize>,
+    ) -> bool {
+        let least = i128::from(self.n_rows[cluster]) << ROUGH_BITS;
+        let weight = (n_parts(self.n_columns) - 1) * WIDE;
+        self.total(scale, cluster, j.unwrap_or(weight)).abs() < least
+    }
+
     /// The mean of a cluster that has rows. Without weights it is the exact mean, rounded
-    /// once or twice.
+    /// once or twice, if it is not rough.
     pub(super) fn mean(&self, scale: &Scale, cluster: usize, out: &mut [f64]) {
         let weight = self.weight(scale, cluster);
         for (j, mean) in out.iter_mut().enumerate() {

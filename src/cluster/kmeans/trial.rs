@@ -100,6 +100,10 @@ fn safe(center: &[f64], points: &[f64]) -> f64 {
     let distances = points.chunks_exact(center.len()).map(|point| squared(center, point));
     let least = distances.fold(f64::INFINITY, f64::min);
     let rounding = 16.0 * (center.len() as f64 + 4.0) * f64::EPSILON;
+    // Squares below have not all of their digits.
+    if least < 1e-280 {
+        return 0.0;
+    }
     0.25 * least * (1.0 - rounding).max(0.0)
 }
 
