@@ -19,13 +19,12 @@
 //! columns, and [`Algorithm`] says when rows are passed over altogether.
 //!
 //! On two cores of an AMD EPYC (Zen 4; about 31 GB/s and 90 · 10⁹ multiplications and
-//! additions of `f32` a second), an iteration in which few rows move takes 1.4 ms for a
-//! million rows of 3 columns and 8 clusters, most of it to find the least of the scores;
-//! 4.6 ms for 16 columns and 10 clusters, where the arithmetic alone takes 2.1 ms and so
-//! does reading the tiles; 10 ms for 200,000 rows of 64 columns and 50 clusters (7 ms of
-//! arithmetic); 64 ms for a million rows of 8 columns and 500 clusters (44 ms). Beside the
-//! iterations, a fit takes about as long as four of them to copy the rows into fresh
-//! memory.
+//! additions of `f32` a second), an iteration in which few rows move takes 1.0 ms for a
+//! million rows of 3 columns and 8 clusters, where reading takes 0.5 ms; 4.4 ms for 16
+//! columns and 10 clusters, where the arithmetic alone takes 2.1 ms and so does reading the
+//! tiles; 8.8 ms for 200,000 rows of 64 columns and 50 clusters (7 ms of arithmetic); 62 ms
+//! for a million rows of 8 columns and 500 clusters (44 ms). Beside the iterations, a fit
+//! takes some ten milliseconds to copy the rows into fresh memory.
 
 mod bounds;
 mod config;
