@@ -1,8 +1,11 @@
 //! Numbers and weights that are many orders of magnitude apart, or near the least ones.
 
-use segmenta::cluster::kmeans::{Algorithm, Init, KMeans, KMeansModel, KMeansResult};
-use segmenta::data::{FeatureSpec, Schema};
-use segmenta::encode::FittedEncoder;
+use segmenta::Fit;
+use segmenta::cluster::kmeans::{
+    Algorithm, Init, KMeans, KMeansModel, KMeansResult, KMeansStep, Moments,
+};
+use segmenta::data::{FeatureSpec, Schema, Table};
+use segmenta::encode::{Encoder, FittedEncoder};
 use segmenta::ndarray::{Array2, ArrayView2, array};
 
 fn fit(x: ArrayView2<'_, f64>, weights: &[f64], centers: Array2<f64>) -> KMeansResult {
@@ -28,6 +31,10 @@ fn a_light_row_keeps_its_place() {
         assert_eq!(found.labels, [0, 1, 2, 2]);
         assert!(found.converged);
     }
+    // Nothing of this row is left in any sum.
+    let x = array![[0.0], [1.0], [10.0]];
+    let found = fit(x.view(), &[1e-100, 1.0, 1.0], x.clone());
+    assert_eq!(found.centers, x);
     let found = fit(
         array![[0.0], [100.3], [101.1]].view(),
         &[1e25, 1.0, 1.0],
@@ -95,6 +102,36 @@ fn an_empty_cluster_gets_a_row_though_others_are_light() {
     }
 }
 
+#[test]
+fn a_table_with_light_rows_is_fitted() {
+    let schema = Schema::new([FeatureSpec::number("x")]).unwrap();
+    let table = Table::builder(&schema, 4)
+        .numbers("x", vec![0.0, 1.0, 10.0, 12.0])
+        .sample_weight(vec![1.0, 1.0, 1e-40, 3e-40])
+        .build()
+        .unwrap();
+    let init = Init::Centers(array![[0.0], [1.0], [11.0]]);
+    let encoder = Encoder::unscaled();
+    let fitted = KMeans::new(3).init(init).encoder(encoder).fit(&table).unwrap();
+    let mut centers: Vec<f64> =
+        fitted.model().cluster_centers().iter().copied().collect();
+    centers.sort_by(f64::total_cmp);
+    assert_eq!(centers, [0.0, 1.0, 11.5]);
+}
+
+/// A step has no rows to add up once more.
+#[test]
+fn a_step_says_that_light_rows_leave_nothing() {
+    let x = array![[0.0], [1.0], [10.0]];
+    let weights = [1.0, 1.0, 1e-100];
+    let mut moments = Moments::new(1).unwrap();
+    moments.add(x.view(), Some(&weights)).unwrap();
+    let mut step = KMeansStep::new(&moments, array![[0.0], [10.0]].view()).unwrap();
+    step.add(x.view(), Some(&weights)).unwrap();
+    let error = step.finish().unwrap_err().to_string();
+    assert!(error.contains("so far apart"), "{error}");
+}
+
 /// Squared distances are 0 or have few digits: they define the labels all the same.
 #[test]
 fn labels_are_those_of_squares_that_vanish() {
@@ -115,12 +152,7 @@ fn labels_are_those_of_squares_that_vanish() {
         let batch: Vec<usize> =
             model.assign_matrix(x.view()).unwrap().iter().map(|s| s.get()).collect();
         assert_eq!(batch, plain, "{unit}");
-        let found = KMeans::new(7)
-            .init(Init::Centers(centers.clone()))
-            .max_iter(30)
-            .tol(0.0)
-            .fit_matrix(x.view(), None, &mut ())
-            .unwrap();
+        let found = fit(x.view(), &[1.0; 300], centers.clone());
         let last: Vec<usize> = x
             .iter()
             .map(|x| {

@@ -131,3 +131,29 @@ impl Bounds {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::label::Prepared;
+    use super::super::rows::Rows;
+    use super::*;
+
+    #[test]
+    fn a_gap_whose_square_is_nothing_keeps_no_row() {
+        for (unit, gap, keeps) in [
+            (1e-160, 2e-162, false),
+            (1e-160, 1e-160, true),
+            (1.0, 1e-18, false),
+            (1.0, 1e-12, true),
+        ] {
+            let data = [0.0, 0.0, unit, 3.0 * unit];
+            let rows = Rows::new(&data, (2, 2), None).unwrap();
+            let (data, _) = Prepared::new(rows, &[]).unwrap();
+            let bounds = Bounds::new(2, &data.tiles, true);
+            let key = bounds.key((gap * data.tiles.frame().unit()) as f32, 0);
+            let mut picked = Vec::new();
+            bounds.pick(&[0], &[key], &mut picked);
+            assert_eq!(picked.is_empty(), keeps, "a gap of {gap}");
+        }
+    }
+}

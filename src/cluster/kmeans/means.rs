@@ -3,6 +3,7 @@
 
 use super::label::Prepared;
 use super::rows::Storage;
+use super::scan::SMALLEST;
 use super::sums::{Move, Scale, Sums};
 use crate::parallel::map_blocks;
 
@@ -34,7 +35,7 @@ impl Least {
                 for (least, &x) in numbers.iter_mut().zip(rows.row(i)) {
                     let x: f64 = x.into();
                     // A product that is too small for a number counts as the smallest one.
-                    let product = (weight * x).abs().max(f64::from_bits(1));
+                    let product = (weight * x).abs().max(SMALLEST);
                     less(least, if weight > 0.0 && x != 0.0 { product } else { 0.0 });
                 }
             }
@@ -100,9 +101,11 @@ fn direct<T: Storage>(
 ) {
     let rows = data.rows;
     let d = rows.n_columns();
+    let mut moves = moves.to_vec();
+    moves.sort_unstable_by_key(|moved| moved.row);
     let place_of = |i: usize| {
-        let moved = moves.iter().find(|moved| moved.row as usize == i);
-        let label = moved.map_or(labels[i], |moved| moved.to);
+        let moved = moves.binary_search_by_key(&(i as u32), |moved| moved.row);
+        let label = moved.map_or(labels[i], |at| moves[at].to);
         clusters.binary_search(&label).ok().filter(|_| rows.weight(i) > 0.0)
     };
     let mut first = vec![None; clusters.len()];

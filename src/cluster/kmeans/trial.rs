@@ -333,4 +333,29 @@ mod tests {
         }
         check(&data, d, None, &[0, 97, 194, 11]);
     }
+
+    /// Squares so small that 1.5 times as far counts as nothing, and twice that as 2 units:
+    /// a row is at a candidate, and yet its centre seems half as far as the candidate is.
+    #[test]
+    fn rows_are_looked_at_where_squares_have_not_all_digits() {
+        let mut data = vec![0.0; 500 * WIDE];
+        for (i, row) in data.chunks_exact_mut(WIDE).enumerate() {
+            for (j, x) in row.iter_mut().enumerate() {
+                *x = match (i, i % 5, j < WIDE / 4) {
+                    (1, _, true) => 3.1e-162,
+                    (1, _, false) => 3.0e-162,
+                    (_, 2, true) => 1.6e-162,
+                    (_, 2, false) => 1.5e-162,
+                    _ => 0.0,
+                };
+            }
+        }
+        let rows = Rows::new(&data, (500, WIDE), None).unwrap();
+        let mut closest = Closest::default();
+        closest.restart(500);
+        closest.lower(rows, rows.row(0), &[]);
+        assert!(closest.distance(7) > 0.0);
+        closest.lower(rows, rows.slice(0..2), &[]);
+        assert_eq!(closest.distance(7), 0.0);
+    }
 }
