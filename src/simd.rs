@@ -26,6 +26,9 @@ pub(crate) trait Arithmetic: Copy {
 
     /// `a * b + c`, rounded once or twice.
     fn mul_add<T: Float>(a: T, b: T, c: T) -> T;
+
+    /// Both in single precision, `low` in the first four lanes.
+    fn narrow(low: Self::Four, high: Self::Four) -> Self::Eight;
 }
 
 /// `f32` and `f64`, as far as a kernel needs to know.
@@ -71,8 +74,9 @@ pub(crate) trait Eight: Copy {
     fn max(self, b: Self) -> Self;
     /// In each lane `yes` where `self > b`, else `no`.
     fn select_greater(self, b: Self, yes: Self, no: Self) -> Self;
-    /// Lane `j` of vector `i` becomes lane `i` of vector `j`.
-    fn transpose(rows: [Self; 8]) -> [Self; 8];
+    /// Lane `j` of vector `i` becomes lane `i` of vector `j`, among the first four lanes and
+    /// among the last four.
+    fn transpose_halves(rows: [Self; 4]) -> [Self; 4];
     /// A bit for each lane in which `self > b`.
     fn greater(self, b: Self) -> u32;
     /// A bit for each lane whose bits are not those of `b`.
@@ -83,10 +87,14 @@ pub(crate) trait Eight: Copy {
 pub(crate) trait Four: Copy {
     fn splat(x: f64) -> Self;
     fn load(from: &[f64; 4]) -> Self;
+    /// Numbers of single precision, which lose nothing.
+    fn widen(from: &[f32; 4]) -> Self;
     fn store(self, to: &mut [f64; 4]);
     fn add(self, b: Self) -> Self;
     fn sub(self, b: Self) -> Self;
     fn mul(self, b: Self) -> Self;
+    /// `self * b + c`, rounded once or twice.
+    fn mul_add(self, b: Self, c: Self) -> Self;
     /// The smaller number; `b` where one is a NaN.
     fn min(self, b: Self) -> Self;
     /// The number of the first lane.
@@ -125,6 +133,11 @@ impl Four for PlainFour {
     }
 
     #[inline(always)]
+    fn widen(from: &[f32; 4]) -> PlainFour {
+        PlainFour(from.map(f64::from))
+    }
+
+    #[inline(always)]
     fn store(self, to: &mut [f64; 4]) {
         *to = self.0;
     }
@@ -142,6 +155,11 @@ impl Four for PlainFour {
     #[inline(always)]
     fn mul(self, b: PlainFour) -> PlainFour {
         self.with(b, |a, b| a * b)
+    }
+
+    #[inline(always)]
+    fn mul_add(self, b: PlainFour, c: PlainFour) -> PlainFour {
+        self.mul(b).add(c)
     }
 
     #[inline(always)]
@@ -221,8 +239,10 @@ impl Eight for Plain {
     }
 
     #[inline(always)]
-    fn transpose(rows: [Plain; 8]) -> [Plain; 8] {
-        std::array::from_fn(|j| Plain(std::array::from_fn(|i| rows[i].0[j])))
+    fn transpose_halves(rows: [Plain; 4]) -> [Plain; 4] {
+        std::array::from_fn(|j| {
+            Plain(std::array::from_fn(|lane| rows[lane % 4].0[lane / 4 * 4 + j]))
+        })
     }
 
     #[inline(always)]
@@ -327,42 +347,17 @@ mod x86 {
         }
 
         #[inline(always)]
-        fn transpose(rows: [Eight; 8]) -> [Eight; 8] {
-            let [a, b, c, d, e, f, g, h] = rows.map(|row| row.0);
+        fn transpose_halves(rows: [Eight; 4]) -> [Eight; 4] {
+            let [a, b, c, d] = rows.map(|row| row.0);
             // SAFETY: AVX is there, see `Eight`.
             unsafe {
-                let pairs = [
-                    _mm256_unpacklo_ps(a, b),
-                    _mm256_unpackhi_ps(a, b),
-                    _mm256_unpacklo_ps(c, d),
-                    _mm256_unpackhi_ps(c, d),
-                    _mm256_unpacklo_ps(e, f),
-                    _mm256_unpackhi_ps(e, f),
-                    _mm256_unpacklo_ps(g, h),
-                    _mm256_unpackhi_ps(g, h),
-                ];
-                // Columns 0 and 4, 1 and 5, 2 and 6, 3 and 7 of the rows a to d.
-                let upper = [
-                    _mm256_shuffle_ps::<0x44>(pairs[0], pairs[2]),
-                    _mm256_shuffle_ps::<0xee>(pairs[0], pairs[2]),
-                    _mm256_shuffle_ps::<0x44>(pairs[1], pairs[3]),
-                    _mm256_shuffle_ps::<0xee>(pairs[1], pairs[3]),
-                ];
-                let lower = [
-                    _mm256_shuffle_ps::<0x44>(pairs[4], pairs[6]),
-                    _mm256_shuffle_ps::<0xee>(pairs[4], pairs[6]),
-                    _mm256_shuffle_ps::<0x44>(pairs[5], pairs[7]),
-                    _mm256_shuffle_ps::<0xee>(pairs[5], pairs[7]),
-                ];
+                let (ab, ab_rest) = (_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
+                let (cd, cd_rest) = (_mm256_unpacklo_ps(c, d), _mm256_unpackhi_ps(c, d));
                 [
-                    Eight(_mm256_permute2f128_ps::<0x20>(upper[0], lower[0])),
-                    Eight(_mm256_permute2f128_ps::<0x20>(upper[1], lower[1])),
-                    Eight(_mm256_permute2f128_ps::<0x20>(upper[2], lower[2])),
-                    Eight(_mm256_permute2f128_ps::<0x20>(upper[3], lower[3])),
-                    Eight(_mm256_permute2f128_ps::<0x31>(upper[0], lower[0])),
-                    Eight(_mm256_permute2f128_ps::<0x31>(upper[1], lower[1])),
-                    Eight(_mm256_permute2f128_ps::<0x31>(upper[2], lower[2])),
-                    Eight(_mm256_permute2f128_ps::<0x31>(upper[3], lower[3])),
+                    Eight(_mm256_shuffle_ps::<0x44>(ab, cd)),
+                    Eight(_mm256_shuffle_ps::<0xee>(ab, cd)),
+                    Eight(_mm256_shuffle_ps::<0x44>(ab_rest, cd_rest)),
+                    Eight(_mm256_shuffle_ps::<0xee>(ab_rest, cd_rest)),
                 ]
             }
         }
@@ -405,6 +400,12 @@ mod x86 {
         }
 
         #[inline(always)]
+        fn widen(from: &[f32; 4]) -> Four {
+            // SAFETY: AVX is there; the pointer is that of four readable numbers.
+            Four(unsafe { _mm256_cvtps_pd(_mm_loadu_ps(from.as_ptr())) })
+        }
+
+        #[inline(always)]
         fn store(self, to: &mut [f64; 4]) {
             // SAFETY: AVX is there; the pointer is that of four writable numbers.
             unsafe { _mm256_storeu_pd(to.as_mut_ptr(), self.0) }
@@ -429,10 +430,23 @@ mod x86 {
         }
 
         #[inline(always)]
+        fn mul_add(self, b: Four, c: Four) -> Four {
+            // SAFETY: FMA is there, see `Eight`.
+            Four(unsafe { _mm256_fmadd_pd(self.0, b.0, c.0) })
+        }
+
+        #[inline(always)]
         fn min(self, b: Four) -> Four {
             // SAFETY: AVX is there, see `Eight`.
             Four(unsafe { _mm256_min_pd(self.0, b.0) })
         }
+    }
+
+    /// Both in single precision.
+    #[inline(always)]
+    pub(super) fn narrow(low: Four, high: Four) -> Eight {
+        // SAFETY: AVX is there, see `Eight`.
+        Eight(unsafe { _mm256_set_m128(_mm256_cvtpd_ps(high.0), _mm256_cvtpd_ps(low.0)) })
     }
 }
 
@@ -457,6 +471,14 @@ impl Arithmetic for Baseline {
     fn mul_add<T: Float>(a: T, b: T, c: T) -> T {
         T::unfused(a, b, c)
     }
+
+    #[inline(always)]
+    fn narrow(low: PlainFour, high: PlainFour) -> Plain {
+        Plain(std::array::from_fn(|lane| {
+            let half = if lane < 4 { &low } else { &high };
+            half.0[lane % 4] as f32
+        }))
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -471,6 +493,11 @@ impl Arithmetic for Avx2 {
     #[inline(always)]
     fn mul_add<T: Float>(a: T, b: T, c: T) -> T {
         T::fused(a, b, c)
+    }
+
+    #[inline(always)]
+    fn narrow(low: x86::Four, high: x86::Four) -> x86::Eight {
+        x86::narrow(low, high)
     }
 }
 
@@ -595,7 +622,13 @@ mod tests {
         #[inline(always)]
         fn run<A: Arithmetic>(self) -> Vec<[u64; 4]> {
             let (a, b) = (A::Four::load(self.0), A::Four::load(self.1));
-            let results = [a.add(b), a.sub(b), a.mul(b), a.min(b), A::Four::splat(3.0)];
+            let results = [
+                a.add(b),
+                a.sub(b),
+                a.mul(b),
+                a.min(b),
+                a.mul_add(A::Four::splat(2.0), b),
+            ];
             let mut bits = Vec::new();
             for result in results {
                 let mut out = [0.0; 4];
@@ -620,16 +653,20 @@ mod tests {
         }
     }
 
-    struct Transpose([[f32; 8]; 8]);
+    struct Turn<'a>(&'a [[f64; 4]; 8]);
 
-    impl Kernel for Transpose {
-        type Output = [[f32; 8]; 8];
+    impl Kernel for Turn<'_> {
+        type Output = [[f32; 8]; 4];
 
         #[inline(always)]
-        fn run<A: Arithmetic>(self) -> [[f32; 8]; 8] {
-            let rows = std::array::from_fn(|i| A::Eight::load(&self.0[i]));
-            let mut out = [[0.0; 8]; 8];
-            for (to, column) in out.iter_mut().zip(A::Eight::transpose(rows)) {
+        fn run<A: Arithmetic>(self) -> [[f32; 8]; 4] {
+            let mut rows = [A::Eight::splat(0.0); 4];
+            for (i, row) in rows.iter_mut().enumerate() {
+                let high = self.0[i + 4].map(|x| x as f32);
+                *row = A::narrow(A::Four::load(&self.0[i]), A::Four::widen(&high));
+            }
+            let mut out = [[0.0; 8]; 4];
+            for (to, column) in out.iter_mut().zip(A::Eight::transpose_halves(rows)) {
                 column.store(to);
             }
             out
@@ -638,12 +675,13 @@ mod tests {
 
     #[test]
     fn rows_become_columns() {
-        let rows: [[f32; 8]; 8] =
-            std::array::from_fn(|i| std::array::from_fn(|j| (8 * i + j) as f32));
-        for found in [run(Transpose(rows)), baseline(Transpose(rows))] {
-            for i in 0..8 {
-                for j in 0..8 {
-                    assert_eq!(found[j][i], rows[i][j]);
+        let rows: [[f64; 4]; 8] = std::array::from_fn(|i| {
+            std::array::from_fn(|j| (4 * i + j) as f64 + 1.0 / 3.0)
+        });
+        for found in [run(Turn(&rows)), baseline(Turn(&rows))] {
+            for (i, row) in rows.iter().enumerate() {
+                for (j, &x) in row.iter().enumerate() {
+                    assert_eq!(found[j][i], x as f32);
                 }
             }
         }

@@ -7,6 +7,7 @@ use segmenta::data::{FeatureSpec, Schema};
 use segmenta::encode::FittedEncoder;
 use segmenta::metrics;
 use segmenta::ndarray::{Array2, ArrayView2};
+use segmenta::segmenter::SegmentIndex;
 
 /// The number that data given as `f32` is kept as, and clustered as.
 pub type Narrow = f32;
@@ -58,9 +59,8 @@ pub fn kmeans_model(centers: Array2<f64>) -> Result<KMeansModel> {
 }
 
 /// The segment of each row.
-pub fn assign(model: &KMeansModel, x: ArrayView2<'_, f64>) -> Result<Vec<u32>> {
-    let segments = model.assign_matrix(x)?;
-    Ok(segments.into_iter().map(|segment| segment.get() as u32).collect())
+pub fn assign(model: &KMeansModel, x: ArrayView2<'_, f64>) -> Result<Vec<SegmentIndex>> {
+    model.assign_matrix(x)
 }
 
 /// Distances included; as much memory as it takes.

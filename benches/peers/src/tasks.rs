@@ -102,7 +102,7 @@ impl Task {
                 Ok(Box::new(move || {
                     let (labels, measured) =
                         measure(|| kernels::assign(&model, x.view()));
-                    let labels = labels?.into_iter().map(|label| label as i32).collect();
+                    let labels = labels?.iter().map(|label| label.get() as i32).collect();
                     Ok((
                         measured,
                         Answer::default().array("labels", Numbers::I32(labels)),

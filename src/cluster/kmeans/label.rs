@@ -269,7 +269,7 @@ impl<'p, 'a, T: Storage> Pass<'p, 'a, T> {
         let span = start / LANES..(start + labels.len()).div_ceil(LANES);
         let (columns, squares, reach) = if all {
             (
-                tiles.columns(span.start, span.end),
+                tiles.columns_from(span.start),
                 &tiles.squares()[span.clone()],
                 &tiles.reach()[span],
             )

@@ -1,19 +1,26 @@
 //! The nearest centres of many encoded rows.
 
+use std::borrow::Cow;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use ndarray::ArrayView2;
 
 use super::model::KMeansModel;
 use super::nearest::Lanes;
-use super::scan::{Found, Scan, Scorer, certain};
-use super::tiles::{Frame, LANES, Placed, largest_norm, squared_norms};
+use super::scan::{Found, Scorer, certain_by_norms};
+use super::tiles::{Frame, LANES};
 use crate::data::array::row_major;
 use crate::error::{Error, Result};
-use crate::parallel::for_each_block;
+use crate::parallel::{for_each_block, map_blocks};
 use crate::segmenter::SegmentIndex;
 use crate::simd::{self, Arithmetic, Kernel};
 
 /// Rows of a block.
 const BLOCK: usize = 1024;
+
+/// How many bytes before they are needed rows are asked for, so that reading goes on while
+/// others are scanned.
+const AHEAD: usize = 6 << 10;
 
 /// Beyond, squared distances in `f64` could overflow, which is to be noticed.
 const REACH: f64 = 1e100;
@@ -69,10 +76,21 @@ impl KMeansModel {
     /// When there is another number of columns; when a number is NaN or infinite, or so
     /// far away that a squared distance overflows. The error names the first such row.
     pub fn assign_matrix(&self, x: ArrayView2<'_, f64>) -> Result<Vec<SegmentIndex>> {
-        // Zeros of a primitive type are fresh pages, which the threads then touch.
-        let mut out = vec![0_u32; x.nrows()];
-        self.assign_numbers(x, &mut out, |number| number)?;
-        Ok(out.into_iter().map(SegmentIndex::new).collect())
+        let data = self.numbers(&x)?;
+        let first_bad = AtomicUsize::new(usize::MAX);
+        // Blocks by value, so that the thread that fills a block is first to touch it.
+        let blocks = map_blocks(x.nrows(), BLOCK, |rows| {
+            let mut out = [SegmentIndex::new(0); BLOCK];
+            let bad = self.assign_block(&data, rows.start, &mut out[..rows.len()]);
+            first_bad.fetch_min(bad.unwrap_or(usize::MAX), Ordering::Relaxed);
+            out
+        });
+        let mut out = blocks.into_flattened();
+        out.truncate(x.nrows());
+        match first_bad.into_inner() {
+            usize::MAX => Ok(out),
+            row => Err(self.bad_row(&data, row)),
+        }
     }
 
     /// As [`assign_matrix`](KMeansModel::assign_matrix), into memory of the caller's.
@@ -85,73 +103,86 @@ impl KMeansModel {
         x: ArrayView2<'_, f64>,
         out: &mut [SegmentIndex],
     ) -> Result<()> {
-        self.assign_numbers(x, out, SegmentIndex::new)
+        let data = self.numbers(&x)?;
+        if out.len() != x.nrows() {
+            return Err(Error::length("`out`", x.nrows(), out.len()));
+        }
+        for_each_block(out, BLOCK, |start, out| {
+            match self.assign_block(&data, start, out) {
+                Some(row) => Err(self.bad_row(&data, row)),
+                None => Ok(()),
+            }
+        })
     }
 
-    fn assign_numbers<N: Copy + Send>(
-        &self,
-        x: ArrayView2<'_, f64>,
-        out: &mut [N],
-        of: impl Fn(u32) -> N + Copy + Sync,
-    ) -> Result<()> {
+    /// The numbers of encoded rows, one row after another.
+    fn numbers<'m>(&self, x: &'m ArrayView2<'_, f64>) -> Result<Cow<'m, [f64]>> {
         let d = self.encoder().n_columns();
         if x.ncols() != d {
             return Err(Error::length("the second axis", d, x.ncols()));
         }
-        if out.len() != x.nrows() {
-            return Err(Error::length("`out`", x.nrows(), out.len()));
-        }
-        let data = row_major(&x);
+        Ok(row_major(x))
+    }
+
+    /// Assigns the rows from `start` on. Gives the first that has no finite distances.
+    fn assign_block(
+        &self,
+        data: &[f64],
+        start: usize,
+        out: &mut [SegmentIndex],
+    ) -> Option<usize> {
         let (batch, lanes) = self.layouts();
-        for_each_block(out, BLOCK, |start, out| {
-            let rows = &data[start * d..(start + out.len()) * d];
-            let mut open = Vec::new();
-            match &batch.0 {
-                Some((frame, scorer)) => {
-                    let open = &mut open;
-                    simd::run(Assign { frame, scorer, rows, out, of, open });
-                }
-                None => open.extend(0..out.len() as u32),
+        let rows = &data[start * lanes.n_columns()..];
+        let mut open = Vec::new();
+        match &batch.0 {
+            Some((frame, scorer)) => {
+                let open = &mut open;
+                simd::run(Assign { frame, scorer, rows, out, open });
             }
-            if let Some(row) = simd::run(Exactly { lanes, rows, open: &open, out, of }) {
-                let e = self.not_finite(&rows[row * d..][..d]);
-                return Err(e.at_row(start + row));
-            }
-            Ok(())
-        })
+            None => open.extend(0..out.len() as u32),
+        }
+        let bad = simd::run(Exactly { lanes, rows, open: &open, out })?;
+        Some(start + bad)
+    }
+
+    fn bad_row(&self, data: &[f64], row: usize) -> Error {
+        let d = self.encoder().n_columns();
+        self.not_finite(&data[row * d..][..d]).at_row(row)
     }
 }
 
 /// Assigns the rows that are certain, and lists the others.
-struct Assign<'a, N, F> {
+struct Assign<'a> {
     frame: &'a Frame,
     scorer: &'a Scorer,
+    /// Those to assign, and what follows them in memory.
     rows: &'a [f64],
-    out: &'a mut [N],
-    of: F,
+    out: &'a mut [SegmentIndex],
     open: &'a mut Vec<u32>,
 }
 
-impl<N: Copy, F: Fn(u32) -> N> Kernel for Assign<'_, N, F> {
+impl Kernel for Assign<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run<A: Arithmetic>(self) {
-        let Assign { frame, scorer, rows, out, of, open } = self;
+        let Assign { frame, scorer, rows, out, open } = self;
         let d = frame.origin().len();
         let mut tile = vec![[0.0; LANES]; d];
-        let mut placed = Placed::new(d);
         let mut found = Found::default();
         found.resize(1);
-        let blocks = rows.chunks(LANES * d).zip(out.chunks_mut(LANES));
-        for (t, (rows, out)) in blocks.enumerate() {
-            frame.fill::<A, f64>(rows, &mut tile, &mut placed);
-            Scan { scorer, columns: &tile, found: &mut found }.run::<A>();
-            let reach = largest_norm(&squared_norms(&tile));
-            let certain =
-                certain::<A>(&found.best[0], &found.next[0], scorer.threshold(reach));
+        let ahead = (AHEAD / (LANES * d * size_of::<f64>())).max(1);
+        for (t, out) in out.chunks_mut(LANES).enumerate() {
+            let next = (t + ahead) * LANES * d;
+            if let Some(next) = rows.get(next..next + LANES * d) {
+                simd::prefetch(next);
+            }
+            let squares = frame.fill::<A, f64>(&rows[t * LANES * d..], &mut tile);
+            found.scan::<A>(scorer, &tile);
+            let (best, next) = (&found.best[0], &found.next[0]);
+            let certain = certain_by_norms::<A>(scorer, best, next, &squares);
             for (out, index) in out.iter_mut().zip(found.index(0)) {
-                *out = of(index);
+                *out = SegmentIndex::new(index);
             }
             let mut left = !certain & (u32::MAX >> (32 - out.len()));
             while left != 0 {
@@ -164,20 +195,19 @@ impl<N: Copy, F: Fn(u32) -> N> Kernel for Assign<'_, N, F> {
 
 /// Assigns the listed rows by their distances. Gives the first whose distances are not all
 /// finite.
-struct Exactly<'a, N, F> {
+struct Exactly<'a> {
     lanes: &'a Lanes,
     rows: &'a [f64],
     open: &'a [u32],
-    out: &'a mut [N],
-    of: F,
+    out: &'a mut [SegmentIndex],
 }
 
-impl<N: Copy, F: Fn(u32) -> N> Kernel for Exactly<'_, N, F> {
+impl Kernel for Exactly<'_> {
     type Output = Option<usize>;
 
     #[inline(always)]
     fn run<A: Arithmetic>(self) -> Option<usize> {
-        let Exactly { lanes, rows, open, out, of } = self;
+        let Exactly { lanes, rows, open, out } = self;
         let d = lanes.n_columns();
         for &row in open {
             let row = row as usize;
@@ -185,7 +215,7 @@ impl<N: Copy, F: Fn(u32) -> N> Kernel for Exactly<'_, N, F> {
             if !nearest.total.is_finite() {
                 return Some(row);
             }
-            out[row] = of(nearest.index as u32);
+            out[row] = SegmentIndex::new(nearest.index as u32);
         }
         None
     }

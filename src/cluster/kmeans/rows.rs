@@ -7,16 +7,29 @@ use std::ops::Range;
 
 use crate::data::check_weights;
 use crate::error::{Error, ErrorKind, Result};
+use crate::simd::{Arithmetic, Four};
 
 /// How the numbers of rows are stored: `f64`, or `f32`, which is computed with as the
 /// `f64` of the same value.
 pub(super) trait Storage:
     Copy + PartialEq + Debug + Send + Sync + Into<f64>
 {
+    fn load<A: Arithmetic>(from: &[Self; 4]) -> A::Four;
 }
 
-impl Storage for f32 {}
-impl Storage for f64 {}
+impl Storage for f32 {
+    #[inline(always)]
+    fn load<A: Arithmetic>(from: &[f32; 4]) -> A::Four {
+        A::Four::widen(from)
+    }
+}
+
+impl Storage for f64 {
+    #[inline(always)]
+    fn load<A: Arithmetic>(from: &[f64; 4]) -> A::Four {
+        A::Four::load(from)
+    }
+}
 
 /// The squared distance of a row, whatever it is stored in, added up in the order of the
 /// columns.
@@ -68,29 +81,31 @@ impl<'a, T: Storage> Rows<'a, T> {
         &self.data[i * self.n_columns..(i + 1) * self.n_columns]
     }
 
-    /// The numbers of row `i` in columns `j` to `j + 3`, 0 beyond the last column.
-    ///
-    /// What follows the row in memory is read and dropped, where there is something: that
-    /// is faster than to put together a vector from single numbers.
+    /// The numbers of row `i` in columns `j` to `j + 3`. Beyond the last column they are
+    /// those that follow in memory, or 0: that is faster than to leave them out.
     #[inline(always)]
     pub(super) fn four(&self, i: usize, j: usize) -> [f64; 4] {
-        let at = i * self.n_columns + j;
-        let left = self.n_columns - j;
-        match self.data[at..].first_chunk::<4>() {
-            Some(&four) => {
-                let mut four: [f64; 4] = four.map(|x| x.into());
-                for (lane, x) in four.iter_mut().enumerate() {
-                    *x = if lane < left { *x } else { 0.0 };
+        let from = &self.data[i * self.n_columns + j..];
+        let mut four = [0.0; 4];
+        match from.first_chunk::<4>() {
+            Some(from) => {
+                for (to, &x) in four.iter_mut().zip(from) {
+                    *to = x.into();
                 }
-                four
             }
             None => {
-                let mut four = [0.0; 4];
-                let some = four.iter_mut().zip(&self.data[at..]).take(left);
-                some.for_each(|(to, &x)| *to = x.into());
-                four
+                for (to, &x) in four.iter_mut().zip(from) {
+                    *to = x.into();
+                }
             }
         }
+        four
+    }
+
+    /// The rows from `start` on, one after another.
+    #[inline(always)]
+    pub(super) fn from(&self, start: usize) -> &'a [T] {
+        &self.data[start * self.n_columns..]
     }
 
     /// Some rows, one after another.

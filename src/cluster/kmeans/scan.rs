@@ -14,29 +14,37 @@
 //! [`Lanes`]: super::nearest::Lanes
 
 use super::tiles::{Frame, LANES};
-use crate::simd::{Arithmetic, Eight, Kernel};
+use crate::simd::{self, Arithmetic, Eight, Kernel};
 
-/// Centres that are scored at once: with [`LANES`] rows of `f32` they fill half of the 16
-/// vector registers of AVX2, which is what keeps both multipliers busy.
-const GROUP: usize = 4;
+/// How many centres are scored at once: with [`LANES`] rows of `f32` they fill eight or ten
+/// of the 16 vector registers of AVX2, which is what keeps both multipliers busy.
+const GROUPS: [usize; 2] = [4, 5];
+
+/// The larger of [`GROUPS`], unless the smaller one leaves fewer places empty.
+fn group_size(n_clusters: usize) -> usize {
+    let [small, large] = GROUPS;
+    let places = |size: usize| n_clusters.div_ceil(size) * size;
+    if places(large) <= places(small) { large } else { small }
+}
 
 /// Centres in a [`Frame`], packed for a scan.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Scorer {
     n_columns: usize,
-    /// Column by column the coordinates of [`GROUP`] centres. The last group is filled up
-    /// with centres that are never nearest.
-    groups: Vec<[f32; GROUP]>,
+    /// One of [`GROUPS`].
+    group_size: usize,
+    /// Group by group and column by column the coordinates of its centres. The last group
+    /// is filled up with centres that are never nearest.
+    groups: Vec<f32>,
     /// `½‖c‖²`, infinite for those.
-    halves: Vec<[f32; GROUP]>,
+    halves: Vec<f32>,
     /// Upper bound of the centres' norms.
     reach: f64,
     error: ScoreError,
-    /// What squares in `f64` may lose where they are too small for all of their digits.
-    underflow: f64,
+    threshold: Threshold,
 }
 
-/// What a scan found for each row of some tiles, at least as many as are scanned.
+/// What a scan found for each row of some tiles.
 #[derive(Debug, Default)]
 pub(super) struct Found {
     /// The centre with the largest score: its number as the bits of an `f32`.
@@ -58,7 +66,11 @@ impl Found {
     /// The centres with the largest scores of the rows of a tile.
     #[inline(always)]
     pub(super) fn index(&self, tile: usize) -> [u32; LANES] {
-        self.index[tile].map(f32::to_bits)
+        let mut index = [0; LANES];
+        for (to, number) in index.iter_mut().zip(&self.index[tile]) {
+            *to = number.to_bits();
+        }
+        index
     }
 }
 
@@ -66,36 +78,37 @@ impl Scorer {
     /// Of row-major centres.
     pub(super) fn new(centers: &[f64], frame: &Frame) -> Scorer {
         let d = frame.origin().len();
-        let n_groups = (centers.len() / d).div_ceil(GROUP);
-        let mut groups = vec![[0.0; GROUP]; n_groups * d];
-        let mut halves = vec![[f32::INFINITY; GROUP]; n_groups];
+        let n_clusters = centers.len() / d;
+        let size = group_size(n_clusters);
+        let n_places = n_clusters.div_ceil(size) * size;
+        let mut groups = vec![0.0; n_places * d];
+        let mut halves = vec![f32::INFINITY; n_places];
         let mut largest = 0.0_f64;
         for (c, center) in centers.chunks_exact(d).enumerate() {
             let mut square = 0.0;
             for (j, &x) in center.iter().enumerate() {
                 let placed = frame.place(j, x);
                 square += placed * placed;
-                groups[c / GROUP * d + j][c % GROUP] = placed as f32;
+                groups[(c / size * d + j) * size + c % size] = placed as f32;
             }
-            halves[c / GROUP][c % GROUP] = (0.5 * square) as f32;
+            halves[c] = (0.5 * square) as f32;
             largest = largest.max(square);
         }
         let reach = largest.sqrt() * (1.0 + 1e-12);
         let error = ScoreError::new(d, reach);
+        // What squares in `f64` may lose where they are too small for all of their digits.
         let underflow = (d as f64 + 3.0) * SMALLEST * frame.unit() * frame.unit();
-        Scorer { n_columns: d, groups, halves, reach, error, underflow }
+        let threshold = Threshold::new(d, reach, &error, underflow);
+        Scorer { n_columns: d, group_size: size, groups, halves, reach, error, threshold }
     }
 
-    /// The two largest scores of a row of norm up to `reach` must differ by more than this
-    /// for its nearest centre to be certain: by the errors of both, and by what rounded
-    /// squared distances in `f64` may be off, (d + 2) · 2⁻⁵³ of at most (X + C)² each.
+    /// How far apart the two largest scores of a row of norm up to `reach` must be for its
+    /// nearest centre to be certain.
     #[inline(always)]
     pub(super) fn threshold(&self, reach: f32) -> f32 {
-        let reach = f64::from(reach);
-        let error = self.error.at(reach);
-        let distance = (reach + self.reach) * (reach + self.reach);
-        let rounding = (self.n_columns as f64 + 3.0) * f64::EPSILON * distance;
-        up(2.0 * error + rounding + self.underflow)
+        let Threshold { constant, per_norm, per_square } = self.threshold;
+        let threshold = constant + per_norm * reach + per_square * (reach * reach);
+        if threshold < CERTAIN { threshold } else { f32::INFINITY }
     }
 
     /// By how much `‖x‖² − 2 · score`, computed in single precision, may fall short of the
@@ -115,6 +128,46 @@ pub(super) const SMALLEST: f64 = f64::from_bits(1);
 #[inline(always)]
 fn up(x: f64) -> f32 {
     x as f32 * (1.0 + 2.0 * f32::EPSILON)
+}
+
+/// Beyond, nothing is certain: scores may have overflowed.
+const CERTAIN: f32 = 1e30;
+
+/// How far apart the two largest scores of a row must be, as a function of its norm: by the
+/// errors of both, and by what rounded squared distances in `f64` may be off, (d + 2) · 2⁻⁵³
+/// of at most (X + C)² each.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Threshold {
+    constant: f32,
+    per_norm: f32,
+    per_square: f32,
+}
+
+impl Threshold {
+    fn new(
+        n_columns: usize,
+        reach: f64,
+        error: &ScoreError,
+        underflow: f64,
+    ) -> Threshold {
+        let rounding = (n_columns as f64 + 3.0) * f64::EPSILON;
+        // What follows is five operations on positive numbers of single precision.
+        let up = |x: f64| up(x * (1.0 + 8.0 * f64::from(f32::EPSILON)));
+        Threshold {
+            constant: up(2.0 * error.constant + rounding * reach * reach + underflow),
+            per_norm: up(2.0 * (error.per_norm + rounding * reach)),
+            per_square: up(rounding),
+        }
+    }
+
+    /// For the squared norms of some rows.
+    #[inline(always)]
+    fn of<A: Arithmetic>(&self, squares: A::Eight) -> A::Eight {
+        let Threshold { constant, per_norm, per_square } = *self;
+        let flat =
+            squares.mul_add(A::Eight::splat(per_square), A::Eight::splat(constant));
+        squares.sqrt().mul_add(A::Eight::splat(per_norm), flat)
+    }
 }
 
 /// By how much a score may be off, as a function of the row's norm.
@@ -146,14 +199,14 @@ impl ScoreError {
     #[inline(always)]
     fn at(&self, reach: f64) -> f64 {
         let error = self.constant + self.per_norm * reach;
-        if error < 1e30 { error } else { f64::INFINITY }
+        if error < f64::from(CERTAIN) { error } else { f64::INFINITY }
     }
 }
 
 /// The scan of some tiles.
 pub(super) struct Scan<'a> {
     pub(super) scorer: &'a Scorer,
-    /// Columns of whole tiles.
+    /// Columns of these tiles, and of those after them.
     pub(super) columns: &'a [[f32; LANES]],
     pub(super) found: &'a mut Found,
 }
@@ -164,56 +217,91 @@ impl Kernel for Scan<'_> {
     #[inline(always)]
     fn run<A: Arithmetic>(self) {
         let Scan { scorer, columns, found } = self;
-        let places = found.index.iter_mut().zip(&mut found.best).zip(&mut found.next);
-        let tiles = columns.chunks_exact(scorer.n_columns);
-        for (tile, ((index, best), next)) in tiles.zip(places) {
-            scan_tile::<A>(scorer, tile, index, best, next);
+        match scorer.group_size {
+            4 => found.scan_tiles::<A, 4>(scorer, columns),
+            _ => found.scan_tiles::<A, 5>(scorer, columns),
         }
     }
 }
 
-/// Vectors that the lanes of a tile fill.
-const VECTORS: usize = LANES / 8;
+impl Found {
+    /// Scans as many tiles as there is room for.
+    #[inline(always)]
+    fn scan_tiles<A: Arithmetic, const SIZE: usize>(
+        &mut self,
+        scorer: &Scorer,
+        columns: &[[f32; LANES]],
+    ) {
+        let d = scorer.n_columns;
+        for (t, tile) in columns.chunks_exact(d).take(self.index.len()).enumerate() {
+            let soon = (t + AHEAD) * d;
+            if let Some(soon) = columns.get(soon..soon + d) {
+                simd::prefetch(soon);
+            }
+            self.scan_tile::<A, SIZE>(t, scorer, tile);
+        }
+    }
 
-#[inline(always)]
-fn scan_tile<A: Arithmetic>(
-    scorer: &Scorer,
-    tile: &[[f32; LANES]],
-    index_out: &mut [f32; LANES],
-    best_out: &mut [f32; LANES],
-    next_out: &mut [f32; LANES],
-) {
-    let lowest = A::Eight::splat(f32::NEG_INFINITY);
-    let mut best = [lowest; VECTORS];
-    let mut next = [lowest; VECTORS];
-    // Numbers of centres as bits of `f32`, which are only moved about.
-    let mut index = [A::Eight::splat(f32::from_bits(0)); VECTORS];
-    let groups = scorer.groups.chunks_exact(scorer.n_columns);
-    for (g, (group, halves)) in groups.zip(&scorer.halves).enumerate() {
-        let mut scores = halves.map(|half| [A::Eight::splat(-half); VECTORS]);
-        for (x, centers) in tile.iter().zip(group) {
-            let x = load::<A>(x);
-            for (scores, &center) in scores.iter_mut().zip(centers) {
-                let center = A::Eight::splat(center);
-                for (score, x) in scores.iter_mut().zip(x) {
-                    *score = x.mul_add(center, *score);
+    /// Scans a tile, to place `t`.
+    #[inline(always)]
+    fn scan_tile<A: Arithmetic, const SIZE: usize>(
+        &mut self,
+        t: usize,
+        scorer: &Scorer,
+        tile: &[[f32; LANES]],
+    ) {
+        let lowest = A::Eight::splat(f32::NEG_INFINITY);
+        let mut best = [lowest; VECTORS];
+        let mut next = [lowest; VECTORS];
+        // Numbers of centres as bits of `f32`, which are only moved about.
+        let mut index = [A::Eight::splat(f32::from_bits(0)); VECTORS];
+        let groups = scorer.groups.as_chunks::<SIZE>().0.chunks_exact(tile.len());
+        let halves = scorer.halves.as_chunks::<SIZE>().0;
+        for (g, (group, halves)) in groups.zip(halves).enumerate() {
+            let mut scores = [[lowest; VECTORS]; SIZE];
+            for (scores, half) in scores.iter_mut().zip(halves) {
+                *scores = [A::Eight::splat(-half); VECTORS];
+            }
+            for (x, centers) in tile.iter().zip(group) {
+                let x = load::<A>(x);
+                for (scores, &center) in scores.iter_mut().zip(centers) {
+                    let center = A::Eight::splat(center);
+                    for (score, x) in scores.iter_mut().zip(x) {
+                        *score = x.mul_add(center, *score);
+                    }
+                }
+            }
+            for (c, scores) in scores.into_iter().enumerate() {
+                let number = A::Eight::splat(f32::from_bits((g * SIZE + c) as u32));
+                for (v, score) in scores.into_iter().enumerate() {
+                    let loser = score.select_greater(best[v], best[v], score);
+                    next[v] = loser.max(next[v]);
+                    index[v] = score.select_greater(best[v], number, index[v]);
+                    best[v] = score.max(best[v]);
                 }
             }
         }
-        for (c, scores) in scores.into_iter().enumerate() {
-            let number = A::Eight::splat(f32::from_bits((g * GROUP + c) as u32));
-            for (v, score) in scores.into_iter().enumerate() {
-                let loser = score.select_greater(best[v], best[v], score);
-                next[v] = loser.max(next[v]);
-                index[v] = score.select_greater(best[v], number, index[v]);
-                best[v] = score.max(best[v]);
-            }
+        store::<A>(index, &mut self.index[t]);
+        store::<A>(best, &mut self.best[t]);
+        store::<A>(next, &mut self.next[t]);
+    }
+
+    /// Scans one tile alone.
+    #[inline(always)]
+    pub(super) fn scan<A: Arithmetic>(&mut self, scorer: &Scorer, tile: &[[f32; LANES]]) {
+        match scorer.group_size {
+            4 => self.scan_tile::<A, 4>(0, scorer, tile),
+            _ => self.scan_tile::<A, 5>(0, scorer, tile),
         }
     }
-    store::<A>(index, index_out);
-    store::<A>(best, best_out);
-    store::<A>(next, next_out);
 }
+
+/// How many tiles before it is needed one is asked for, so that reading goes on while
+/// others are scanned.
+const AHEAD: usize = 2;
+
+/// Vectors that the lanes of a tile fill.
+const VECTORS: usize = LANES / 8;
 
 #[inline(always)]
 fn load<A: Arithmetic>(lanes: &[f32; LANES]) -> [A::Eight; VECTORS] {
@@ -226,6 +314,26 @@ fn store<A: Arithmetic>(vectors: [A::Eight; VECTORS], lanes: &mut [f32; LANES]) 
     for (place, vector) in lanes.as_chunks_mut::<8>().0.iter_mut().zip(vectors) {
         vector.store(place);
     }
+}
+
+/// A bit for each lane whose largest score is that of the nearest centre, given upper
+/// bounds of the squared norms of the rows.
+#[inline(always)]
+pub(super) fn certain_by_norms<A: Arithmetic>(
+    scorer: &Scorer,
+    best: &[f32; LANES],
+    next: &[f32; LANES],
+    squares: &[f32; LANES],
+) -> u32 {
+    let never = A::Eight::splat(CERTAIN);
+    let (best, next, squares) = (load::<A>(best), load::<A>(next), load::<A>(squares));
+    let mut bits = 0;
+    for v in 0..VECTORS {
+        let threshold = scorer.threshold.of::<A>(squares[v]);
+        let certain = best[v].sub(next[v]).greater(threshold) & never.greater(threshold);
+        bits |= certain << (8 * v);
+    }
+    bits
 }
 
 /// A bit for each lane whose largest score is that of the nearest centre.
@@ -247,10 +355,9 @@ pub(super) fn certain<A: Arithmetic>(
 #[cfg(test)]
 mod tests {
     use super::super::nearest::Lanes;
-    use super::super::tiles::{Placed, largest_norm, squared_norms};
+    use super::super::tiles::largest_norm;
     use super::*;
     use crate::random::Random;
-    use crate::simd;
 
     /// What one level makes of a tile: the centres, and a bit for each certain one.
     struct Level<'a>(&'a Scorer, &'a Frame, &'a [f64]);
@@ -263,13 +370,16 @@ mod tests {
             let Level(scorer, frame, rows) = self;
             let d = frame.origin().len();
             let mut tile = vec![[0.0; LANES]; d];
-            frame.fill::<A, f64>(rows, &mut tile, &mut Placed::new(d));
+            let squares = frame.fill::<A, f64>(rows, &mut tile);
             let mut found = Found::default();
             found.resize(1);
             Scan { scorer, columns: &tile, found: &mut found }.run::<A>();
-            let threshold = scorer.threshold(largest_norm(&squared_norms(&tile)));
-            let certain = certain::<A>(&found.best[0], &found.next[0], threshold);
-            (found.index(0), certain)
+            let (best, next) = (&found.best[0], &found.next[0]);
+            let threshold = scorer.threshold(largest_norm(&squares));
+            let by_reach = certain::<A>(best, next, threshold);
+            let by_norms = certain_by_norms::<A>(scorer, best, next, &squares);
+            assert_eq!(by_reach & !by_norms, 0);
+            (found.index(0), by_norms)
         }
     }
 

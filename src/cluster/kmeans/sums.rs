@@ -16,7 +16,7 @@ const MAGIC: f64 = 1.5 * (1_u64 << 52) as f64;
 /// How the numbers of each column become integers.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Scale {
-    /// `2^(h − e)` for each column, in whole parts, and for the weights after them.
+    /// `2^(h − e)` for each column, 0 up to whole parts, and for the weights after them.
     to_high: Vec<[f64; WIDE]>,
     /// The value of one unit of the low integer of each column.
     unit: Vec<f64>,
@@ -41,7 +41,7 @@ impl Scale {
         let mut scales: Vec<[f64; WIDE]> = reach
             .chunks(WIDE)
             .map(|reach| {
-                std::array::from_fn(|j| reach.get(j).map_or(1.0, |&x| to_high(x)))
+                std::array::from_fn(|j| reach.get(j).map_or(0.0, |&x| to_high(x)))
             })
             .collect();
         scales.push([heaviest.map_or(1.0, to_high); WIDE]);
@@ -274,7 +274,11 @@ impl<T: Storage> Kernel for Apply<'_, '_, T> {
             for p in 0..n_parts - 1 {
                 let mut x = rows.four(row as usize, p * WIDE);
                 if weighted {
-                    x = x.map(|x| x * weight);
+                    // What is no number of the row's could overflow.
+                    for (lane, x) in x.iter_mut().enumerate() {
+                        let own = p * WIDE + lane < sums.n_columns;
+                        *x = if own { *x * weight } else { 0.0 };
+                    }
                 }
                 let part = split(x, &scale.to_high[p], shift);
                 shift_part(&mut sums.parts, from, to, p, n_parts, &part);
@@ -336,13 +340,15 @@ fn subtract(to: &mut [i64; WIDE], from: &[i64; WIDE]) {
 /// The bits of [`MAGIC`] plus the high, and plus the low integers of some numbers.
 #[inline(always)]
 fn split(x: [f64; WIDE], to_high: &[f64; WIDE], shift: f64) -> Part {
-    let (mut high, mut low) = ([0.0; WIDE], [0.0; WIDE]);
+    let mut part = [[0; WIDE]; 2];
     for lane in 0..WIDE {
         let scaled = x[lane] * to_high[lane];
-        high[lane] = scaled + MAGIC;
-        low[lane] = (scaled - (high[lane] - MAGIC)) * shift + MAGIC;
+        let high = scaled + MAGIC;
+        let low = (scaled - (high - MAGIC)) * shift + MAGIC;
+        part[0][lane] = high.to_bits() as i64;
+        part[1][lane] = low.to_bits() as i64;
     }
-    [high, low].map(|part| part.map(|x| x.to_bits() as i64))
+    part
 }
 
 #[cfg(test)]

@@ -2,10 +2,13 @@
 
 use super::rows::{Overview, Rows, Storage, squared};
 use crate::parallel::map_chunk_pairs;
-use crate::simd::{self, Arithmetic, Eight, Kernel};
+use crate::simd::{self, Arithmetic, Eight, Four, Kernel};
 
 /// Rows of one tile: a column's values of all of them stand side by side.
 pub(super) const LANES: usize = 16;
+
+/// Columns that are turned at once.
+const WIDE: usize = 4;
 
 /// Tiles that one task fills.
 const BLOCK: usize = 64;
@@ -18,8 +21,8 @@ const BLOCK: usize = 64;
 pub(super) struct Frame {
     origin: Vec<f64>,
     unit: f64,
-    /// The origin once for each row of a tile.
-    origins: Vec<f64>,
+    /// `−origin · unit`, with zeros up to a whole vector.
+    shifts: Vec<[f64; WIDE]>,
 }
 
 impl Frame {
@@ -33,8 +36,12 @@ impl Frame {
             -1023 => 1.0,
             e => power_of_two(-(e + 1).clamp(-1000, 1000)),
         };
-        let origins = origin.repeat(LANES);
-        Frame { origin, unit, origins }
+        let shift = |j: usize| origin.get(j).map_or(0.0, |zero| -zero * unit);
+        let shifts = (0..origin.len())
+            .step_by(WIDE)
+            .map(|j| std::array::from_fn(|lane| shift(j + lane)))
+            .collect();
+        Frame { origin, unit, shifts }
     }
 
     pub(super) fn unit(&self) -> f64 {
@@ -51,25 +58,68 @@ impl Frame {
         (x - self.origin[j]) * self.unit
     }
 
-    /// Writes up to [`LANES`] rows into a tile. Lanes without a row are left as they are.
+    /// Writes the first [`LANES`] of these rows, or as many as there are, into a tile. Lanes
+    /// without a row are left as they are. Gives the upper bounds of the squared norms.
     #[inline(always)]
     pub(super) fn fill<A: Arithmetic, T: Storage>(
         &self,
         rows: &[T],
         tile: &mut [[f32; LANES]],
-        placed: &mut Placed,
-    ) {
-        if rows.len() == self.origins.len() {
-            let numbers = placed.0.iter_mut().zip(rows).zip(&self.origins);
-            for ((to, &x), zero) in numbers {
-                *to = ((x.into() - zero) * self.unit) as f32;
+    ) -> [f32; LANES] {
+        let d = tile.len();
+        // A vector reads beyond the end of the last row.
+        if rows.len() < (LANES - 1) * d + d.next_multiple_of(WIDE) {
+            for (lane, row) in rows.chunks_exact(d).take(LANES).enumerate() {
+                self.fill_lane(row, lane, tile);
             }
-            placed.write::<A>(tile);
-            return;
+            return squared_norms(tile);
         }
-        for (lane, row) in rows.chunks_exact(self.origin.len()).enumerate() {
-            self.fill_lane(row, lane, tile);
+        let mut sums = [0.0; LANES];
+        for (half, sums) in sums.as_chunks_mut::<8>().0.iter_mut().enumerate() {
+            let rows = &rows[half * 8 * d..];
+            let mut eight: [&[[T; WIDE]]; 8] = [&[]; 8];
+            for (r, row) in eight.iter_mut().enumerate() {
+                *row = rows[r * d..][..d.next_multiple_of(WIDE)].as_chunks().0;
+            }
+            let (whole, rest) = tile.as_chunks_mut::<WIDE>();
+            // One sum would be a chain as long as the row.
+            let mut squares = [A::Eight::splat(0.0); WIDE];
+            for (p, columns) in whole.iter_mut().enumerate() {
+                let across = self.turn::<A, T>(&eight, p);
+                for (c, column) in columns.iter_mut().enumerate() {
+                    across[c].store(&mut column.as_chunks_mut::<8>().0[half]);
+                    squares[c] = across[c].mul_add(across[c], squares[c]);
+                }
+            }
+            if !rest.is_empty() {
+                let across = self.turn::<A, T>(&eight, d / WIDE);
+                for (c, column) in rest.iter_mut().enumerate() {
+                    across[c].store(&mut column.as_chunks_mut::<8>().0[half]);
+                    squares[0] = across[c].mul_add(across[c], squares[0]);
+                }
+            }
+            let [a, b, c, d] = squares;
+            a.add(b).add(c.add(d)).store(sums);
         }
+        upper_squares(sums, d)
+    }
+
+    /// Columns from `p` times [`WIDE`] on of eight rows.
+    #[inline(always)]
+    fn turn<A: Arithmetic, T: Storage>(
+        &self,
+        rows: &[&[[T; WIDE]]; 8],
+        p: usize,
+    ) -> [A::Eight; WIDE] {
+        let (unit, shift) = (A::Four::splat(self.unit), A::Four::load(&self.shifts[p]));
+        let mut numbers = [A::Eight::splat(0.0); WIDE];
+        for (r, number) in numbers.iter_mut().enumerate() {
+            // The unit is a power of two: it rounds nothing.
+            let low = T::load::<A>(&rows[r][p]).mul_add(unit, shift);
+            let high = T::load::<A>(&rows[r + 4][p]).mul_add(unit, shift);
+            *number = A::narrow(low, high);
+        }
+        A::Eight::transpose_halves(numbers)
     }
 
     /// Writes one row into a tile.
@@ -82,37 +132,6 @@ impl Frame {
     ) {
         for ((column, &x), &zero) in tile.iter_mut().zip(row).zip(&self.origin) {
             column[lane] = ((x.into() - zero) * self.unit) as f32;
-        }
-    }
-}
-
-/// The rows of a tile, row by row, and some numbers more than are read.
-#[derive(Debug)]
-pub(super) struct Placed(Vec<f32>);
-
-impl Placed {
-    pub(super) fn new(n_columns: usize) -> Placed {
-        Placed(vec![0.0; n_columns * LANES + 8])
-    }
-
-    /// Writes the rows into a tile, eight columns of eight rows at a time.
-    #[inline(always)]
-    fn write<A: Arithmetic>(&self, tile: &mut [[f32; LANES]]) {
-        let d = tile.len();
-        for (part, columns) in tile.chunks_mut(8).enumerate() {
-            for half in 0..LANES / 8 {
-                let mut rows = [A::Eight::splat(0.0); 8];
-                for (i, row) in rows.iter_mut().enumerate() {
-                    let at = (half * 8 + i) * d + part * 8;
-                    if let Some(eight) = self.0[at..].first_chunk::<8>() {
-                        *row = A::Eight::load(eight);
-                    }
-                }
-                let across = A::Eight::transpose(rows);
-                for (column, lanes) in columns.iter_mut().zip(across) {
-                    lanes.store(&mut column.as_chunks_mut::<8>().0[half]);
-                }
-            }
         }
     }
 }
@@ -179,10 +198,9 @@ impl Tiles {
         self.frame.origin.len()
     }
 
-    /// The columns of tiles `first` to `end`.
-    pub(super) fn columns(&self, first: usize, end: usize) -> &[[f32; LANES]] {
-        let d = self.n_columns();
-        &self.data[first * d..end * d]
+    /// The columns of the tiles from `first` on.
+    pub(super) fn columns_from(&self, first: usize) -> &[[f32; LANES]] {
+        &self.data[first * self.n_columns()..]
     }
 
     /// Upper bounds of the squared norms of the rows, for each tile.
@@ -215,14 +233,12 @@ impl<T: Storage> Kernel for Prepare<'_, '_, T> {
         let d = rows.n_columns();
         let end = (first + squares.len() * LANES).min(rows.len());
         let overview = Overview::new(rows, first..end);
-        let mut placed = Placed::new(d);
         let mut spread = 0.0;
         let tiles = columns.chunks_exact_mut(d).zip(squares);
         for (t, (tile, squares)) in tiles.enumerate() {
             let start = first + t * LANES;
             let lanes = start..(start + LANES).min(end);
-            frame.fill::<A, T>(rows.slice(lanes.clone()), tile, &mut placed);
-            *squares = squared_norms(tile);
+            *squares = frame.fill::<A, T>(rows.from(start), tile);
             if !rows.is_unweighted() {
                 for i in lanes {
                     spread += rows.weight(i) * squared(rows.row(i), &frame.origin);
@@ -243,9 +259,18 @@ pub(super) fn squared_norms(tile: &[[f32; LANES]]) -> [f32; LANES] {
             *square += x * x;
         }
     }
+    upper_squares(squares, tile.len())
+}
+
+/// Upper bounds of the sums of `d` squares.
+#[inline(always)]
+fn upper_squares(mut squares: [f32; LANES], d: usize) -> [f32; LANES] {
     // Each of the d terms and sums is off by a fraction of 2⁻²⁴, each x by as much.
-    let slack = 1.0 + (tile.len() as f32 + 8.0) * f32::EPSILON;
-    squares.map(|square| square * slack + f32::MIN_POSITIVE)
+    let slack = 1.0 + (d as f32 + 8.0) * f32::EPSILON;
+    for square in &mut squares {
+        *square = *square * slack + f32::MIN_POSITIVE;
+    }
+    squares
 }
 
 /// Upper bound of the norms of a tile's rows.
