@@ -7,7 +7,7 @@ use super::bounds::Bounds;
 use super::means::Least;
 use super::nearest::Lanes;
 use super::rows::{Overview, Rows, Storage, squared};
-use super::scan::{Found, Scan, Scorer, certain};
+use super::scan::{Scorer, Top, load};
 use super::sums::{Move, NOWHERE, Scale, Sums};
 use super::tiles::{Frame, LANES, Tiles, largest_norm, squared_norms};
 use crate::error::Result;
@@ -143,7 +143,6 @@ struct Gathered {
 
 #[derive(Default)]
 struct Work {
-    found: Found,
     /// One for each tile.
     thresholds: Vec<f32>,
     packed: Packed,
@@ -162,6 +161,10 @@ struct Packed {
     squares: Vec<[f32; LANES]>,
     reach: Vec<f32>,
 }
+
+/// How many tiles before it is needed one is asked for, so that reading goes on while
+/// others are scanned.
+const TILES_AHEAD: usize = 2;
 
 /// Rows of a list that are asked for before they are needed.
 const AHEAD: usize = 8;
@@ -280,13 +283,11 @@ impl<'p, 'a, T: Storage> Pass<'p, 'a, T> {
             let packed = &work.packed;
             (&packed.columns[..], &packed.squares[..], &packed.reach[..])
         };
-        work.found.resize(reach.len());
-        simd::run(Scan { scorer: &self.scorer, columns, found: &mut work.found });
         simd::run(Judge {
             data: self.data.rows,
             scorer: &self.scorer,
             bounds: self.bounds,
-            found: &work.found,
+            columns,
             thresholds: &mut work.thresholds,
             squares,
             reach,
@@ -314,12 +315,13 @@ impl<'p, 'a, T: Storage> Pass<'p, 'a, T> {
     }
 }
 
-/// Turns what a scan has found into labels, where it is certain, and keys.
+/// Scans tiles, and turns what is found into labels, where it is certain, and keys.
 struct Judge<'j, 'r, T> {
     data: Rows<'r, T>,
     scorer: &'j Scorer,
     bounds: &'j Bounds,
-    found: &'j Found,
+    /// Columns of these tiles, and of those after them.
+    columns: &'j [[f32; LANES]],
     thresholds: &'j mut Vec<f32>,
     squares: &'j [[f32; LANES]],
     reach: &'j [f32],
@@ -338,24 +340,40 @@ impl<T: Storage> Kernel for Judge<'_, '_, T> {
 
     #[inline(always)]
     fn run<A: Arithmetic>(mut self) {
-        let n_rows = self.picked.map_or(self.labels.len(), Vec::len);
         // All at once, where nothing waits for one of them.
         self.thresholds.clear();
         self.thresholds.extend(self.reach.iter().map(|&x| self.scorer.threshold(x)));
+        match self.scorer.group_size() {
+            4 => self.judge::<A, 4>(),
+            _ => self.judge::<A, 5>(),
+        }
+    }
+}
+
+impl<T: Storage> Judge<'_, '_, T> {
+    #[inline(always)]
+    fn judge<A: Arithmetic, const SIZE: usize>(&mut self) {
+        let n_rows = self.picked.map_or(self.labels.len(), Vec::len);
+        let d = self.data.n_columns();
         for tile in 0..self.reach.len() {
+            let soon = (tile + TILES_AHEAD) * d;
+            if let Some(soon) = self.columns.get(soon..soon + d) {
+                simd::prefetch(soon);
+            }
+            let top = self.scorer.top::<A, SIZE>(&self.columns[tile * d..][..d]);
             let rows = tile * LANES..((tile + 1) * LANES).min(n_rows);
             let threshold = self.thresholds[tile];
             if self.bounds.write {
-                self.write_keys::<A>(tile, threshold, rows.clone());
+                self.write_keys::<A>(tile, &top, threshold, rows.clone());
             }
-            let found = self.found;
-            let (index, best, next) =
-                (found.index(tile), &found.best[tile], &found.next[tile]);
-            let certain = certain::<A>(best, next, threshold);
+            let certain = top.certain(threshold);
             let labels = self.labels_of(rows.clone());
-            let moved = moved::<A>(&index, &labels);
             let used = u32::MAX >> (32 - rows.len());
-            let mut left = (moved | !certain) & used;
+            let mut left = (top.moved(&labels) | !certain) & used;
+            if left == 0 {
+                continue;
+            }
+            let index = top.index();
             while left != 0 {
                 let lane = left.trailing_zeros() as usize;
                 left &= left - 1;
@@ -374,21 +392,7 @@ impl<T: Storage> Kernel for Judge<'_, '_, T> {
             }
         }
     }
-}
 
-/// A bit for each lane with a new label.
-#[inline(always)]
-fn moved<A: Arithmetic>(index: &[u32; LANES], labels: &[u32; LANES]) -> u32 {
-    let (index, labels) = (index.as_chunks::<8>().0, labels.as_chunks::<8>().0);
-    let mut bits = 0;
-    for v in 0..LANES / 8 {
-        let index = A::Eight::load_bits(&index[v]);
-        bits |= index.differ(A::Eight::load_bits(&labels[v])) << (8 * v);
-    }
-    bits
-}
-
-impl<T: Storage> Judge<'_, '_, T> {
     /// The labels before; 0 in lanes without a row.
     #[inline(always)]
     fn labels_of(&self, rows: Range<usize>) -> [u32; LANES] {
@@ -411,6 +415,7 @@ impl<T: Storage> Judge<'_, '_, T> {
     fn write_keys<A: Arithmetic>(
         &mut self,
         tile: usize,
+        top: &Top<A>,
         threshold: f32,
         rows: Range<usize>,
     ) {
@@ -419,12 +424,10 @@ impl<T: Storage> Judge<'_, '_, T> {
         let (two, zero) = (A::Eight::splat(2.0), A::Eight::splat(0.0));
         let never = A::Eight::splat(f32::NEG_INFINITY);
         let mut gaps = [0.0_f32; LANES];
+        let squares = load::<A>(&self.squares[tile]);
         for (v, gaps) in gaps.as_chunks_mut::<8>().0.iter_mut().enumerate() {
-            let load =
-                |lanes: &[f32; LANES]| A::Eight::load(&lanes.as_chunks::<8>().0[v]);
-            let best = load(&self.found.best[tile]);
-            let next = load(&self.found.next[tile]);
-            let square = load(&self.squares[tile]).add(slack);
+            let (best, next) = (top.best[v], top.next[v]);
+            let square = squares[v].add(slack);
             let lead = best.sub(next);
             let own = square.sub(two.mul(best)).max(zero).sqrt();
             let other = square.sub(two.mul(next)).max(zero).sqrt();
@@ -432,7 +435,7 @@ impl<T: Storage> Judge<'_, '_, T> {
             let gap = two.mul(lead.sub(slack)).div(own.add(other));
             lead.select_greater(threshold, gap, never).store(gaps);
         }
-        let index = self.found.index(tile);
+        let index = top.index();
         for (lane, at) in rows.enumerate() {
             let row = self.picked.map_or(at, |picked| picked[at] as usize);
             self.keys[row] = self.bounds.key(gaps[lane], index[lane] as usize);

@@ -7,7 +7,7 @@ use ndarray::ArrayView2;
 
 use super::model::KMeansModel;
 use super::nearest::Lanes;
-use super::scan::{Found, Scorer, certain_by_norms};
+use super::scan::Scorer;
 use super::tiles::{Frame, LANES};
 use crate::data::array::row_major;
 use crate::error::{Error, Result};
@@ -166,11 +166,19 @@ impl Kernel for Assign<'_> {
 
     #[inline(always)]
     fn run<A: Arithmetic>(self) {
+        match self.scorer.group_size() {
+            4 => self.assign::<A, 4>(),
+            _ => self.assign::<A, 5>(),
+        }
+    }
+}
+
+impl Assign<'_> {
+    #[inline(always)]
+    fn assign<A: Arithmetic, const SIZE: usize>(self) {
         let Assign { frame, scorer, rows, out, open } = self;
         let d = frame.origin().len();
         let mut tile = vec![[0.0; LANES]; d];
-        let mut found = Found::default();
-        found.resize(1);
         let ahead = (AHEAD / (LANES * d * size_of::<f64>())).max(1);
         for (t, out) in out.chunks_mut(LANES).enumerate() {
             let next = (t + ahead) * LANES * d;
@@ -178,10 +186,9 @@ impl Kernel for Assign<'_> {
                 simd::prefetch(next);
             }
             let squares = frame.fill::<A, f64>(&rows[t * LANES * d..], &mut tile);
-            found.scan::<A>(scorer, &tile);
-            let (best, next) = (&found.best[0], &found.next[0]);
-            let certain = certain_by_norms::<A>(scorer, best, next, &squares);
-            for (out, index) in out.iter_mut().zip(found.index(0)) {
+            let top = scorer.top::<A, SIZE>(&tile);
+            let certain = top.certain_by_norms(scorer, &squares);
+            for (out, index) in out.iter_mut().zip(top.index()) {
                 *out = SegmentIndex::new(index);
             }
             let mut left = !certain & (u32::MAX >> (32 - out.len()));

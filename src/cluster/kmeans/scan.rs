@@ -14,7 +14,7 @@
 //! [`Lanes`]: super::nearest::Lanes
 
 use super::tiles::{Frame, LANES};
-use crate::simd::{self, Arithmetic, Eight, Kernel};
+use crate::simd::{Arithmetic, Eight};
 
 /// How many centres are scored at once: with [`LANES`] rows of `f32` they fill eight or ten
 /// of the 16 vector registers of AVX2, which is what keeps both multipliers busy.
@@ -42,36 +42,6 @@ pub(super) struct Scorer {
     reach: f64,
     error: ScoreError,
     threshold: Threshold,
-}
-
-/// What a scan found for each row of some tiles.
-#[derive(Debug, Default)]
-pub(super) struct Found {
-    /// The centre with the largest score: its number as the bits of an `f32`.
-    index: Vec<[f32; LANES]>,
-    /// The largest score.
-    pub(super) best: Vec<[f32; LANES]>,
-    /// The largest score of the other centres; −∞ when there is no other.
-    pub(super) next: Vec<[f32; LANES]>,
-}
-
-impl Found {
-    /// Room for so many tiles.
-    pub(super) fn resize(&mut self, n_tiles: usize) {
-        self.index.resize(n_tiles, [0.0; LANES]);
-        self.best.resize(n_tiles, [0.0; LANES]);
-        self.next.resize(n_tiles, [0.0; LANES]);
-    }
-
-    /// The centres with the largest scores of the rows of a tile.
-    #[inline(always)]
-    pub(super) fn index(&self, tile: usize) -> [u32; LANES] {
-        let mut index = [0; LANES];
-        for (to, number) in index.iter_mut().zip(&self.index[tile]) {
-            *to = number.to_bits();
-        }
-        index
-    }
 }
 
 impl Scorer {
@@ -203,60 +173,35 @@ impl ScoreError {
     }
 }
 
-/// The scan of some tiles.
-pub(super) struct Scan<'a> {
-    pub(super) scorer: &'a Scorer,
-    /// Columns of these tiles, and of those after them.
-    pub(super) columns: &'a [[f32; LANES]],
-    pub(super) found: &'a mut Found,
+/// What a scan found for the rows of a tile.
+pub(super) struct Top<A: Arithmetic> {
+    /// The centre with the largest score: its number as the bits of an `f32`.
+    index: [A::Eight; VECTORS],
+    /// The largest score.
+    pub(super) best: [A::Eight; VECTORS],
+    /// The largest score of the other centres; −∞ when there is no other.
+    pub(super) next: [A::Eight; VECTORS],
 }
 
-impl Kernel for Scan<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<A: Arithmetic>(self) {
-        let Scan { scorer, columns, found } = self;
-        match scorer.group_size {
-            4 => found.scan_tiles::<A, 4>(scorer, columns),
-            _ => found.scan_tiles::<A, 5>(scorer, columns),
-        }
-    }
-}
-
-impl Found {
-    /// Scans as many tiles as there is room for.
-    #[inline(always)]
-    fn scan_tiles<A: Arithmetic, const SIZE: usize>(
-        &mut self,
-        scorer: &Scorer,
-        columns: &[[f32; LANES]],
-    ) {
-        let d = scorer.n_columns;
-        for (t, tile) in columns.chunks_exact(d).take(self.index.len()).enumerate() {
-            let soon = (t + AHEAD) * d;
-            if let Some(soon) = columns.get(soon..soon + d) {
-                simd::prefetch(soon);
-            }
-            self.scan_tile::<A, SIZE>(t, scorer, tile);
-        }
+impl Scorer {
+    /// One of [`GROUPS`], which is what `SIZE` must be below.
+    pub(super) fn group_size(&self) -> usize {
+        self.group_size
     }
 
-    /// Scans a tile, to place `t`.
+    /// Scans a tile.
     #[inline(always)]
-    fn scan_tile<A: Arithmetic, const SIZE: usize>(
-        &mut self,
-        t: usize,
-        scorer: &Scorer,
+    pub(super) fn top<A: Arithmetic, const SIZE: usize>(
+        &self,
         tile: &[[f32; LANES]],
-    ) {
+    ) -> Top<A> {
         let lowest = A::Eight::splat(f32::NEG_INFINITY);
         let mut best = [lowest; VECTORS];
         let mut next = [lowest; VECTORS];
         // Numbers of centres as bits of `f32`, which are only moved about.
         let mut index = [A::Eight::splat(f32::from_bits(0)); VECTORS];
-        let groups = scorer.groups.as_chunks::<SIZE>().0.chunks_exact(tile.len());
-        let halves = scorer.halves.as_chunks::<SIZE>().0;
+        let groups = self.groups.as_chunks::<SIZE>().0.chunks_exact(tile.len());
+        let halves = self.halves.as_chunks::<SIZE>().0;
         for (g, (group, halves)) in groups.zip(halves).enumerate() {
             let mut scores = [[lowest; VECTORS]; SIZE];
             for (scores, half) in scores.iter_mut().zip(halves) {
@@ -281,30 +226,68 @@ impl Found {
                 }
             }
         }
-        store::<A>(index, &mut self.index[t]);
-        store::<A>(best, &mut self.best[t]);
-        store::<A>(next, &mut self.next[t]);
-    }
-
-    /// Scans one tile alone.
-    #[inline(always)]
-    pub(super) fn scan<A: Arithmetic>(&mut self, scorer: &Scorer, tile: &[[f32; LANES]]) {
-        match scorer.group_size {
-            4 => self.scan_tile::<A, 4>(0, scorer, tile),
-            _ => self.scan_tile::<A, 5>(0, scorer, tile),
-        }
+        Top { index, best, next }
     }
 }
 
-/// How many tiles before it is needed one is asked for, so that reading goes on while
-/// others are scanned.
-const AHEAD: usize = 2;
+impl<A: Arithmetic> Top<A> {
+    /// The centres with the largest scores.
+    #[inline(always)]
+    pub(super) fn index(&self) -> [u32; LANES] {
+        let mut numbers = [0.0; LANES];
+        store::<A>(self.index, &mut numbers);
+        let mut index = [0; LANES];
+        for (to, number) in index.iter_mut().zip(numbers) {
+            *to = number.to_bits();
+        }
+        index
+    }
+
+    /// A bit for each lane whose label is another one.
+    #[inline(always)]
+    pub(super) fn moved(&self, labels: &[u32; LANES]) -> u32 {
+        let mut bits = 0;
+        for (v, labels) in labels.as_chunks::<8>().0.iter().enumerate() {
+            bits |= self.index[v].differ(A::Eight::load_bits(labels)) << (8 * v);
+        }
+        bits
+    }
+
+    /// A bit for each lane whose largest score is that of the nearest centre.
+    #[inline(always)]
+    pub(super) fn certain(&self, threshold: f32) -> u32 {
+        let threshold = A::Eight::splat(threshold);
+        let mut bits = 0;
+        for v in 0..VECTORS {
+            bits |= self.best[v].sub(self.next[v]).greater(threshold) << (8 * v);
+        }
+        bits
+    }
+
+    /// The same, given upper bounds of the squared norms of the rows.
+    #[inline(always)]
+    pub(super) fn certain_by_norms(
+        &self,
+        scorer: &Scorer,
+        squares: &[f32; LANES],
+    ) -> u32 {
+        let never = A::Eight::splat(CERTAIN);
+        let mut bits = 0;
+        for (v, squares) in load::<A>(squares).into_iter().enumerate() {
+            let threshold = scorer.threshold.of::<A>(squares);
+            let lead = self.best[v].sub(self.next[v]);
+            let certain = lead.greater(threshold) & never.greater(threshold);
+            bits |= certain << (8 * v);
+        }
+        bits
+    }
+}
 
 /// Vectors that the lanes of a tile fill.
 const VECTORS: usize = LANES / 8;
 
 #[inline(always)]
-fn load<A: Arithmetic>(lanes: &[f32; LANES]) -> [A::Eight; VECTORS] {
+pub(super) fn load<A: Arithmetic>(lanes: &[f32; LANES]) -> [A::Eight; VECTORS] {
     let (vectors, _) = lanes.as_chunks::<8>();
     [A::Eight::load(&vectors[0]), A::Eight::load(&vectors[1])]
 }
@@ -316,48 +299,13 @@ fn store<A: Arithmetic>(vectors: [A::Eight; VECTORS], lanes: &mut [f32; LANES]) 
     }
 }
 
-/// A bit for each lane whose largest score is that of the nearest centre, given upper
-/// bounds of the squared norms of the rows.
-#[inline(always)]
-pub(super) fn certain_by_norms<A: Arithmetic>(
-    scorer: &Scorer,
-    best: &[f32; LANES],
-    next: &[f32; LANES],
-    squares: &[f32; LANES],
-) -> u32 {
-    let never = A::Eight::splat(CERTAIN);
-    let (best, next, squares) = (load::<A>(best), load::<A>(next), load::<A>(squares));
-    let mut bits = 0;
-    for v in 0..VECTORS {
-        let threshold = scorer.threshold.of::<A>(squares[v]);
-        let certain = best[v].sub(next[v]).greater(threshold) & never.greater(threshold);
-        bits |= certain << (8 * v);
-    }
-    bits
-}
-
-/// A bit for each lane whose largest score is that of the nearest centre.
-#[inline(always)]
-pub(super) fn certain<A: Arithmetic>(
-    best: &[f32; LANES],
-    next: &[f32; LANES],
-    threshold: f32,
-) -> u32 {
-    let threshold = A::Eight::splat(threshold);
-    let (best, next) = (load::<A>(best), load::<A>(next));
-    let mut bits = 0;
-    for v in 0..VECTORS {
-        bits |= best[v].sub(next[v]).greater(threshold) << (8 * v);
-    }
-    bits
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::nearest::Lanes;
     use super::super::tiles::largest_norm;
     use super::*;
     use crate::random::Random;
+    use crate::simd::{self, Kernel};
 
     /// What one level makes of a tile: the centres, and a bit for each certain one.
     struct Level<'a>(&'a Scorer, &'a Frame, &'a [f64]);
@@ -371,15 +319,16 @@ mod tests {
             let d = frame.origin().len();
             let mut tile = vec![[0.0; LANES]; d];
             let squares = frame.fill::<A, f64>(rows, &mut tile);
-            let mut found = Found::default();
-            found.resize(1);
-            Scan { scorer, columns: &tile, found: &mut found }.run::<A>();
-            let (best, next) = (&found.best[0], &found.next[0]);
             let threshold = scorer.threshold(largest_norm(&squares));
-            let by_reach = certain::<A>(best, next, threshold);
-            let by_norms = certain_by_norms::<A>(scorer, best, next, &squares);
-            assert_eq!(by_reach & !by_norms, 0);
-            (found.index(0), by_norms)
+            let judge = |top: Top<A>| {
+                let by_norms = top.certain_by_norms(scorer, &squares);
+                assert_eq!(top.certain(threshold) & !by_norms, 0);
+                (top.index(), by_norms)
+            };
+            match scorer.group_size() {
+                4 => judge(scorer.top::<A, 4>(&tile)),
+                _ => judge(scorer.top::<A, 5>(&tile)),
+            }
         }
     }
 
