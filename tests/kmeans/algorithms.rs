@@ -156,8 +156,9 @@ proptest! {
     #[test]
     fn a_matrix_is_assigned_as_its_rows_are(
         n in 0_usize..300, p in 1_usize..20, k in 1_usize..12, seed in 0_u64..1 << 40,
-        grid in any::<bool>(),
+        grid in any::<bool>(), blocks in 0_usize..3,
     ) {
+        let n = n + blocks * 900;
         let step = |x: f64| if grid { (x / 4.0).round() } else { x };
         let x = blobs(n, p, 5, seed).mapv(step);
         let model = model(blobs(k, p, k, seed + 1).mapv(step));

@@ -390,6 +390,22 @@ mod tests {
         }
     }
 
+    /// A vector takes in what follows a row in memory, which its weight may make infinite.
+    #[test]
+    fn the_rows_after_a_row_leave_no_trace() {
+        let data = [1.0, 1e300, -1e300, 2.0, 1e250, 3.0];
+        let weights = [1e100, 1e-250, 1e-260, 1e90, 1e-200, 1e100];
+        let scale = Scale::new(6, &[3e100], Some(1e100));
+        let (mut together, mut alone) = (Sums::new(1, 1), Sums::new(1, 1));
+        let rows = Rows::new(&data, (6, 1), Some(&weights)).unwrap();
+        for i in 0..6 {
+            together.apply(rows, &scale, &[Move { row: i as u32, from: NOWHERE, to: 0 }]);
+            let one = Rows::new(&data[i..=i], (1, 1), Some(&weights[i..=i])).unwrap();
+            alone.apply(one, &scale, &[Move { row: 0, from: NOWHERE, to: 0 }]);
+        }
+        assert_eq!(together, alone);
+    }
+
     #[test]
     fn means_of_equal_numbers_are_that_number() {
         for x in [0.1, -0.1, 1e150, -3e-150, 1e-250, 7e15, 0.0, 1.0 / 3.0] {
