@@ -6,9 +6,10 @@
 //! [`run`] compiles it twice, for the target's baseline and for AVX2 with FMA, and picks at
 //! run time.
 //!
-//! All `unsafe` of the crate stands in this file, and rests on one condition: code that
-//! uses AVX2 and FMA is reached through the call in [`run`] only, after they were detected.
-//! [`Avx2`] and the vectors of [`x86`] are private and nobody else can name them.
+//! All `unsafe` of the crate stands in this file. But for [`eight_rows`], which checks its
+//! bounds, it rests on one condition: code that uses AVX2 and FMA is reached through the
+//! call in [`run`] only, after they were detected. [`Avx2`] and the vectors of [`x86`] are
+//! private and nobody else can name them.
 //!
 //! What is fused differs between the two by the last bit. So a kernel either keeps to
 //! single operations, where both give the same bits, or what it computes with
@@ -517,6 +518,20 @@ pub(crate) fn baseline<K: Kernel>(kernel: K) -> K::Output {
     kernel.run::<Baseline>()
 }
 
+/// The first four numbers of eight rows that begin `stride` numbers apart.
+///
+/// # Panics
+/// When they do not all lie inside `from`.
+#[inline(always)]
+pub(crate) fn eight_rows<T>(from: &[T], stride: usize) -> [&[T; 4]; 8] {
+    assert!(stride.saturating_mul(7).saturating_add(4) <= from.len());
+    std::array::from_fn(|r| {
+        // SAFETY: four numbers from `r * stride` on lie inside `from`, as was checked for
+        // the last row; they are only read, as those of `from` are.
+        unsafe { &*from.as_ptr().add(r * stride).cast() }
+    })
+}
+
 /// Asks for the memory of some items, which will be read within some ten steps.
 #[inline(always)]
 pub(crate) fn prefetch<T>(items: &[T]) {
@@ -684,6 +699,21 @@ mod tests {
                     assert_eq!(found[j][i], x as f32);
                 }
             }
+        }
+    }
+
+    #[test]
+    fn rows_are_found_at_any_stride() {
+        let numbers: Vec<usize> = (0..60).collect();
+        for stride in [0, 1, 3, 4, 8] {
+            let rows = eight_rows(&numbers[..7 * stride + 4], stride);
+            for (r, row) in rows.into_iter().enumerate() {
+                assert_eq!(row, &numbers[r * stride..][..4]);
+            }
+        }
+        for (len, stride) in [(3, 0), (59, 8), (60, 9), (60, usize::MAX / 7 + 1)] {
+            let short = &numbers[..len];
+            assert!(std::panic::catch_unwind(|| eight_rows(short, stride)).is_err());
         }
     }
 

@@ -1,5 +1,7 @@
 //! k-means: what is wanted, and the fit of a matrix.
 
+use std::collections::VecDeque;
+
 use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 
@@ -120,6 +122,13 @@ pub struct KMeansResult {
     pub converged: bool,
     /// `restart-agreement`, `empty-cluster-relocated`, `empty-cluster`, `max-iter`.
     pub notes: Vec<Note>,
+}
+
+/// Runs whose first centres are sought beside each other: as many as need no more memory
+/// than the rows themselves.
+fn starts_at_once(n_columns: usize) -> usize {
+    let bytes = size_of::<f64>() + size_of::<u32>();
+    (n_columns * size_of::<f64>() / bytes).clamp(1, 5)
 }
 
 impl KMeans {
@@ -304,11 +313,19 @@ impl KMeans {
         let mut labels = Labels::new(data.rows.len());
         let mut closest = Closest::default();
         let mut inertias = Vec::new();
+        let at_once = starts_at_once(data.rows.n_columns());
+        let mut starts = VecDeque::new();
         for run in 0..n_runs {
             let before = run.saturating_mul(self.max_iter);
             report_progress(observer, &Progress::new("k-means", before, total))?;
-            let mut random = Random::new(self.seed, run as u64);
-            let first = first_centers(&self.init, data, k, &mut random, &mut closest)?;
+            if starts.is_empty() {
+                let runs = run..n_runs.min(run + at_once);
+                let mut randoms: Vec<Random> =
+                    runs.map(|run| Random::new(self.seed, run as u64)).collect();
+                let randoms = &mut randoms;
+                starts.extend(first_centers(&self.init, data, k, randoms, &mut closest)?);
+            }
+            let Some(first) = starts.pop_front() else { break };
             let mut watch = |n_iter: usize, inertia: f64| {
                 let done = before.saturating_add(n_iter);
                 let progress = Progress::new("k-means", done, total).objective(inertia);

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::label::Prepared;
 use super::rows::{Rows, Storage, squared};
 use super::scalable::scalable;
-use super::trial::{BLOCK, Closest};
+use super::trial::{BLOCK, Closest, Start};
 use crate::error::{Error, Result};
 use crate::parallel::{for_each_block, map_blocks};
 use crate::random::Random;
@@ -44,59 +44,83 @@ pub enum Init {
     Centers(Array2<f64>),
 }
 
-/// Row-major centres of one run. `closest` is memory for it.
+/// Row-major centres of some runs, one for each stream of random numbers. `closest` is
+/// memory for them.
 pub(super) fn first_centers<T: Storage>(
     init: &Init,
     data: &Prepared<'_, T>,
     n_clusters: usize,
-    random: &mut Random,
+    randoms: &mut [Random],
     closest: &mut Closest,
-) -> Result<Vec<f64>> {
+) -> Result<Vec<Vec<f64>>> {
     let rows = data.rows;
+    let each = randoms.iter_mut();
     match init {
-        Init::KMeansPlusPlus => plus_plus(rows, n_clusters, random, closest),
-        Init::KMeansParallel => scalable(data, n_clusters, random),
-        Init::Random => random_rows(rows, n_clusters, random),
-        Init::Centers(centers) => Ok(centers.iter().copied().collect()),
+        Init::KMeansPlusPlus => plus_plus(rows, n_clusters, randoms, closest),
+        Init::KMeansParallel => {
+            each.map(|random| scalable(data, n_clusters, random)).collect()
+        }
+        Init::Random => {
+            each.map(|random| random_rows(rows, n_clusters, random)).collect()
+        }
+        Init::Centers(centers) => {
+            Ok(each.map(|_| centers.iter().copied().collect()).collect())
+        }
     }
 }
 
+/// Greedy k-means++ of several runs: each as if alone, but all of them in one pass over the
+/// rows for each centre, since reading the rows is what takes the time.
 pub(super) fn plus_plus<T: Storage>(
     rows: Rows<'_, T>,
     n_clusters: usize,
-    random: &mut Random,
+    randoms: &mut [Random],
     closest: &mut Closest,
-) -> Result<Vec<f64>> {
+) -> Result<Vec<Vec<f64>>> {
     let n_trials = 2 + (n_clusters as f64).ln() as usize;
     let p = rows.n_columns();
-    let mass = |i: usize| rows.weight(i);
-    let first = draw(rows, &totals(rows, mass), mass, random)?;
-    let mut centers: Vec<f64> = rows.row(first).iter().map(|&x| x.into()).collect();
-    closest.restart(rows.len());
-    let mut potentials = column(&closest.lower(rows, &centers, &[]), 0);
-    while centers.len() < n_clusters * p {
-        let newest = &centers[centers.len() - p..];
-        let mass = |i: usize| {
-            let (before, distance) = (closest.distance(i), squared(rows.row(i), newest));
-            rows.weight(i) * if distance < before { distance } else { before }
-        };
-        let mut candidates = Vec::with_capacity(n_trials * p);
-        for _ in 0..n_trials {
-            let at = draw(rows, &potentials, mass, random)?;
-            candidates.extend(rows.row(at).iter().map(|&x| x.into()));
-        }
-        let left = closest.lower(rows, &centers, &candidates);
-        let sum_of = |lane: usize| left.iter().map(|sums| sums[lane]).sum::<f64>();
-        let sums: Vec<f64> = (0..=n_trials).map(sum_of).collect();
-        let best = (2..=n_trials).fold(1, |a, b| if sums[b] < sums[a] { b } else { a });
-        centers.extend_from_slice(&candidates[(best - 1) * p..][..p]);
-        potentials = column(&left, best);
+    let weight = |i: usize| rows.weight(i);
+    let weights = totals(rows, weight);
+    let mut starts = Vec::with_capacity(randoms.len());
+    for random in &mut *randoms {
+        let first = draw(rows, &weights, weight, random)?;
+        let centers = rows.row(first).iter().map(|&x| x.into()).collect();
+        starts.push(Start { centers, candidates: Vec::new() });
     }
-    Ok(centers)
+    closest.restart(rows.len(), starts.len());
+    let left = closest.lower(rows, &starts);
+    let mut potentials: Vec<Vec<f64>> =
+        (0..starts.len()).map(|run| column(&left, run, 0)).collect();
+    for _ in 1..n_clusters {
+        for (run, (start, random)) in starts.iter_mut().zip(&mut *randoms).enumerate() {
+            let newest = &start.centers[start.centers.len() - p..];
+            let mass = |i: usize| {
+                let before = closest.distance(run, i);
+                let distance = squared(rows.row(i), newest);
+                rows.weight(i) * if distance < before { distance } else { before }
+            };
+            start.candidates.clear();
+            for _ in 0..n_trials {
+                let at = draw(rows, &potentials[run], mass, random)?;
+                start.candidates.extend(rows.row(at).iter().map(|&x| x.into()));
+            }
+        }
+        let left = closest.lower(rows, &starts);
+        for (run, start) in starts.iter_mut().enumerate() {
+            let sum_of =
+                |lane: usize| left.iter().map(|runs| runs[run][lane]).sum::<f64>();
+            let sums: Vec<f64> = (0..=n_trials).map(sum_of).collect();
+            let best =
+                (2..=n_trials).fold(1, |a, b| if sums[b] < sums[a] { b } else { a });
+            start.centers.extend_from_slice(&start.candidates[(best - 1) * p..][..p]);
+            potentials[run] = column(&left, run, best);
+        }
+    }
+    Ok(starts.into_iter().map(|start| start.centers).collect())
 }
 
-fn column(sums: &[Vec<f64>], lane: usize) -> Vec<f64> {
-    sums.iter().map(|sums| sums[lane]).collect()
+fn column(sums: &[Vec<Vec<f64>>], run: usize, lane: usize) -> Vec<f64> {
+    sums.iter().map(|runs| runs[run][lane]).collect()
 }
 
 fn random_rows<T: Storage>(
@@ -228,13 +252,34 @@ mod tests {
         let rows = Rows::new(&data, (7, 1), Some(&weights)).unwrap();
         let (data, _) = Prepared::new(rows, &[]).unwrap();
         for init in [Init::KMeansPlusPlus, Init::KMeansParallel, Init::Random] {
-            for stream in 0..30 {
-                let mut random = Random::new(1, stream);
-                let mut closest = Closest::default();
-                let mut centers =
-                    first_centers(&init, &data, 3, &mut random, &mut closest).unwrap();
+            let mut randoms: Vec<Random> =
+                (0..30).map(|stream| Random::new(1, stream)).collect();
+            let mut closest = Closest::default();
+            let runs =
+                first_centers(&init, &data, 3, &mut randoms, &mut closest).unwrap();
+            for mut centers in runs {
                 centers.sort_by(f64::total_cmp);
                 assert_eq!(centers, [1.0, 2.0, 3.0]);
+            }
+        }
+    }
+
+    #[test]
+    fn runs_beside_each_other_are_as_runs_alone() {
+        for (n, d) in [(1, 1), (5000, 3), (4096, 40)] {
+            let mut random = Random::new(8, 0);
+            let data: Vec<f64> =
+                (0..n * d).map(|i| (i / d % 7) as f64 + 0.2 * random.unit()).collect();
+            let rows = Rows::new(&data, (n, d), None).unwrap();
+            let k = 12.min(n);
+            let streams = || (0..4).map(|stream| Random::new(3, stream));
+            let mut closest = Closest::default();
+            let mut randoms: Vec<Random> = streams().collect();
+            let together = plus_plus(rows, k, &mut randoms, &mut closest).unwrap();
+            for (mut random, together) in streams().zip(together) {
+                let alone = std::slice::from_mut(&mut random);
+                let alone = plus_plus(rows, k, alone, &mut closest).unwrap();
+                assert_eq!(alone, [together]);
             }
         }
     }

@@ -300,14 +300,14 @@ impl MiniBatchKMeans {
         for run in 0..self.n_init as u64 {
             let sample = Batch::draw(rows, self.seed, FIRST + run, size);
             let sample = sample.rows()?;
-            let mut random = Random::new(self.seed, run);
+            let random = &mut [Random::new(self.seed, run)];
             let k = self.n_clusters;
             // Where the sample has too few different rows, all rows are asked.
             let centers = if sample.count_distinct(k) == k {
                 let (sample, _) = Prepared::new(sample, &[])?;
-                first_centers(&self.init, &sample, k, &mut random, &mut closest)?
+                first_centers(&self.init, &sample, k, random, &mut closest)?.concat()
             } else {
-                first_centers(&self.init, data, k, &mut random, &mut closest)?
+                first_centers(&self.init, data, k, random, &mut closest)?.concat()
             };
             if self.n_init == 1 {
                 return Ok(centers);
@@ -407,10 +407,10 @@ impl MiniBatchState {
                 }
                 init => {
                     let (prepared, _) = self.config.kmeans().prepare(rows)?;
-                    let mut random = Random::new(self.config.seed, 0);
+                    let random = &mut [Random::new(self.config.seed, 0)];
                     let k = self.config.n_clusters;
                     let mut closest = Closest::default();
-                    first_centers(init, &prepared, k, &mut random, &mut closest)?
+                    first_centers(init, &prepared, k, random, &mut closest)?.concat()
                 }
             };
             self.start(first, x.ncols());

@@ -188,8 +188,19 @@ impl Assign<'_> {
             let squares = frame.fill::<A, f64>(&rows[t * LANES * d..], &mut tile);
             let top = scorer.top::<A, SIZE>(&tile);
             let certain = top.certain_by_norms(scorer, &squares);
-            for (out, index) in out.iter_mut().zip(top.index()) {
-                *out = SegmentIndex::new(index);
+            let index = top.index();
+            match out.first_chunk_mut::<LANES>() {
+                // Of a length that is known, it is two vectors.
+                Some(out) => {
+                    for (out, index) in out.iter_mut().zip(index) {
+                        *out = SegmentIndex::new(index);
+                    }
+                }
+                None => {
+                    for (out, index) in out.iter_mut().zip(index) {
+                        *out = SegmentIndex::new(index);
+                    }
+                }
             }
             let mut left = !certain & (u32::MAX >> (32 - out.len()));
             while left != 0 {

@@ -139,7 +139,9 @@ impl Candidates {
             weights[owner as usize] += data.rows.weight(i);
         }
         let candidates = Rows::new(&self.points, shape, Some(&weights))?;
-        let first = plus_plus(candidates, n_clusters, random, &mut Closest::default())?;
+        let random = std::slice::from_mut(random);
+        let mut closest = Closest::default();
+        let first = plus_plus(candidates, n_clusters, random, &mut closest)?.concat();
         let (candidates, _) = Prepared::new(candidates, &[])?;
         let limits = Limits { max_iter: REFINEMENTS, tolerance: 0.0, bounds: false };
         let mut labels = Labels::new(shape.0);

@@ -184,12 +184,12 @@ pub(super) struct Top<A: Arithmetic> {
 }
 
 impl Scorer {
-    /// One of [`GROUPS`], which is what `SIZE` must be below.
+    /// What `SIZE` must be in [`top`](Scorer::top): one of [`GROUPS`].
     pub(super) fn group_size(&self) -> usize {
         self.group_size
     }
 
-    /// Scans a tile.
+    /// Scans a tile. What is found stays in registers, where the caller judges it.
     #[inline(always)]
     pub(super) fn top<A: Arithmetic, const SIZE: usize>(
         &self,

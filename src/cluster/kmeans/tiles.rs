@@ -77,22 +77,18 @@ impl Frame {
         let mut sums = [0.0; LANES];
         for (half, sums) in sums.as_chunks_mut::<8>().0.iter_mut().enumerate() {
             let rows = &rows[half * 8 * d..];
-            let mut eight: [&[[T; WIDE]]; 8] = [&[]; 8];
-            for (r, row) in eight.iter_mut().enumerate() {
-                *row = rows[r * d..][..d.next_multiple_of(WIDE)].as_chunks().0;
-            }
             let (whole, rest) = tile.as_chunks_mut::<WIDE>();
             // One sum would be a chain as long as the row.
             let mut squares = [A::Eight::splat(0.0); WIDE];
             for (p, columns) in whole.iter_mut().enumerate() {
-                let across = self.turn::<A, T>(&eight, p);
+                let across = self.turn::<A, T>(rows, d, p);
                 for (c, column) in columns.iter_mut().enumerate() {
                     across[c].store(&mut column.as_chunks_mut::<8>().0[half]);
                     squares[c] = across[c].mul_add(across[c], squares[c]);
                 }
             }
             if !rest.is_empty() {
-                let across = self.turn::<A, T>(&eight, d / WIDE);
+                let across = self.turn::<A, T>(rows, d, d / WIDE);
                 for (c, column) in rest.iter_mut().enumerate() {
                     across[c].store(&mut column.as_chunks_mut::<8>().0[half]);
                     squares[0] = across[c].mul_add(across[c], squares[0]);
@@ -108,15 +104,17 @@ impl Frame {
     #[inline(always)]
     fn turn<A: Arithmetic, T: Storage>(
         &self,
-        rows: &[&[[T; WIDE]]; 8],
+        rows: &[T],
+        d: usize,
         p: usize,
     ) -> [A::Eight; WIDE] {
+        let rows = simd::eight_rows(&rows[p * WIDE..], d);
         let (unit, shift) = (A::Four::splat(self.unit), A::Four::load(&self.shifts[p]));
         let mut numbers = [A::Eight::splat(0.0); WIDE];
         for (r, number) in numbers.iter_mut().enumerate() {
             // The unit is a power of two: it rounds nothing.
-            let low = T::load::<A>(&rows[r][p]).mul_add(unit, shift);
-            let high = T::load::<A>(&rows[r + 4][p]).mul_add(unit, shift);
+            let low = T::load::<A>(rows[r]).mul_add(unit, shift);
+            let high = T::load::<A>(rows[r + 4]).mul_add(unit, shift);
             *number = A::narrow(low, high);
         }
         A::Eight::transpose_halves(numbers)

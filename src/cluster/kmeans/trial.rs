@@ -27,10 +27,20 @@ const WIDE: usize = 32;
 /// costs to leave the order of the memory.
 const SPARSE: usize = 2;
 
-/// The squared distance of each row to the nearest centre but for the newest one, which is
-/// counted in by the next trial only, on its way, and which centre that is.
+/// A run on its way, row-major.
+pub(super) struct Start {
+    /// The centres so far, at least one.
+    pub(super) centers: Vec<f64>,
+    /// One of these is the next.
+    pub(super) candidates: Vec<f64>,
+}
+
+/// For each of some runs the squared distance of each row to the nearest centre but for the
+/// newest one, which is counted in by the next trial only, on its way, and which centre that
+/// is. Those of a block of rows stand together, run by run.
 #[derive(Default)]
 pub(super) struct Closest {
+    n_runs: usize,
     distances: Vec<f64>,
     /// Stay as they are with less than [`WIDE`] columns.
     owners: Vec<u32>,
@@ -38,10 +48,11 @@ pub(super) struct Closest {
 
 impl Closest {
     /// Forgets all centres. Keeps its memory: fresh pages cost more than a pass.
-    pub(super) fn restart(&mut self, n_rows: usize) {
-        if self.distances.len() != n_rows {
-            self.distances = vec![f64::INFINITY; n_rows];
-            self.owners = vec![0; n_rows];
+    pub(super) fn restart(&mut self, n_rows: usize, n_runs: usize) {
+        self.n_runs = n_runs;
+        if self.distances.len() != n_rows * n_runs {
+            self.distances = vec![f64::INFINITY; n_rows * n_runs];
+            self.owners = vec![0; n_rows * n_runs];
             return;
         }
         map_chunk_pairs(
@@ -54,42 +65,59 @@ impl Closest {
         );
     }
 
-    pub(super) fn distance(&self, row: usize) -> f64 {
-        self.distances[row]
+    pub(super) fn distance(&self, run: usize, row: usize) -> f64 {
+        let start = row / BLOCK * BLOCK;
+        let n_rows = self.distances.len() / self.n_runs;
+        let len = BLOCK.min(n_rows - start);
+        self.distances[start * self.n_runs + run * len + (row - start)]
     }
 
-    /// Counts in the last one of some row-major centres. Gives for each block of rows the
-    /// potential, `Σ w · D²`, and after it those that each of some candidates would leave.
+    /// Counts in the last centre of each run. Gives for each block of rows and each run the
+    /// potential, `Σ w · D²`, and after it those that each of its candidates would leave.
     pub(super) fn lower<T: Storage>(
         &mut self,
         rows: Rows<'_, T>,
-        centers: &[f64],
-        candidates: &[f64],
-    ) -> Vec<Vec<f64>> {
+        starts: &[Start],
+    ) -> Vec<Vec<Vec<f64>>> {
         let p = rows.n_columns();
-        let newest = centers.len() - p;
-        let points = [&centers[newest..], candidates].concat();
-        let lanes = Lanes::new(&points, p);
-        let safe: Option<Vec<f64>> = (p >= WIDE).then(|| {
-            // Before there is another one the newest stands for it: nothing is safe.
-            let others = centers[..newest.max(p)].chunks_exact(p);
-            others.map(|center| safe(center, &points)).collect()
-        });
+        let n_runs = self.n_runs;
+        let points: Vec<Points> =
+            starts.iter().map(|start| Points::new(start, p)).collect();
         map_chunk_pairs(
-            (&mut self.distances, BLOCK),
-            (&mut self.owners, BLOCK),
+            (&mut self.distances, BLOCK * n_runs),
+            (&mut self.owners, BLOCK * n_runs),
             |block, closest, owners| {
-                simd::run(Trial {
-                    rows,
-                    lanes: &lanes,
-                    safe: safe.as_deref(),
-                    newest: (newest / p) as u32,
-                    start: block * BLOCK,
-                    closest,
-                    owners,
-                })
+                let start = block * BLOCK;
+                let len = closest.len() / n_runs;
+                let runs = closest.chunks_mut(len).zip(owners.chunks_mut(len));
+                let trials = runs.zip(&points).map(|((closest, owners), points)| {
+                    simd::run(Trial { rows, points, start, closest, owners })
+                });
+                trials.collect()
             },
         )
+    }
+}
+
+/// What the rows are compared with in a trial.
+struct Points {
+    /// The newest centre, and candidates after it.
+    lanes: Lanes,
+    /// For each centre before it, see [`safe`]; none where all rows are looked at.
+    safe: Option<Vec<f64>>,
+    newest: u32,
+}
+
+impl Points {
+    fn new(start: &Start, p: usize) -> Points {
+        let newest = start.centers.len() - p;
+        let points = [&start.centers[newest..], &start.candidates].concat();
+        let safe = (p >= WIDE).then(|| {
+            // Before there is another one the newest stands for it: nothing is safe.
+            let others = start.centers[..newest.max(p)].chunks_exact(p);
+            others.map(|center| safe(center, &points)).collect()
+        });
+        Points { lanes: Lanes::new(&points, p), safe, newest: (newest / p) as u32 }
     }
 }
 
@@ -110,11 +138,7 @@ fn safe(center: &[f64], points: &[f64]) -> f64 {
 /// One block of the rows.
 struct Trial<'a, 'r, T> {
     rows: Rows<'r, T>,
-    /// The newest centre, and candidates after it.
-    lanes: &'a Lanes,
-    /// For each centre before it, see [`safe`]; none where all rows are looked at.
-    safe: Option<&'a [f64]>,
-    newest: u32,
+    points: &'a Points,
     start: usize,
     closest: &'a mut [f64],
     owners: &'a mut [u32],
@@ -125,7 +149,7 @@ impl<T: Storage> Kernel for Trial<'_, '_, T> {
 
     #[inline(always)]
     fn run<A: Arithmetic>(mut self) -> Vec<f64> {
-        let mut potentials = vec![[0.0; LANES]; self.lanes.n_groups()];
+        let mut potentials = vec![[0.0; LANES]; self.points.lanes.n_groups()];
         let mut list = [0; BLOCK];
         let doubtful = self.doubtful(&mut list);
         match doubtful {
@@ -146,7 +170,7 @@ impl<T: Storage> Kernel for Trial<'_, '_, T> {
             }
         }
         let mut potentials = potentials.into_flattened();
-        potentials.truncate(self.lanes.n_clusters());
+        potentials.truncate(self.points.lanes.n_clusters());
         potentials
     }
 }
@@ -156,7 +180,7 @@ impl<T: Storage> Trial<'_, '_, T> {
     /// potential of the others; nothing where it is better to look at all.
     #[inline(always)]
     fn doubtful(&self, list: &mut [u32; BLOCK]) -> Option<(usize, f64)> {
-        let safe = self.safe?;
+        let safe = self.points.safe.as_ref()?;
         let (mut n_listed, mut kept) = (0, 0.0);
         for (i, (&distance, &owner)) in self.closest.iter().zip(&*self.owners).enumerate()
         {
@@ -181,13 +205,14 @@ impl<T: Storage> Trial<'_, '_, T> {
             *least = self.closest[place];
         }
         for (g, potentials) in potentials.iter_mut().enumerate() {
-            let distances = self.lanes.group_of::<A, T, ROWS>(g, &four.rows);
+            let distances = self.points.lanes.group_of::<A, T, ROWS>(g, &four.rows);
             let mut left = A::Four::load(potentials);
             for r in 0..ROWS {
                 if g == 0 {
                     let distance = distances[r].first();
                     let owner = &mut self.owners[four.places[r]];
-                    *owner = if distance < least[r] { self.newest } else { *owner };
+                    *owner =
+                        if distance < least[r] { self.points.newest } else { *owner };
                     least[r] = if distance < least[r] { distance } else { least[r] };
                     self.closest[four.places[r]] = least[r];
                 }
@@ -270,7 +295,7 @@ mod tests {
         let rows = Rows::new(data, (n, d), weights).unwrap();
         let mut closest = Closest::default();
         for start in 0..2 {
-            closest.restart(n);
+            closest.restart(n, 1);
             let mut plain = vec![f64::INFINITY; n];
             for step in 0..centers.len() {
                 let chosen: Vec<f64> =
@@ -279,23 +304,26 @@ mod tests {
                     .flat_map(|c| rows.row((c + 1) * 97 % n))
                     .copied()
                     .collect();
-                let found = closest.lower(rows, &chosen, &others);
-                let newest = &chosen[step * d..];
+                let newest = rows.row(centers[step]);
+                let n_lanes = 1 + others.len() / d;
+                let start = Start { centers: chosen, candidates: others };
+                let found = closest.lower(rows, std::slice::from_ref(&start));
+                let others = start.candidates;
                 for (i, plain) in plain.iter_mut().enumerate() {
                     *plain = plain.min(squared(rows.row(i), newest));
-                    assert_eq!(closest.distance(i), *plain, "row {i}, step {step}");
+                    assert_eq!(closest.distance(0, i), *plain, "row {i}, step {step}");
                 }
-                for lane in 0..=others.len() / d {
+                for lane in 0..n_lanes {
                     let left = |i: usize| match lane {
                         0 => plain[i],
                         _ => plain[i]
                             .min(squared(rows.row(i), &others[(lane - 1) * d..][..d])),
                     };
                     let sum: f64 = (0..n).map(|i| rows.weight(i) * left(i)).sum();
-                    let total: f64 = found.iter().map(|sums| sums[lane]).sum();
+                    let total: f64 = found.iter().map(|sums| sums[0][lane]).sum();
                     assert!((total - sum).abs() <= 1e-11 * sum, "{total} is not {sum}");
                 }
-                assert!(found.iter().all(|sums| sums.len() == 1 + others.len() / d));
+                assert!(found.iter().all(|sums| sums[0].len() == n_lanes));
             }
         }
     }
@@ -352,10 +380,13 @@ mod tests {
         }
         let rows = Rows::new(&data, (500, WIDE), None).unwrap();
         let mut closest = Closest::default();
-        closest.restart(500);
-        closest.lower(rows, rows.row(0), &[]);
-        assert!(closest.distance(7) > 0.0);
-        closest.lower(rows, rows.slice(0..2), &[]);
-        assert_eq!(closest.distance(7), 0.0);
+        closest.restart(500, 1);
+        let start = |n: usize| {
+            [Start { centers: rows.slice(0..n).to_vec(), candidates: Vec::new() }]
+        };
+        closest.lower(rows, &start(1));
+        assert!(closest.distance(0, 7) > 0.0);
+        closest.lower(rows, &start(2));
+        assert_eq!(closest.distance(0, 7), 0.0);
     }
 }
