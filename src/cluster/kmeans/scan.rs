@@ -20,11 +20,11 @@ use crate::simd::{Arithmetic, Eight};
 /// of the 16 vector registers of AVX2, which is what keeps both multipliers busy.
 const GROUPS: [usize; 2] = [4, 5];
 
-/// The larger of [`GROUPS`], unless the smaller one leaves fewer places empty.
+/// The smaller of [`GROUPS`], unless the larger one leaves fewer places empty.
 fn group_size(n_clusters: usize) -> usize {
     let [small, large] = GROUPS;
     let places = |size: usize| n_clusters.div_ceil(size) * size;
-    if places(large) <= places(small) { large } else { small }
+    if places(large) < places(small) { large } else { small }
 }
 
 /// Centres in a [`Frame`], packed for a scan.
