@@ -319,7 +319,7 @@ impl KMeans {
             let before = run.saturating_mul(self.max_iter);
             report_progress(observer, &Progress::new("k-means", before, total))?;
             if starts.is_empty() {
-                let runs = run..n_runs.min(run + at_once);
+                let runs = run..n_runs.min(run.saturating_add(at_once));
                 let mut randoms: Vec<Random> =
                     runs.map(|run| Random::new(self.seed, run as u64)).collect();
                 let randoms = &mut randoms;
