@@ -124,13 +124,6 @@ pub struct KMeansResult {
     pub notes: Vec<Note>,
 }
 
-/// Runs whose first centres are sought beside each other: as many as need no more memory
-/// than the rows themselves.
-fn starts_at_once(n_columns: usize) -> usize {
-    let bytes = size_of::<f64>() + size_of::<u32>();
-    (n_columns * size_of::<f64>() / bytes).clamp(1, 5)
-}
-
 impl KMeans {
     /// `n_clusters` clusters; 10 starts by k-means++, at most 300 iterations each,
     /// tolerance 1e-4, seed 0, standard scaling.
@@ -313,7 +306,7 @@ impl KMeans {
         let mut labels = Labels::new(data.rows.len());
         let mut closest = Closest::default();
         let mut inertias = Vec::new();
-        let at_once = starts_at_once(data.rows.n_columns());
+        let at_once = self.init.runs_at_once(data.rows);
         let mut starts = VecDeque::new();
         for run in 0..n_runs {
             let before = run.saturating_mul(self.max_iter);

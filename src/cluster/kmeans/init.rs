@@ -44,6 +44,20 @@ pub enum Init {
     Centers(Array2<f64>),
 }
 
+impl Init {
+    /// How many runs share the passes over the rows in which they seek their first centres:
+    /// up to five, but no more than need as much memory as the rows, and at least one.
+    pub(super) fn runs_at_once<T: Storage>(&self, rows: Rows<'_, T>) -> usize {
+        match self {
+            Init::KMeansPlusPlus => {
+                let row = rows.n_columns() * size_of::<T>();
+                (row / Closest::BYTES).clamp(1, 5)
+            }
+            _ => 1,
+        }
+    }
+}
+
 /// Row-major centres of some runs, one for each stream of random numbers. `closest` is
 /// memory for them.
 pub(super) fn first_centers<T: Storage>(

@@ -343,16 +343,6 @@ impl<T: Storage> Kernel for Judge<'_, '_, T> {
         // All at once, where nothing waits for one of them.
         self.thresholds.clear();
         self.thresholds.extend(self.reach.iter().map(|&x| self.scorer.threshold(x)));
-        match self.scorer.group_size() {
-            4 => self.judge::<A, 4>(),
-            _ => self.judge::<A, 5>(),
-        }
-    }
-}
-
-impl<T: Storage> Judge<'_, '_, T> {
-    #[inline(always)]
-    fn judge<A: Arithmetic, const SIZE: usize>(&mut self) {
         let n_rows = self.picked.map_or(self.labels.len(), Vec::len);
         let d = self.data.n_columns();
         for tile in 0..self.reach.len() {
@@ -360,7 +350,7 @@ impl<T: Storage> Judge<'_, '_, T> {
             if let Some(soon) = self.columns.get(soon..soon + d) {
                 simd::prefetch(soon);
             }
-            let top = self.scorer.top::<A, SIZE>(&self.columns[tile * d..][..d]);
+            let top = self.scorer.top::<A>(&self.columns[tile * d..][..d]);
             let rows = tile * LANES..((tile + 1) * LANES).min(n_rows);
             let threshold = self.thresholds[tile];
             if self.bounds.write {
@@ -392,7 +382,9 @@ impl<T: Storage> Judge<'_, '_, T> {
             }
         }
     }
+}
 
+impl<T: Storage> Judge<'_, '_, T> {
     /// The labels before; 0 in lanes without a row.
     #[inline(always)]
     fn labels_of(&self, rows: Range<usize>) -> [u32; LANES] {

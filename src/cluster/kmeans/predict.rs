@@ -166,16 +166,6 @@ impl Kernel for Assign<'_> {
 
     #[inline(always)]
     fn run<A: Arithmetic>(self) {
-        match self.scorer.group_size() {
-            4 => self.assign::<A, 4>(),
-            _ => self.assign::<A, 5>(),
-        }
-    }
-}
-
-impl Assign<'_> {
-    #[inline(always)]
-    fn assign<A: Arithmetic, const SIZE: usize>(self) {
         let Assign { frame, scorer, rows, out, open } = self;
         let d = frame.origin().len();
         let mut tile = vec![[0.0; LANES]; d];
@@ -186,21 +176,15 @@ impl Assign<'_> {
                 simd::prefetch(next);
             }
             let squares = frame.fill::<A, f64>(&rows[t * LANES * d..], &mut tile);
-            let top = scorer.top::<A, SIZE>(&tile);
+            let top = scorer.top::<A>(&tile);
             let certain = top.certain_by_norms(scorer, &squares);
-            let index = top.index();
+            let mut segments = [SegmentIndex::new(0); LANES];
+            for (segment, index) in segments.iter_mut().zip(top.index()) {
+                *segment = SegmentIndex::new(index);
+            }
             match out.first_chunk_mut::<LANES>() {
-                // Of a length that is known, it is two vectors.
-                Some(out) => {
-                    for (out, index) in out.iter_mut().zip(index) {
-                        *out = SegmentIndex::new(index);
-                    }
-                }
-                None => {
-                    for (out, index) in out.iter_mut().zip(index) {
-                        *out = SegmentIndex::new(index);
-                    }
-                }
+                Some(out) => *out = segments,
+                None => out.copy_from_slice(&segments[..out.len()]),
             }
             let mut left = !certain & (u32::MAX >> (32 - out.len()));
             while left != 0 {

@@ -30,7 +30,6 @@ fn group_size(n_clusters: usize) -> usize {
 /// Centres in a [`Frame`], packed for a scan.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Scorer {
-    n_columns: usize,
     /// One of [`GROUPS`].
     group_size: usize,
     /// Group by group and column by column the coordinates of its centres. The last group
@@ -69,7 +68,7 @@ impl Scorer {
         // What squares in `f64` may lose where they are too small for all of their digits.
         let underflow = (d as f64 + 3.0) * SMALLEST * frame.unit() * frame.unit();
         let threshold = Threshold::new(d, reach, &error, underflow);
-        Scorer { n_columns: d, group_size: size, groups, halves, reach, error, threshold }
+        Scorer { group_size: size, groups, halves, reach, error, threshold }
     }
 
     /// How far apart the two largest scores of a row of norm up to `reach` must be for its
@@ -184,17 +183,18 @@ pub(super) struct Top<A: Arithmetic> {
 }
 
 impl Scorer {
-    /// What `SIZE` must be in [`top`](Scorer::top): one of [`GROUPS`].
-    pub(super) fn group_size(&self) -> usize {
-        self.group_size
-    }
-
     /// Scans a tile. What is found stays in registers, where the caller judges it.
     #[inline(always)]
-    pub(super) fn top<A: Arithmetic, const SIZE: usize>(
-        &self,
-        tile: &[[f32; LANES]],
-    ) -> Top<A> {
+    pub(super) fn top<A: Arithmetic>(&self, tile: &[[f32; LANES]]) -> Top<A> {
+        if self.group_size == GROUPS[0] {
+            self.top_of::<A, { GROUPS[0] }>(tile)
+        } else {
+            self.top_of::<A, { GROUPS[1] }>(tile)
+        }
+    }
+
+    #[inline(always)]
+    fn top_of<A: Arithmetic, const SIZE: usize>(&self, tile: &[[f32; LANES]]) -> Top<A> {
         let lowest = A::Eight::splat(f32::NEG_INFINITY);
         let mut best = [lowest; VECTORS];
         let mut next = [lowest; VECTORS];
@@ -320,57 +320,87 @@ mod tests {
             let mut tile = vec![[0.0; LANES]; d];
             let squares = frame.fill::<A, f64>(rows, &mut tile);
             let threshold = scorer.threshold(largest_norm(&squares));
-            let judge = |top: Top<A>| {
-                let by_norms = top.certain_by_norms(scorer, &squares);
-                assert_eq!(top.certain(threshold) & !by_norms, 0);
-                (top.index(), by_norms)
-            };
-            match scorer.group_size() {
-                4 => judge(scorer.top::<A, 4>(&tile)),
-                _ => judge(scorer.top::<A, 5>(&tile)),
-            }
+            let top = scorer.top::<A>(&tile);
+            let by_norms = top.certain_by_norms(scorer, &squares);
+            assert_eq!(top.certain(threshold) & !by_norms, 0);
+            (top.index(), by_norms)
         }
     }
 
-    /// Rows so near to the middle between two centres that single precision mistakes one
-    /// for the other.
+    /// Counts the mistaken and the certain rows, for both levels. No row may be both.
+    fn check(centers: &[f64], frame: &Frame, rows: &[f64]) -> (usize, usize) {
+        let d = frame.origin().len();
+        let scorer = Scorer::new(centers, frame);
+        let lanes = Lanes::new(centers, d);
+        let levels = [
+            simd::run(Level(&scorer, frame, rows)),
+            simd::baseline(Level(&scorer, frame, rows)),
+        ];
+        let (mut wrong, mut sure) = (0, 0);
+        for (index, certain) in levels {
+            for (lane, row) in rows.chunks_exact(d).enumerate() {
+                let right = lanes.nearest(row).index as u32 == index[lane];
+                let certain = (certain >> lane) & 1 == 1;
+                assert!(right || !certain, "{d} columns, {row:?}");
+                wrong += usize::from(!right);
+                sure += usize::from(certain);
+            }
+        }
+        (wrong, sure)
+    }
+
+    /// Rows so near to the border between two centres that single precision mistakes one
+    /// for the other: in the middle between them, there beside the origin, far out on the
+    /// border, and so far that double precision is mistaken too.
     #[test]
     fn a_certain_centre_is_the_nearest_and_some_estimates_are_wrong() {
         let mut random = Random::new(21, 0);
-        let (mut wrong, mut sure) = (0, 0);
+        let mut counts = [(0, 0); 4];
         for (d, k, offset) in [(1, 2, 0.0), (3, 5, 9.0), (16, 10, -1e3), (40, 7, 0.5)] {
             let mut number = || offset + random.unit() - 0.5;
             let centers: Vec<f64> = (0..k * d).map(|_| number()).collect();
             let (low, high) = (vec![offset - 1.0; d], vec![offset + 1.0; d]);
-            let frame = Frame::new(vec![offset + 0.01; d], &low, &high);
-            let scorer = Scorer::new(&centers, &frame);
-            let lanes = Lanes::new(&centers, d);
-            for _ in 0..60 {
+            let mut origin = vec![offset + 0.01; d];
+            for round in 0..240 {
+                let kind = round % 4;
+                let far = [0.0, 0.0, 300.0, 1e12][kind];
+                let largest = [-3, -3, -3, 10][kind];
+                let (a, b) = (random.below(k) * d, random.below(k) * d);
+                let between = |j: usize| centers[b + j] - centers[a + j];
+                let length: f64 = (0..d).map(|j| between(j) * between(j)).sum();
                 let mut rows = Vec::new();
                 for _ in 0..LANES {
-                    let (a, b) = (random.below(k), random.below(k));
-                    let size = 10_f64.powi(-(random.below(8) as i32) - 3);
+                    let size = 10_f64.powi(largest - random.below(8) as i32);
                     let place = 0.5 + size * (random.unit() - 0.5);
+                    let out: Vec<f64> =
+                        (0..d).map(|_| far * (random.unit() - 0.5)).collect();
+                    let along: f64 = (0..d).map(|j| between(j) * out[j]).sum();
+                    let back = if a == b { 0.0 } else { along / length };
                     for j in 0..d {
-                        let (a, b) = (centers[a * d + j], centers[b * d + j]);
-                        rows.push(a + place * (b - a));
+                        let side = out[j] + (place - back) * between(j);
+                        rows.push(centers[a + j] + side);
                     }
                 }
-                let levels = [
-                    simd::run(Level(&scorer, &frame, &rows)),
-                    simd::baseline(Level(&scorer, &frame, &rows)),
-                ];
-                for (index, certain) in levels {
-                    for (lane, row) in rows.chunks_exact(d).enumerate() {
-                        let right = lanes.nearest(row).index as u32 == index[lane];
-                        let certain = (certain >> lane) & 1 == 1;
-                        assert!(right || !certain, "{d} columns, {row:?}");
-                        wrong += usize::from(!right);
-                        sure += usize::from(certain);
-                    }
+                if kind == 1 {
+                    origin.copy_from_slice(&rows[..d]);
                 }
+                let frame = Frame::new(origin.clone(), &low, &high);
+                let (wrong, sure) = check(&centers, &frame, &rows);
+                counts[kind].0 += wrong;
+                counts[kind].1 += sure;
             }
         }
-        assert!(wrong > 100 && sure > 1000, "{wrong} wrong, {sure} sure");
+        assert!(counts.iter().all(|c| c.0 > 100 && c.1 > 1000), "{counts:?}");
+    }
+
+    /// The score of the nearest centre is infinite on the way.
+    #[test]
+    fn nothing_is_certain_where_scores_overflow() {
+        let centers = [2.2e19, 1.2e19, 0.0, -1.4e19];
+        let frame = Frame::new(vec![0.0; 2], &[-0.5; 2], &[0.5; 2]);
+        assert_eq!(frame.unit(), 1.0);
+        let rows: Vec<f64> = (0..LANES).flat_map(|_| [-0.6e19, 1.5e19]).collect();
+        let (wrong, sure) = check(&centers, &frame, &rows);
+        assert_eq!((wrong, sure), (2 * LANES, 0));
     }
 }

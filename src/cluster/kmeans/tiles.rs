@@ -26,15 +26,20 @@ pub(super) struct Frame {
 }
 
 impl Frame {
-    /// A frame in which no column of numbers between `low` and `high` exceeds 1.
+    /// A frame in which no column of numbers between `low` and `high` exceeds 1, and in
+    /// whose unit the origin is finite too.
     pub(super) fn new(origin: Vec<f64>, low: &[f64], high: &[f64]) -> Frame {
         let sides = low.iter().zip(high).zip(&origin);
         let reach = sides.fold(0.0_f64, |reach, ((low, high), zero)| {
             reach.max((low - zero).abs()).max((high - zero).abs())
         });
+        let farthest = origin.iter().fold(0.0_f64, |far, zero| far.max(zero.abs()));
         let unit = match exponent(reach) {
             -1023 => 1.0,
-            e => power_of_two(-(e + 1).clamp(-1000, 1000)),
+            e => {
+                let e = (e + 1).max(exponent(farthest) - 1000);
+                power_of_two(-e.clamp(-1000, 1000))
+            }
         };
         let shift = |j: usize| origin.get(j).map_or(0.0, |zero| -zero * unit);
         let shifts = (0..origin.len())
@@ -82,17 +87,11 @@ impl Frame {
             let mut squares = [A::Eight::splat(0.0); WIDE];
             for (p, columns) in whole.iter_mut().enumerate() {
                 let across = self.turn::<A, T>(rows, d, p);
-                for (c, column) in columns.iter_mut().enumerate() {
-                    across[c].store(&mut column.as_chunks_mut::<8>().0[half]);
-                    squares[c] = across[c].mul_add(across[c], squares[c]);
-                }
+                keep::<A>(across, columns, half, &mut squares);
             }
             if !rest.is_empty() {
                 let across = self.turn::<A, T>(rows, d, d / WIDE);
-                for (c, column) in rest.iter_mut().enumerate() {
-                    across[c].store(&mut column.as_chunks_mut::<8>().0[half]);
-                    squares[0] = across[c].mul_add(across[c], squares[0]);
-                }
+                keep::<A>(across, rest, half, &mut squares);
             }
             let [a, b, c, d] = squares;
             a.add(b).add(c.add(d)).store(sums);
@@ -131,6 +130,20 @@ impl Frame {
         for ((column, &x), &zero) in tile.iter_mut().zip(row).zip(&self.origin) {
             column[lane] = ((x.into() - zero) * self.unit) as f32;
         }
+    }
+}
+
+/// Writes columns into a half of the lanes of a tile, and adds up their squares.
+#[inline(always)]
+fn keep<A: Arithmetic>(
+    across: [A::Eight; WIDE],
+    columns: &mut [[f32; LANES]],
+    half: usize,
+    squares: &mut [A::Eight; WIDE],
+) {
+    for (c, column) in columns.iter_mut().enumerate() {
+        across[c].store(&mut column.as_chunks_mut::<8>().0[half]);
+        squares[c] = across[c].mul_add(across[c], squares[c]);
     }
 }
 
@@ -271,9 +284,78 @@ fn upper_squares(mut squares: [f32; LANES], d: usize) -> [f32; LANES] {
     squares
 }
 
-/// Upper bound of the norms of a tile's rows.
+/// Upper bound of the norms of a tile's rows, but for those that are not numbers: their
+/// scores are none either, and so never certain.
 #[inline(always)]
 pub(super) fn largest_norm(squares: &[f32; LANES]) -> f32 {
     let largest = squares.iter().copied().fold(0.0, |a, b| if b > a { b } else { a });
     largest.sqrt() * (1.0 + 4.0 * f32::EPSILON) + f32::MIN_POSITIVE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::Random;
+
+    /// What one level makes of the first rows.
+    struct Fill<'a, T>(&'a Frame, &'a [T]);
+
+    impl<T: Storage> Kernel for Fill<'_, T> {
+        type Output = (Vec<[f32; LANES]>, [f32; LANES]);
+
+        #[inline(always)]
+        fn run<A: Arithmetic>(self) -> Self::Output {
+            let mut tile = vec![[0.0; LANES]; self.0.origin.len()];
+            let squares = self.0.fill::<A, T>(self.1, &mut tile);
+            (tile, squares)
+        }
+    }
+
+    /// Each row by itself, and its squared norm.
+    fn check<T: Storage>(frame: &Frame, rows: &[T], n_rows: usize) {
+        let d = frame.origin.len();
+        for (tile, squares) in
+            [simd::run(Fill(frame, rows)), simd::baseline(Fill(frame, rows))]
+        {
+            for lane in 0..n_rows {
+                let row = &rows[lane * d..][..d];
+                let placed = |j: usize| (row[j].into() - frame.origin[j]) * frame.unit;
+                let square: f64 = (0..d).map(|j| placed(j) * placed(j)).sum();
+                for (j, column) in tile.iter().enumerate() {
+                    assert_eq!(column[lane], placed(j) as f32, "{d} columns");
+                }
+                let upper = f64::from(squares[lane]);
+                let close = square * 1.0001 + 2.0 * f64::from(f32::MIN_POSITIVE);
+                assert!(square <= upper && upper <= close, "{upper} {square}");
+            }
+        }
+    }
+
+    #[test]
+    fn tiles_hold_the_rows_and_bound_their_norms() {
+        let mut random = Random::new(4, 0);
+        for d in 1..=11 {
+            let numbers: Vec<f64> =
+                (0..20 * d).map(|_| 7.0 + 5.0 * random.unit()).collect();
+            let narrow: Vec<f32> = numbers.iter().map(|&x| x as f32).collect();
+            let frame = Frame::new(vec![9.1; d], &vec![7.0; d], &vec![12.0; d]);
+            // With rows behind the tile, with none, and with lanes that have none.
+            for n_rows in [20, 17, 16, 15, 1] {
+                check(&frame, &numbers[..n_rows * d], n_rows.min(LANES));
+                check(&frame, &narrow[..n_rows * d], n_rows.min(LANES));
+            }
+        }
+    }
+
+    #[test]
+    fn a_far_column_that_is_constant_leaves_the_others_their_digits() {
+        let (low, high) = ([1e10, 0.0], [1e10, 1e-300]);
+        let frame = Frame::new(vec![1e10, 0.5e-300], &low, &high);
+        let rows: Vec<f64> =
+            (0..20).flat_map(|i| [1e10, f64::from(i) * 5e-302]).collect();
+        check(&frame, &rows, LANES);
+        let (tile, _) = simd::run(Fill(&frame, &rows));
+        assert!(tile.iter().flatten().all(|x| x.is_finite()));
+        assert_ne!(tile[1][0], tile[1][1]);
+    }
 }

@@ -47,6 +47,9 @@ pub(super) struct Closest {
 }
 
 impl Closest {
+    /// What it holds for each row and run.
+    pub(super) const BYTES: usize = size_of::<f64>() + size_of::<u32>();
+
     /// Forgets all centres. Keeps its memory: fresh pages cost more than a pass.
     pub(super) fn restart(&mut self, n_rows: usize, n_runs: usize) {
         self.n_runs = n_runs;
