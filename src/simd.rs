@@ -6,7 +6,7 @@
 //! [`run`] compiles it twice, for the target's baseline and for AVX2 with FMA, and picks at
 //! run time.
 //!
-//! All `unsafe` of the crate stands in this file. But for [`eight_rows`], which checks its
+//! All `unsafe` of the crate stands in this file and in `bytes.rs` below it. But for [`eight_rows`], which checks its
 //! bounds, it rests on one condition: code that uses AVX2 and FMA is reached through the
 //! call in [`run`] only, after they were detected. [`Avx2`] and the vectors of [`x86`] are
 //! private and nobody else can name them.
@@ -18,12 +18,19 @@
 
 #![allow(unsafe_code)]
 
+mod bytes;
+
+use self::bytes::PlainBytes;
+pub(crate) use self::bytes::{ByteSet, Bytes, N_BYTES};
+
 /// What differs between levels.
 pub(crate) trait Arithmetic: Copy {
     /// Eight numbers of single precision.
     type Eight: Eight;
     /// Four numbers of double precision.
     type Four: Four;
+    /// Tests of bytes.
+    type Bytes: Bytes;
 
     /// `a * b + c`, rounded once or twice.
     fn mul_add<T: Float>(a: T, b: T, c: T) -> T;
@@ -467,6 +474,7 @@ struct Baseline;
 impl Arithmetic for Baseline {
     type Eight = Plain;
     type Four = PlainFour;
+    type Bytes = PlainBytes;
 
     #[inline(always)]
     fn mul_add<T: Float>(a: T, b: T, c: T) -> T {
@@ -490,6 +498,7 @@ struct Avx2;
 impl Arithmetic for Avx2 {
     type Eight = x86::Eight;
     type Four = x86::Four;
+    type Bytes = bytes::x86::VectorBytes;
 
     #[inline(always)]
     fn mul_add<T: Float>(a: T, b: T, c: T) -> T {

@@ -99,5 +99,12 @@ def customers(ours, theirs):
     return fine and off <= 1, said
 
 
+def counts(ours, theirs):
+    """The same number of members in each segment."""
+    a, b = ours.arrays["counts"], theirs.arrays["counts"]
+    said = {"segments": len(a), "members": int(a.sum())}
+    return np.array_equal(a, b), said
+
+
 def relative(a, b):
     return abs(a - b) / max(abs(b), 1e-300)

@@ -59,3 +59,27 @@ def transactions(n, n_customers, seed=0):
         "day": rng.integers(18000, 18730, n).astype(np.int32),
         "cents": np.round(rng.lognormal(3, 1, n) * 100).astype(np.int64),
     }
+
+
+def rules(n, n_rules, seed=0):
+    """Customers in 20 columns of numbers and 5 of ten levels, and random rules of them.
+
+    A rule compares three columns with a value that one of their rows has, and looks for one
+    of three levels. Its parts are joined from left to right.
+    """
+    rng = np.random.default_rng(seed)
+    numbers = rng.normal(size=(20, n))
+    numbers[1::2] = np.exp(numbers[1::2])
+    columns = rng.integers(0, 20, (n_rules, 3))
+    three = lambda: rng.permuted(np.tile(np.arange(10), (n_rules, 1)), axis=1)[:, :3]
+    small = lambda x: np.asarray(x, dtype=np.int32)
+    return {
+        "numbers": numbers,
+        "codes": small(rng.integers(0, 10, (5, n))),
+        "columns": small(columns),
+        "thresholds": numbers[columns, rng.integers(0, n, (n_rules, 3))],
+        "reach": small(rng.integers(0, 2, (n_rules, 3))),
+        "joins": small(rng.integers(0, 2, (n_rules, 3))),
+        "category": small(rng.integers(0, 5, n_rules)),
+        "levels": small(three()),
+    }

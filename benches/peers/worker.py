@@ -170,6 +170,80 @@ def duckdb_rfm(data, task):
     return lambda: db.execute(query).to_arrow_table(), answer
 
 
+LEVELS = [f"level {i}" for i in range(10)]
+
+
+def polars_rules(data, task):
+    import polars as pl
+
+    names = pl.Enum(LEVELS)
+    table = pl.DataFrame(
+        {f"x{i}": column for i, column in enumerate(data["numbers"])}
+        | {
+            f"c{i}": pl.Series(column.astype(np.uint8)).cast(names)
+            for i, column in enumerate(data["codes"])
+        }
+    )
+
+    def rule(r):
+        parts = []
+        for j in range(3):
+            column = pl.col(f"x{data['columns'][r, j]}")
+            threshold = float(data["thresholds"][r, j])
+            reach = data["reach"][r, j]
+            parts.append(column >= threshold if reach else column < threshold)
+        listed = pl.Series([LEVELS[i] for i in data["levels"][r]], dtype=names)
+        parts.append(pl.col(f"c{data['category'][r]}").is_in(listed.implode()))
+        whole = parts[0]
+        for part, both in zip(parts[1:], data["joins"][r]):
+            whole = whole & part if both else whole | part
+        return whole
+
+    counts = [rule(r).sum().alias(str(r)) for r in range(len(data["category"]))]
+    answer = lambda table: ({}, {"counts": np.array(table.row(0), dtype=np.int64)})
+    return lambda: table.lazy().select(counts).collect(), answer
+
+
+def duckdb_rules(data, task):
+    import duckdb
+    import pyarrow
+
+    db = duckdb.connect()
+    db.execute(f"SET threads = {THREADS}")
+    levels = ", ".join(f"'{level}'" for level in LEVELS)
+    db.execute(f"CREATE TYPE level AS ENUM ({levels})")
+    table = pyarrow.table(
+        {f"x{i}": column for i, column in enumerate(data["numbers"])}
+        | {
+            f"c{i}": pyarrow.DictionaryArray.from_arrays(column, LEVELS)
+            for i, column in enumerate(data["codes"])
+        }
+    )
+    db.register("given", table)
+    columns = [f"x{i}" for i in range(len(data["numbers"]))]
+    columns += [f"c{i}::level AS c{i}" for i in range(len(data["codes"]))]
+    db.execute(f"CREATE TABLE customers AS SELECT {', '.join(columns)} FROM given")
+    db.unregister("given")
+
+    def rule(r):
+        parts = []
+        for j in range(3):
+            operator = ">=" if data["reach"][r, j] else "<"
+            threshold = repr(float(data["thresholds"][r, j]))
+            parts.append(f"x{data['columns'][r, j]} {operator} {threshold}::DOUBLE")
+        listed = ", ".join(f"'{LEVELS[i]}'" for i in data["levels"][r])
+        parts.append(f"c{data['category'][r]} IN ({listed})")
+        whole = parts[0]
+        for part, both in zip(parts[1:], data["joins"][r]):
+            whole = f"({whole} {'AND' if both else 'OR'} {part})"
+        return whole
+
+    counts = [f"count(*) FILTER (WHERE {rule(r)})" for r in range(len(data["category"]))]
+    query = f"SELECT {', '.join(counts)} FROM customers"
+    answer = lambda row: ({}, {"counts": np.array(row, dtype=np.int64)})
+    return lambda: db.execute(query).fetchone(), answer
+
+
 def customer_table(columns):
     column = lambda name, dtype: np.asarray(columns[name]).astype(dtype)
     count = lambda name: np.bincount(column(name, np.int64), minlength=6)[1:]
@@ -195,6 +269,8 @@ PROGRAMS = {
     "quitefastmst": (quitefastmst, "quitefastmst"),
     "polars_rfm": (polars_rfm, "polars"),
     "duckdb_rfm": (duckdb_rfm, "duckdb"),
+    "polars_rules": (polars_rules, "polars"),
+    "duckdb_rules": (duckdb_rules, "duckdb"),
 }
 
 

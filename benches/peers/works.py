@@ -143,6 +143,14 @@ def assign():
     return Variant("", fitted, {"call": "assign"}, peers, same(agree.labels(1e-5)))
 
 
+def rules(n_rules, peers):
+    """Members of each segment."""
+    random = lambda scale: data.rules(int(1_000_000 * scale), n_rules)
+    return Variant("", random, {"call": "rules"}, peers, same(agree.counts))
+
+
+POLARS_RULES = Peer("polars", "polars_rules")
+DUCKDB_RULES = Peer("duckdb", "duckdb_rules")
 MST = [Peer("genieclust", "genie"), Peer("quitefastmst", "quitefastmst")]
 
 WORKS = {
@@ -163,4 +171,6 @@ WORKS = {
     "silhouette-30k": [silhouette()],
     "rfm-10m": [rfm()],
     "assign-1m": [assign()],
+    "rules-100": [rules(100, [POLARS_RULES, DUCKDB_RULES])],
+    "rules-1000": [rules(1000, [POLARS_RULES])],
 }

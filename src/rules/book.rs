@@ -1,5 +1,6 @@
 //! Any number of segments for each customer: all whose rules hold.
 
+use super::members::{MembershipCount, Memberships, Planes};
 use super::model::{RuleSegmenter, RulesBuilder, RulesRepr};
 use super::set::{CompiledSet, RuleSet};
 use crate::data::{Customer, FeatureIndex, Remapped, Schema, Table};
@@ -42,35 +43,6 @@ use crate::segmenter::{
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct RuleBook(CompiledSet);
-
-/// How many rows of a table are in a segment. Rows are counted, not their weights.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize,
-)]
-pub struct MembershipCount {
-    /// Rows for which the rule is True.
-    pub members: u64,
-    /// Rows for which the rule is Unknown, since values are missing.
-    pub undecided: u64,
-    /// Rows for which the rule is False.
-    pub non_members: u64,
-}
-
-impl MembershipCount {
-    fn add(&mut self, truth: Truth) {
-        match truth {
-            Truth::True => self.members += 1,
-            Truth::Unknown => self.undecided += 1,
-            Truth::False => self.non_members += 1,
-        }
-    }
-
-    fn merge(&mut self, other: &MembershipCount) {
-        self.members += other.members;
-        self.undecided += other.undecided;
-        self.non_members += other.non_members;
-    }
-}
 
 impl RuleBook {
     /// Starts without segments.
@@ -135,37 +107,68 @@ impl RuleBook {
     /// When a value that is looked at cannot be used, or the table lacks a feature; the
     /// error names the feature, and the row.
     pub fn count(&self, table: &Table<'_>) -> Result<Vec<MembershipCount>> {
-        let map: Option<Vec<FeatureIndex>> = if table.schema() == &self.0.schema {
-            None
-        } else {
-            Some(self.0.schema.locate_in(table.schema())?)
-        };
-        let none = vec![MembershipCount::default(); self.0.segments.len()];
-        let blocks = map_blocks(table.len(), 1024, |rows| -> Result<_> {
-            let mut counts = none.clone();
-            for i in rows {
-                let row = table.row(i);
-                let mut places = counts.iter_mut();
-                let add = |truth| {
-                    if let Some(count) = places.next() {
-                        count.add(truth);
-                    }
-                };
-                match &map {
-                    None => self.for_each(&row, add),
-                    Some(map) => self.for_each(&Remapped::new(&row, map), add),
-                }
-                .map_err(|e| e.at_row(i))?;
-            }
-            Ok(counts)
-        });
-        let mut total = none;
-        for counts in blocks {
-            for (sum, count) in total.iter_mut().zip(&counts?) {
-                sum.merge(count);
+        match self.0.batch(table)? {
+            Ok(batch) => Ok(batch.count()),
+            Err(map) => {
+                let memberships = self.row_by_row(table, map.as_deref())?;
+                let segments =
+                    (0..memberships.n_segments() as u32).map(SegmentIndex::new);
+                Ok(segments.map(|segment| memberships.count(segment)).collect())
             }
         }
-        Ok(total)
+    }
+
+    /// Which rows are in each segment. The table's schema holds at least the book's
+    /// features, in any order.
+    ///
+    /// # Errors
+    /// As [`count`](RuleBook::count).
+    pub fn memberships(&self, table: &Table<'_>) -> Result<Memberships> {
+        match self.0.batch(table)? {
+            Ok(batch) => Ok(batch.memberships()),
+            Err(map) => self.row_by_row(table, map.as_deref()),
+        }
+    }
+
+    /// [`memberships`](RuleBook::memberships), asked of one row after another.
+    fn row_by_row(
+        &self,
+        table: &Table<'_>,
+        map: Option<&[FeatureIndex]>,
+    ) -> Result<Memberships> {
+        let none = || Planes { holds: vec![0; 16], fails: vec![0; 16] };
+        let blocks = map_blocks(table.len(), 1024, |rows| -> Result<_> {
+            let mut block: Vec<Planes> = self.0.segments.iter().map(|_| none()).collect();
+            for (i, at) in rows.clone().enumerate() {
+                let mut planes = block.iter_mut();
+                let set = |truth| {
+                    if let Some(Planes { holds, fails }) = planes.next() {
+                        holds[i / 64] |= u64::from(truth == Truth::True) << (i % 64);
+                        fails[i / 64] |= u64::from(truth == Truth::False) << (i % 64);
+                    }
+                };
+                let row = table.row(at);
+                match map {
+                    None => self.for_each(&row, set),
+                    Some(map) => self.for_each(&Remapped::new(&row, map), set),
+                }
+                .map_err(|e| e.at_row(at))?;
+            }
+            Ok(block)
+        });
+        let mut planes = vec![Planes::default(); self.0.segments.len()];
+        for block in blocks {
+            for (all, part) in planes.iter_mut().zip(block?) {
+                all.holds.extend(part.holds);
+                all.fails.extend(part.fails);
+            }
+        }
+        let n_words = table.len().div_ceil(64);
+        for all in &mut planes {
+            all.holds.truncate(n_words);
+            all.fails.truncate(n_words);
+        }
+        Ok(Memberships { n_rows: table.len(), planes })
     }
 
     /// Tells the truth about each segment, in their order.
@@ -209,6 +212,10 @@ impl Segmenter for RuleBook {
     /// value cannot be used is Unknown, and its text says why.
     fn explain(&self, customer: &dyn Customer) -> Result<Explanation> {
         self.0.explain(customer, true)
+    }
+
+    fn assign_table(&self, table: &Table<'_>, out: &mut [Assignment]) -> Result<()> {
+        self.0.assign_table(table, out)
     }
 
     /// 1 for every segment whose rule holds, 0 for others. It looks at more values than

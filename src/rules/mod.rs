@@ -12,6 +12,7 @@
 //! that was probably meant.
 
 mod ast;
+mod batch;
 mod book;
 mod check;
 mod clauses;
@@ -19,15 +20,17 @@ mod compile;
 mod field;
 mod leaf;
 mod limits;
+mod members;
 mod model;
 mod point;
 mod set;
 mod words;
 
 pub use self::ast::{FieldTest, Literal, Rule, Test};
-pub use self::book::{MembershipCount, RuleBook};
+pub use self::book::RuleBook;
 pub use self::compile::CompiledRule;
 pub use self::field::{Field, field};
 pub use self::limits::Limits;
+pub use self::members::{MembershipCount, Memberships};
 pub use self::model::{RuleSegmenter, RulesBuilder, RulesRepr};
 pub use self::set::{RestSegment, RuleSet, SegmentRule};

@@ -6,16 +6,20 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::ast::Rule;
+use super::batch::Batch;
 use super::book::RuleBook;
 use super::limits::Limits;
 use super::set::{CompiledSet, RestSegment, RuleSet, SegmentRule};
-use crate::data::{Customer, Schema};
+use crate::data::{Customer, FeatureIndex, Schema, Table};
 use crate::error::{Error, Result};
 use crate::segmenter::{
     Assignment, Capabilities, ClauseResult, Explanation, Persist, Reason, Registry,
-    Relabel, Scratch, Segment, SegmentIndex, Segmenter, Truth, check_segments,
-    replace_segments,
+    Relabel, Scratch, Segment, SegmentIndex, Segmenter, Truth, assign_rows,
+    check_segments, replace_segments,
 };
+
+/// Rows of a table from which on it pays to look at its columns.
+const MIN_ROWS: usize = 256;
 
 /// Segments that exclude each other: a customer is in the first one whose rule holds, in
 /// the order in which they were written, else in the rest segment, else in none.
@@ -92,6 +96,42 @@ impl CompiledSet {
             Some(rest) => Assignment::certain(rest),
             None => Assignment::none(),
         })
+    }
+
+    /// [`first_match`](CompiledSet::first_match) of all rows.
+    pub(super) fn assign_table(
+        &self,
+        table: &Table<'_>,
+        out: &mut [Assignment],
+    ) -> Result<()> {
+        if out.len() != table.len() {
+            return Err(Error::length("the output", table.len(), out.len()));
+        }
+        if table.len() >= MIN_ROWS
+            && let Ok(batch) = self.batch(table)?
+        {
+            batch.first_match(out);
+            return Ok(());
+        }
+        assign_rows(&self.schema, table, out, &|customer, _| self.first_match(customer))
+    }
+
+    /// The rules on the columns of a table; or, where its rows must be asked one by one,
+    /// where the features stand in it.
+    pub(super) fn batch<'t>(
+        &self,
+        table: &'t Table<'t>,
+    ) -> Result<std::result::Result<Batch<'t>, Option<Vec<FeatureIndex>>>> {
+        let map = if table.schema() == &self.schema {
+            None
+        } else {
+            Some(self.schema.locate_in(table.schema())?)
+        };
+        let place = |feature: FeatureIndex| match &map {
+            None => feature,
+            Some(map) => map[feature.get()],
+        };
+        Ok(Batch::new(&self.rules, self.has_rest(), table, place).ok_or(map))
     }
 
     pub(super) fn rest_index(&self) -> Option<SegmentIndex> {
@@ -190,6 +230,10 @@ impl Segmenter for RuleSegmenter {
         _scratch: &mut Scratch,
     ) -> Result<Assignment> {
         self.0.first_match(customer)
+    }
+
+    fn assign_table(&self, table: &Table<'_>, out: &mut [Assignment]) -> Result<()> {
+        self.0.assign_table(table, out)
     }
 
     /// Every clause of the rules up to the one that holds, so that it also says why

@@ -307,11 +307,11 @@ fn rule(specs: &[FeatureSpec]) -> BoxedStrategy<Rule> {
 }
 
 #[derive(Clone, Debug)]
-struct Case {
-    schema: Schema,
+pub(crate) struct Case {
+    pub(crate) schema: Schema,
     rules: Vec<Rule>,
     rest: bool,
-    customers: Vec<OwnedCustomer>,
+    pub(crate) customers: Vec<OwnedCustomer>,
 }
 
 impl Case {
@@ -323,7 +323,7 @@ impl Case {
         if self.rest { set.rest("rest", "The rest") } else { set }
     }
 
-    fn models(&self) -> (RuleSegmenter, RuleBook) {
+    pub(crate) fn models(&self) -> (RuleSegmenter, RuleBook) {
         let set = self.set();
         (set.compile(&self.schema).unwrap(), set.compile_book(&self.schema).unwrap())
     }
@@ -364,7 +364,7 @@ fn swap(test: &Test) -> Option<Test> {
     }
 }
 
-fn case(liars: bool) -> impl Strategy<Value = Case> {
+pub(crate) fn case(liars: bool) -> impl Strategy<Value = Case> {
     specs().prop_flat_map(move |specs| {
         let values: Vec<BoxedStrategy<OwnedValue>> = specs
             .iter()

@@ -5,6 +5,7 @@ pub mod kernels;
 pub mod measure;
 pub mod peers;
 pub mod rfm;
+pub mod rules;
 pub mod tasks;
 pub mod versions;
 

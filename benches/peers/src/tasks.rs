@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use crate::arrays::{Numbers, Spec};
 use crate::measure::{Measured, measure};
 use crate::rfm::Transactions;
+use crate::rules::Columns;
 use crate::{Result, kernels, peers, rfm};
 
 /// A call and its data.
@@ -31,6 +32,7 @@ pub enum Call {
     Linkage { method: Linkage },
     Silhouette,
     Rfm,
+    Rules,
 }
 
 /// What a call returned, for comparison.
@@ -134,6 +136,25 @@ impl Task {
                 Ok(Box::new(move || {
                     let (table, measured) = measure(|| rfm::rfm(&transactions));
                     Ok((measured, customers(table?)))
+                }))
+            }
+            Call::Rules => {
+                let columns = Columns {
+                    n_rows: *self.spec("numbers")?.shape.last().ok_or("no rows")?,
+                    numbers: self.spec("numbers")?.f64s()?,
+                    codes: self.spec("codes")?.i32s()?,
+                    columns: self.spec("columns")?.i32s()?,
+                    thresholds: self.spec("thresholds")?.f64s()?,
+                    reach: self.spec("reach")?.i32s()?,
+                    joins: self.spec("joins")?.i32s()?,
+                    category: self.spec("category")?.i32s()?,
+                    levels: self.spec("levels")?.i32s()?,
+                };
+                let segments = columns.prepare()?;
+                Ok(Box::new(move || {
+                    let (counts, measured) = measure(|| segments.count());
+                    let counts = Numbers::I64(counts?);
+                    Ok((measured, Answer::default().array("counts", counts)))
                 }))
             }
         }

@@ -1,0 +1,326 @@
+//! From rules and a table to a graph over the codes of its columns.
+
+use std::collections::BTreeMap;
+
+use super::graph::{Graph, Node, Signal};
+use super::pages::{Classes, Coding, Page, Thresholds};
+use crate::data::{Column, FeatureIndex, Table};
+use crate::rules::ast::Rule;
+use crate::rules::compile::CompiledRule;
+use crate::rules::leaf::{Check, Leaf, Names, NumberCheck};
+use crate::segmenter::Truth;
+use crate::simd::ByteSet;
+
+/// Lists of numbers beyond this length are searched row by row.
+const LONGEST_LIST: usize = 16;
+
+/// Whether something is True, and whether it is False.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Answers {
+    pub(super) holds: Signal,
+    pub(super) fails: Signal,
+}
+
+/// What the nodes of a graph refer to.
+#[derive(Clone, Debug)]
+pub(super) struct Lowered {
+    pub(super) graph: Graph,
+    pub(super) pages: Vec<Page>,
+    /// Tests of a column's values that have no codes.
+    pub(super) tests: Vec<(usize, Leaf)>,
+    /// For each rule.
+    pub(super) answers: Vec<Answers>,
+}
+
+/// How the values of a column are coded; the pages from `first` on.
+enum Codes {
+    Numbers { first: usize, thresholds: Thresholds },
+    Levels { first: usize, classes: Classes },
+    Flag { first: usize },
+    None,
+}
+
+struct Lowering<'a> {
+    table: &'a Table<'a>,
+    graph: Graph,
+    pages: Vec<Page>,
+    tests: Vec<(usize, Leaf)>,
+    /// By the features of the rules.
+    columns: BTreeMap<FeatureIndex, (usize, Codes)>,
+}
+
+/// Nothing when a column has a level that the rules' schema does not allow: then it depends
+/// on the row whether a test comes across it.
+pub(super) fn lower(
+    rules: &[CompiledRule],
+    table: &Table<'_>,
+    place: impl Fn(FeatureIndex) -> FeatureIndex,
+) -> Option<Lowered> {
+    let mut leaves: BTreeMap<FeatureIndex, Vec<&Leaf>> = BTreeMap::new();
+    for leaf in rules.iter().flat_map(|rule| &rule.leaves) {
+        leaves.entry(leaf.feature).or_default().push(leaf);
+    }
+    let mut lowering = Lowering {
+        table,
+        graph: Graph::new(),
+        pages: Vec::new(),
+        tests: Vec::new(),
+        columns: BTreeMap::new(),
+    };
+    for (feature, leaves) in leaves {
+        let column = place(feature);
+        let codes = lowering.codes(table.column(column)?, column.get(), &leaves)?;
+        lowering.columns.insert(feature, (column.get(), codes));
+    }
+    let mut answers = Vec::with_capacity(rules.len());
+    for rule in rules {
+        answers.push(lowering.rule(&rule.rule, &mut rule.leaves.iter())?);
+    }
+    let Lowering { graph, pages, tests, .. } = lowering;
+    Some(Lowered { graph, pages, tests, answers })
+}
+
+impl Lowering<'_> {
+    fn codes(
+        &mut self,
+        column: &Column<'_>,
+        place: usize,
+        leaves: &[&Leaf],
+    ) -> Option<Codes> {
+        let first = self.pages.len();
+        let (codes, codings) = match column {
+            Column::Number(..) | Column::Date(..) => {
+                let thresholds = leaves.iter().flat_map(|leaf| match &leaf.check {
+                    Check::Number(check) | Check::Date(check) => thresholds(check),
+                    _ => Vec::new(),
+                });
+                let thresholds = Thresholds::new(thresholds.collect());
+                let codings = thresholds.codings();
+                (Codes::Numbers { first, thresholds }, codings)
+            }
+            Column::Flag(..) => (Codes::Flag { first }, vec![Coding::Flag]),
+            Column::Category(_, levels, _) => {
+                let mut answers = Vec::with_capacity(leaves.len());
+                for leaf in leaves {
+                    answers.push(answers_of(&leaf.check, levels.iter())?);
+                }
+                let classes = Classes::new(&answers, levels.len());
+                let codings = classes.codings();
+                (Codes::Levels { first, classes }, codings)
+            }
+            Column::Tags(tags, _) => {
+                let known = leaves.iter().all(|leaf| match &leaf.check {
+                    Check::Tags { levels: Some(known), .. } => {
+                        tags.levels().iter().all(|tag| known.position(tag).is_some())
+                    }
+                    _ => true,
+                });
+                known.then_some((Codes::None, Vec::new()))?
+            }
+        };
+        self.pages
+            .extend(codings.into_iter().map(|coding| Page { column: place, coding }));
+        Some(codes)
+    }
+
+    /// The answers of a rule whose tests are the next of `leaves`. As deep as the rule.
+    fn rule<'l>(
+        &mut self,
+        rule: &Rule,
+        leaves: &mut impl Iterator<Item = &'l Leaf>,
+    ) -> Option<Answers> {
+        let parts = |this: &mut Self, rules: &[Rule], leaves: &mut _| {
+            let mut holds = Vec::with_capacity(rules.len());
+            let mut fails = Vec::with_capacity(rules.len());
+            for rule in rules {
+                let answers = this.rule(rule, leaves)?;
+                holds.push(answers.holds);
+                fails.push(answers.fails);
+            }
+            Some((holds, fails))
+        };
+        Some(match rule {
+            Rule::Everyone => Answers { holds: Signal::TRUE, fails: Signal::FALSE },
+            Rule::Nobody => Answers { holds: Signal::FALSE, fails: Signal::TRUE },
+            Rule::All(rules) => {
+                let (holds, fails) = parts(self, rules, leaves)?;
+                let graph = &mut self.graph;
+                Answers { holds: graph.all(holds), fails: graph.any(fails) }
+            }
+            Rule::Any(rules) => {
+                let (holds, fails) = parts(self, rules, leaves)?;
+                let graph = &mut self.graph;
+                Answers { holds: graph.any(holds), fails: graph.all(fails) }
+            }
+            Rule::AtLeast { n, of } => {
+                let (holds, fails) = parts(self, of, leaves)?;
+                let most = (of.len() + 1).saturating_sub(*n);
+                let graph = &mut self.graph;
+                Answers {
+                    holds: graph.at_least(*n, holds),
+                    fails: graph.at_least(most, fails),
+                }
+            }
+            Rule::Not(rule) => {
+                let Answers { holds, fails } = self.rule(rule, leaves)?;
+                Answers { holds: fails, fails: holds }
+            }
+            Rule::Field(_) => self.leaf(leaves.next()?)?,
+        })
+    }
+
+    fn leaf(&mut self, leaf: &Leaf) -> Option<Answers> {
+        let passes = self.passes(leaf)?;
+        let present = self.present(leaf.feature)?;
+        let fails = self.graph.and(present, !passes);
+        Some(match leaf.missing {
+            Truth::Unknown => Answers { holds: passes, fails },
+            Truth::False => Answers { holds: passes, fails: !passes },
+            Truth::True => Answers { holds: !fails, fails },
+        })
+    }
+
+    fn present(&mut self, feature: FeatureIndex) -> Option<Signal> {
+        let (place, codes) = self.columns.get(&feature)?;
+        let column = self.table.column(FeatureIndex::new(*place as u32))?;
+        if column.validity().is_all() {
+            return Some(Signal::TRUE);
+        }
+        Some(match codes {
+            Codes::Numbers { first, .. }
+            | Codes::Levels { first, .. }
+            | Codes::Flag { first } => {
+                self.graph.leaf(Node::AtLeast { page: *first as u32, code: 1 })
+            }
+            Codes::None => self.graph.leaf(Node::Present { column: *place as u32 }),
+        })
+    }
+
+    /// The rows whose value is there and passes the test.
+    fn passes(&mut self, leaf: &Leaf) -> Option<Signal> {
+        let present = self.present(leaf.feature)?;
+        let graph = &mut self.graph;
+        let (place, codes) = self.columns.get(&leaf.feature)?;
+        Some(match (codes, &leaf.check) {
+            (
+                Codes::Numbers { first, thresholds },
+                Check::Number(check) | Check::Date(check),
+            ) => {
+                let reach = |graph: &mut Graph, threshold| {
+                    let (page, code) = thresholds.find(threshold);
+                    graph.leaf(Node::AtLeast { page: (first + page) as u32, code })
+                };
+                match check {
+                    NumberCheck::Range(lo, hi) if lo > hi => Signal::FALSE,
+                    NumberCheck::Range(lo, hi) => {
+                        let from = match *lo {
+                            f64::NEG_INFINITY => present,
+                            lo => reach(graph, lo),
+                        };
+                        let beyond = match *hi {
+                            f64::INFINITY => Signal::FALSE,
+                            hi => reach(graph, hi.next_up()),
+                        };
+                        graph.and(from, !beyond)
+                    }
+                    NumberCheck::In(list) if list.len() <= LONGEST_LIST => {
+                        let mut parts = Vec::with_capacity(list.len());
+                        for &x in list {
+                            let (from, beyond) =
+                                (reach(graph, x), reach(graph, x.next_up()));
+                            parts.push(graph.and(from, !beyond));
+                        }
+                        graph.any(parts)
+                    }
+                    NumberCheck::In(_) => test(graph, &mut self.tests, *place, leaf),
+                }
+            }
+            (Codes::Flag { first }, Check::Flag { yes, no }) => {
+                let mut codes = ByteSet::default();
+                for (code, listed) in [(1, no), (2, yes)] {
+                    if *listed {
+                        codes.insert(code);
+                    }
+                }
+                among(graph, *first, codes)
+            }
+            (Codes::Levels { first, classes }, check) => {
+                let Column::Category(_, levels, _) =
+                    self.table.column(FeatureIndex::new(*place as u32))?
+                else {
+                    return None;
+                };
+                let answers = answers_of(check, levels.iter())?;
+                let mut sets: BTreeMap<usize, ByteSet> = BTreeMap::new();
+                for (page, code) in classes.find(&answers) {
+                    sets.entry(page).or_default().insert(code);
+                }
+                let mut parts = Vec::with_capacity(sets.len());
+                for (page, codes) in sets {
+                    parts.push(among(graph, first + page, codes));
+                }
+                graph.any(parts)
+            }
+            (Codes::None, Check::Tags { .. }) => {
+                test(graph, &mut self.tests, *place, leaf)
+            }
+            // A table's columns are of the kinds of its features.
+            _ => return None,
+        })
+    }
+}
+
+fn among(graph: &mut Graph, page: usize, codes: ByteSet) -> Signal {
+    if codes.is_empty() {
+        return Signal::FALSE;
+    }
+    graph.leaf(Node::Among { page: page as u32, codes })
+}
+
+fn test(
+    graph: &mut Graph,
+    tests: &mut Vec<(usize, Leaf)>,
+    column: usize,
+    leaf: &Leaf,
+) -> Signal {
+    let same =
+        |(place, test): &(usize, Leaf)| *place == column && test.check == leaf.check;
+    let place = tests.iter().position(same).unwrap_or_else(|| {
+        tests.push((column, leaf.clone()));
+        tests.len() - 1
+    });
+    graph.leaf(Node::Test { test: place as u32 })
+}
+
+/// The numbers at which the answer changes.
+fn thresholds(check: &NumberCheck) -> Vec<f64> {
+    match check {
+        NumberCheck::Range(lo, hi) if lo > hi => Vec::new(),
+        NumberCheck::Range(lo, hi) => {
+            let from = (*lo != f64::NEG_INFINITY).then_some(*lo);
+            let beyond = (*hi != f64::INFINITY).then(|| hi.next_up());
+            from.into_iter().chain(beyond).collect()
+        }
+        NumberCheck::In(list) if list.len() <= LONGEST_LIST => {
+            list.iter().flat_map(|&x| [x, x.next_up()]).collect()
+        }
+        NumberCheck::In(_) => Vec::new(),
+    }
+}
+
+/// What a test says of each level; nothing when one is not among the feature's.
+fn answers_of<'l>(
+    check: &Check,
+    levels: impl Iterator<Item = &'l str>,
+) -> Option<Vec<bool>> {
+    let known = |known: &Names, answers: &[bool], level| {
+        known.position(level).map(|at| answers[at])
+    };
+    levels
+        .map(|level| match check {
+            Check::Text(check) => Some(check.accepts(level)),
+            Check::Level { levels, answers } => known(levels, answers, level),
+            _ => None,
+        })
+        .collect()
+}

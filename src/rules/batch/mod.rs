@@ -1,0 +1,200 @@
+//! Rules over the columns of a table, many rows at once.
+//!
+//! What rules ask of a column divides its values into classes that no test can tell apart.
+//! So a column becomes one byte a row, a test a comparison or a lookup of 32 bytes at
+//! once, and its answers a plane of bits. Rules combine planes; equal parts of different
+//! rules are one.
+
+mod graph;
+mod ladder;
+mod lower;
+mod pages;
+mod program;
+
+use std::ops::Range;
+
+use self::graph::Signal;
+use self::lower::{Answers, Lowered, lower};
+use self::program::{Memory, Plane, Program, ROWS, Run};
+use super::compile::CompiledRule;
+use super::members::{MembershipCount, Memberships, Planes, bits};
+use crate::data::{FeatureIndex, Table};
+use crate::parallel::{map_blocks, map_blocks_mut};
+use crate::segmenter::{Assignment, SegmentIndex};
+use crate::simd;
+
+/// Blocks of one task, which share memory.
+const TASK: usize = 8 * ROWS;
+
+/// Rules that are ready to be asked about the rows of one table.
+#[derive(Debug)]
+pub(super) struct Batch<'t> {
+    table: &'t Table<'t>,
+    lowered: Lowered,
+}
+
+impl<'t> Batch<'t> {
+    /// Nothing when the answer to a row may be an error: when the column of a feature with
+    /// closed levels has one that is not among them. `place` says where a feature of the
+    /// rules stands in the table. With a `rest`, one more rule follows: that none is True.
+    pub(super) fn new(
+        rules: &[CompiledRule],
+        rest: bool,
+        table: &'t Table<'t>,
+        place: impl Fn(FeatureIndex) -> FeatureIndex,
+    ) -> Option<Batch<'t>> {
+        let mut lowered = lower(rules, table, place)?;
+        if rest {
+            let holds = lowered.answers.iter().map(|answers| answers.holds).collect();
+            let taken = lowered.graph.any(holds);
+            lowered.answers.push(Answers { holds: !taken, fails: taken });
+        }
+        Some(Batch { table, lowered })
+    }
+
+    /// How many rows are in each segment.
+    pub(super) fn count(&self) -> Vec<MembershipCount> {
+        let answers = &self.lowered.answers;
+        let counts = self.map(self.both(), |rows, program, memory| {
+            let mut counts = vec![[0; 2]; answers.len()];
+            let n_rows = rows.len();
+            self.run(program, rows, memory, |result, block, plane, flip| {
+                let n_rows = (n_rows - block * ROWS).min(ROWS);
+                counts[result / 2][result % 2] += ones(plane, flip, n_rows);
+            });
+            counts
+        });
+        let mut total = vec![[0; 2]; answers.len()];
+        for counts in counts {
+            for (sum, [holds, fails]) in total.iter_mut().zip(counts) {
+                sum[0] += holds;
+                sum[1] += fails;
+            }
+        }
+        let n_rows = self.table.len() as u64;
+        let count = |[holds, fails]: [u64; 2]| MembershipCount::new(n_rows, holds, fails);
+        total.into_iter().map(count).collect()
+    }
+
+    /// Which rows are in each segment.
+    pub(super) fn memberships(&self) -> Memberships {
+        let n_segments = self.lowered.answers.len();
+        let parts = self.map(self.both(), |rows, program, memory| {
+            let mut words =
+                vec![Vec::with_capacity(rows.len().div_ceil(64)); 2 * n_segments];
+            let n_rows = rows.len();
+            self.run(program, rows, memory, |result, block, plane, flip| {
+                let n_rows = (n_rows - block * ROWS).min(ROWS);
+                let n_words = n_rows.div_ceil(64);
+                words[result].extend(plane[..n_words].iter().map(|word| word ^ flip));
+                if let (Some(last), 1..) = (words[result].last_mut(), n_rows % 64) {
+                    *last &= (1 << (n_rows % 64)) - 1;
+                }
+            });
+            words
+        });
+        let n_words = self.table.len().div_ceil(64);
+        let mut planes = map_blocks(2 * n_segments, 1, |result| {
+            let mut plane = Vec::with_capacity(n_words);
+            for words in &parts {
+                plane.extend_from_slice(&words[result.start]);
+            }
+            plane
+        })
+        .into_iter();
+        let pair = || Some(Planes { holds: planes.next()?, fails: planes.next()? });
+        Memberships {
+            n_rows: self.table.len(),
+            planes: std::iter::from_fn(pair).collect(),
+        }
+    }
+
+    /// Assigns each row to the first segment in which it is. `out` is as long as the table.
+    pub(super) fn first_match(mut self, out: &mut [Assignment]) {
+        let mut results = Vec::with_capacity(self.lowered.answers.len());
+        let mut taken = Signal::FALSE;
+        let graph = &mut self.lowered.graph;
+        for answers in &self.lowered.answers {
+            results.push(graph.and(answers.holds, !taken));
+            taken = graph.or(taken, answers.holds);
+        }
+        let program = Program::new(graph, &results);
+        map_blocks_mut(out, TASK, |start, out| {
+            out.fill(Assignment::none());
+            let mut memory = Memory::new(&program, &self.lowered);
+            let rows = start..start + out.len();
+            let mut blocks = Vec::from_iter(out.chunks_mut(ROWS));
+            self.run(&program, rows, &mut memory, |result, block, plane, flip| {
+                let out = &mut *blocks[block];
+                let assigned = Assignment::certain(SegmentIndex::new(result as u32));
+                for (out, word) in out.chunks_mut(64).zip(plane) {
+                    let here = u64::MAX >> (64 - out.len());
+                    for bit in bits((word ^ flip) & here) {
+                        out[bit] = assigned;
+                    }
+                }
+            });
+        });
+    }
+
+    /// Of each segment whether it holds, and whether it fails.
+    fn both(&self) -> Vec<Signal> {
+        self.lowered.answers.iter().flat_map(|a| [a.holds, a.fails]).collect()
+    }
+
+    /// Does `work` on the rows of each task with a program for these results.
+    fn map<T: Send>(
+        &self,
+        results: Vec<Signal>,
+        work: impl Fn(Range<usize>, &Program, &mut Memory) -> T + Sync,
+    ) -> Vec<T> {
+        let program = Program::new(&self.lowered.graph, &results);
+        map_blocks(self.table.len(), TASK, |rows| {
+            let mut memory = Memory::new(&program, &self.lowered);
+            work(rows, &program, &mut memory)
+        })
+    }
+
+    /// Tells each result of each block: its number, that of the block, the plane, and what
+    /// it is to be xored with.
+    fn run(
+        &self,
+        program: &Program,
+        rows: Range<usize>,
+        memory: &mut Memory,
+        mut tell: impl FnMut(usize, usize, &Plane, u64),
+    ) {
+        for (block, start) in rows.clone().step_by(ROWS).enumerate() {
+            let rows = start..(start + ROWS).min(rows.end);
+            simd::run(Run {
+                program,
+                lowered: &self.lowered,
+                table: self.table,
+                rows,
+                memory: &mut *memory,
+                tell: |result: usize, plane: &Plane, flip: u64| {
+                    tell(result, block, plane, flip);
+                },
+            });
+        }
+    }
+}
+
+/// Rows whose bits are set.
+#[inline(always)]
+fn ones(plane: &Plane, flip: u64, n_rows: usize) -> u64 {
+    let mut n = 0;
+    if n_rows == ROWS {
+        for word in plane {
+            n += u64::from(word.count_ones());
+        }
+    } else {
+        let (whole, rest) = (n_rows / 64, n_rows % 64);
+        for word in &plane[..whole] {
+            n += u64::from(word.count_ones());
+        }
+        let mask = (1 << rest) - 1;
+        n += u64::from((plane[whole] & mask).count_ones());
+    }
+    if flip == 0 { n } else { n_rows as u64 - n }
+}
