@@ -6,10 +6,10 @@
 //! [`run`] compiles it twice, for the target's baseline and for AVX2 with FMA, and picks at
 //! run time.
 //!
-//! All `unsafe` of the crate stands in this file and in `bytes.rs` below it. But for [`eight_rows`], which checks its
-//! bounds, it rests on one condition: code that uses AVX2 and FMA is reached through the
-//! call in [`run`] only, after they were detected. [`Avx2`] and the vectors of [`x86`] are
-//! private and nobody else can name them.
+//! All `unsafe` of the crate stands in this file and in `bytes.rs` below it. But for
+//! [`eight_rows`], which checks its bounds, and prefetches it rests on one condition: code
+//! that uses AVX2 and FMA is reached through the call in [`run`] only, after they were
+//! detected. [`Avx2`] and the vectors of [`x86`] are private and nobody else can name them.
 //!
 //! What is fused differs between the two by the last bit. So a kernel either keeps to
 //! single operations, where both give the same bits, or what it computes with

@@ -180,7 +180,7 @@ def polars_rules(data, task):
     table = pl.DataFrame(
         {f"x{i}": column for i, column in enumerate(data["numbers"])}
         | {
-            f"c{i}": pl.Series(column.astype(np.uint8)).cast(names)
+            f"c{i}": pl.Series(np.array(LEVELS)[column], dtype=pl.String).cast(names)
             for i, column in enumerate(data["codes"])
         }
     )

@@ -294,3 +294,29 @@ fn an_unknown_level_is_an_error_of_the_row_that_has_it() {
         );
     }
 }
+
+#[test]
+fn an_unknown_tag_is_an_error_of_the_row_that_has_it() {
+    let schema =
+        Schema::new([FeatureSpec::tags("channels").levels(["web", "shop"])]).unwrap();
+    let host = Schema::new([FeatureSpec::tags("channels")]).unwrap();
+    let book = RuleBook::builder(&schema)
+        .segment("web", "Web", field("channels").has_any(["web"]))
+        .build()
+        .unwrap();
+    let n_rows = 400;
+    let table = |code| {
+        let mut codes = vec![0; n_rows];
+        codes[300] = code;
+        let offsets: Vec<u32> = (0..=n_rows as u32).collect();
+        let channels = TagColumn::new(offsets, codes, names(&["web", "shop", "phone"]));
+        Table::builder(&host, n_rows).tags("channels", channels).build().unwrap()
+    };
+    check(&book, &table(1));
+    let error = book.count(&table(2)).unwrap_err();
+    assert!(
+        matches!(error.kind(), ErrorKind::UnknownLevel { feature, row: Some(300), .. }
+            if feature == "channels"),
+        "{error}"
+    );
+}

@@ -4,7 +4,7 @@
 pub(super) const MAX_RUNGS: usize = 254;
 
 /// Up to so many thresholds a number is compared with all of them.
-const FEW: usize = 4;
+const FEW: usize = 8;
 
 /// Thresholds in one cell of a grid that still can be compared one by one.
 const MAX_STEPS: usize = 3;
@@ -58,14 +58,7 @@ impl Ladder {
             Some(grid) if grid.steps == 2 => self.by_grid::<2>(grid, numbers, codes),
             Some(grid) => self.by_grid::<MAX_STEPS>(grid, numbers, codes),
             None if self.n_rungs <= FEW => {
-                let rungs = &self.rungs[..self.n_rungs];
-                for (code, &x) in codes.iter_mut().zip(numbers) {
-                    let mut reached = 1;
-                    for &rung in rungs {
-                        reached += u8::from(x >= rung);
-                    }
-                    *code = reached;
-                }
+                self.by_all(numbers, codes);
             }
             None => {
                 for (code, &x) in codes.iter_mut().zip(numbers) {
@@ -98,6 +91,28 @@ impl Ladder {
         }
     }
 
+    #[inline(always)]
+    fn by_all(&self, numbers: &[f64], codes: &mut [u8]) {
+        let rungs = &self.rungs[..self.n_rungs];
+        let (some, rest) = numbers.as_chunks::<16>();
+        let (some_codes, rest_codes) = codes.as_chunks_mut::<16>();
+        for (codes, numbers) in some_codes.iter_mut().zip(some) {
+            // As wide as the numbers, so that many are compared at once.
+            let mut reached = [1_u64; 16];
+            for &rung in rungs {
+                for (reached, &x) in reached.iter_mut().zip(numbers) {
+                    *reached += u64::from(x >= rung);
+                }
+            }
+            for (code, reached) in codes.iter_mut().zip(reached) {
+                *code = reached as u8;
+            }
+        }
+        for (code, &x) in rest_codes.iter_mut().zip(rest) {
+            *code = 1 + rungs.iter().map(|&rung| u8::from(x >= rung)).sum::<u8>();
+        }
+    }
+
     fn by_halves(&self, x: f64) -> u8 {
         let mut reached = 0;
         let mut half = (self.n_rungs + 1).next_power_of_two() / 2;
@@ -110,27 +125,30 @@ impl Ladder {
 }
 
 impl Grid {
-    /// The coarsest grid that has few thresholds in each cell.
+    /// The coarsest grid that has the fewest thresholds in its fullest cell.
     fn new(rungs: &[f64]) -> Option<Grid> {
+        let grids = [256, 1024, MAX_CELLS].into_iter();
+        let best = grids.filter_map(|n| Grid::of(n, rungs)).min_by_key(|grid| grid.steps);
+        best.filter(|grid| grid.steps <= MAX_STEPS)
+    }
+
+    fn of(n_cells: usize, rungs: &[f64]) -> Option<Grid> {
         let (&origin, &end) = (rungs.first()?, rungs.last()?);
-        [256, 1024, MAX_CELLS].into_iter().find_map(|n_cells| {
-            let last = (n_cells - 1) as f64;
-            let scale = last / (end - origin);
-            let below = Box::new([0; MAX_CELLS]);
-            let mut grid = Grid { origin, scale, last, below, steps: 0 };
-            let mut in_cell = vec![0; n_cells];
-            for &rung in rungs {
-                in_cell[grid.cell(rung) as usize] += 1;
-            }
-            grid.steps = in_cell.iter().copied().max().unwrap_or(0);
-            let mut below = 0;
-            for (place, n) in grid.below.iter_mut().zip(in_cell) {
-                *place = below as u8;
-                below += n;
-            }
-            let most = if n_cells < MAX_CELLS { 2 } else { MAX_STEPS };
-            (scale.is_finite() && grid.steps <= most).then_some(grid)
-        })
+        let last = (n_cells - 1) as f64;
+        let scale = last / (end - origin);
+        let below = Box::new([0; MAX_CELLS]);
+        let mut grid = Grid { origin, scale, last, below, steps: 0 };
+        let mut in_cell = vec![0; n_cells];
+        for &rung in rungs {
+            in_cell[grid.cell(rung) as usize] += 1;
+        }
+        grid.steps = in_cell.iter().copied().max().unwrap_or(0);
+        let mut below = 0;
+        for (place, n) in grid.below.iter_mut().zip(in_cell) {
+            *place = below as u8;
+            below += n;
+        }
+        scale.is_finite().then_some(grid)
     }
 
     #[inline(always)]

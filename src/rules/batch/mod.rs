@@ -55,25 +55,35 @@ impl<'t> Batch<'t> {
     /// How many rows are in each segment.
     pub(super) fn count(&self) -> Vec<MembershipCount> {
         let answers = &self.lowered.answers;
-        let counts = self.map(self.both(), |rows, program, memory| {
-            let mut counts = vec![[0; 2]; answers.len()];
+        let holds = answers.iter().map(|answers| answers.holds);
+        // Most rules are False where they are not True, and need no second look.
+        let open = |i: &usize| answers[*i].fails != !answers[*i].holds;
+        let open: Vec<usize> = (0..answers.len()).filter(open).collect();
+        let results = holds.chain(open.iter().map(|&i| answers[i].fails)).collect();
+        let n_results = answers.len() + open.len();
+        let parts = self.map(results, |rows, program, memory| {
+            let mut counts = vec![0; n_results];
             let n_rows = rows.len();
             self.run(program, rows, memory, |result, block, plane, flip| {
                 let n_rows = (n_rows - block * ROWS).min(ROWS);
-                counts[result / 2][result % 2] += ones(plane, flip, n_rows);
+                counts[result] += ones(plane, flip, n_rows);
             });
             counts
         });
-        let mut total = vec![[0; 2]; answers.len()];
-        for counts in counts {
-            for (sum, [holds, fails]) in total.iter_mut().zip(counts) {
-                sum[0] += holds;
-                sum[1] += fails;
+        let mut total = vec![0; n_results];
+        for counts in parts {
+            for (sum, count) in total.iter_mut().zip(counts) {
+                *sum += count;
             }
         }
         let n_rows = self.table.len() as u64;
-        let count = |[holds, fails]: [u64; 2]| MembershipCount::new(n_rows, holds, fails);
-        total.into_iter().map(count).collect()
+        let (holds, fails) = total.split_at(answers.len());
+        let decided = |&holds: &u64| MembershipCount::new(n_rows, holds, n_rows - holds);
+        let mut counts: Vec<MembershipCount> = holds.iter().map(decided).collect();
+        for (i, &fails) in open.into_iter().zip(fails) {
+            counts[i] = MembershipCount::new(n_rows, holds[i], fails);
+        }
+        counts
     }
 
     /// Which rows are in each segment.
