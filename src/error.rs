@@ -349,6 +349,22 @@ pub struct Issue {
     pub found: Option<String>,
     /// The nearest thing that would have been accepted.
     pub suggestion: Option<String>,
+    /// Where it stands in a definition that was written as text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub span: Option<Span>,
+}
+
+/// A place in a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Span {
+    /// Its first byte.
+    pub start: usize,
+    /// The byte after its last.
+    pub end: usize,
+    /// The line of its first character, from 1.
+    pub line: usize,
+    /// The position of its first character in the line, from 1.
+    pub column: usize,
 }
 
 impl Issue {
@@ -365,7 +381,15 @@ impl Issue {
             expected: None,
             found: None,
             suggestion: None,
+            span: None,
         }
+    }
+
+    /// States where it stands in a text.
+    #[must_use]
+    pub fn at(mut self, span: Span) -> Issue {
+        self.span = Some(span);
+        self
     }
 
     /// States what would have been accepted.
@@ -392,8 +416,10 @@ impl Issue {
 
 impl fmt::Display for Issue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !self.path.is_empty() {
-            write!(f, "{}: ", self.path)?;
+        match self.span {
+            Some(Span { line, column, .. }) => write!(f, "{line}:{column}: ")?,
+            None if self.path.is_empty() => {}
+            None => write!(f, "{}: ", self.path)?,
         }
         f.write_str(&self.message)?;
         if let Some(expected) = &self.expected {

@@ -25,6 +25,16 @@ use crate::data::Date;
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 ///
+/// What `Display` writes, `FromStr` reads; [`RuleText`](super::RuleText) has the grammar.
+///
+/// ```
+/// use segmenta::rules::{Rule, field};
+///
+/// let rule: Rule = "country in ('DE', 'AT') and not opted_out".parse()?;
+/// assert_eq!(rule, field("country").is_in(["DE", "AT"]) & !field("opted_out").eq(true));
+/// # Ok::<(), segmenta::Error>(())
+/// ```
+///
 /// # Truth
 /// Rules are evaluated in Kleene's three-valued logic (Kleene 1952, §64). A test of a
 /// missing value is Unknown, unless [`FieldTest::when_missing`] says otherwise; `not`

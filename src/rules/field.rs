@@ -15,7 +15,7 @@ use super::ast::{FieldTest, Literal, Rule, Test};
 /// assert_eq!(
 ///     rule.to_string(),
 ///     "((orders >= 3 and last_order >= '2024-01-01') or size of interests >= 2) \
-///      and not (opted_out = true [missing: yes])",
+///      and not (opted_out = true when missing yes)",
 /// );
 /// ```
 pub fn field(name: impl Into<String>) -> Field {

@@ -23,6 +23,12 @@ pub struct Limits {
     depth: usize,
     nodes: usize,
     list_len: usize,
+    #[serde(default = "default_text_len")]
+    text_len: usize,
+}
+
+const fn default_text_len() -> usize {
+    1 << 20
 }
 
 impl Limits {
@@ -30,10 +36,10 @@ impl Limits {
     /// nests 126 levels of JSON, and readers of JSON commonly stop at 128.
     pub const MAX_DEPTH: usize = 40;
 
-    /// Depth 32, 1000 nodes, lists of 10 000.
+    /// Depth 32, 1000 nodes, lists of 10 000, texts of 2^20 bytes.
     #[must_use]
     pub const fn new() -> Limits {
-        Limits { depth: 32, nodes: 1000, list_len: 10_000 }
+        Limits { depth: 32, nodes: 1000, list_len: 10_000, text_len: default_text_len() }
     }
 
     /// Rules inside rules, the outermost included: 1 to [`Limits::MAX_DEPTH`].
@@ -57,6 +63,13 @@ impl Limits {
         self
     }
 
+    /// Bytes of a rule that is read as text: at least 1.
+    #[must_use]
+    pub const fn text_len(mut self, text_len: usize) -> Limits {
+        self.text_len = text_len;
+        self
+    }
+
     /// Checks the limits themselves.
     ///
     /// # Errors
@@ -66,12 +79,21 @@ impl Limits {
             let expected = format!("from 1 to {}", Limits::MAX_DEPTH);
             return Err(Error::parameter("depth", expected, self.depth));
         }
-        for (name, value) in [("nodes", self.nodes), ("list_len", self.list_len)] {
+        let at_least_1 = [
+            ("nodes", self.nodes),
+            ("list_len", self.list_len),
+            ("text_len", self.text_len),
+        ];
+        for (name, value) in at_least_1 {
             if value == 0 {
                 return Err(Error::parameter(name, "at least 1", value));
             }
         }
         Ok(())
+    }
+
+    pub(super) fn get_text_len(&self) -> usize {
+        self.text_len
     }
 
     pub(super) fn get_list_len(&self) -> usize {

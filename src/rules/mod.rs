@@ -1,7 +1,7 @@
 //! Segments written as rules.
 //!
-//! A [`Rule`] is a condition on a customer, as plain data: JSON at rest, or written in
-//! Rust with [`field`]. A [`RuleSet`] names segments and their rules. Compiled against a
+//! A [`Rule`] is a condition on a customer, as plain data: JSON at rest, a text that people
+//! write ([`RuleText`]), or built in Rust with [`field`]. A [`RuleSet`] names segments and their rules. Compiled against a
 //! schema it becomes a [`RuleSegmenter`], which gives each customer one segment, or a
 //! [`RuleBook`], which gives each customer all segments that match. [`CompiledRule`] is
 //! a single rule, ready to be asked.
@@ -29,7 +29,7 @@ mod members;
 mod model;
 mod point;
 mod set;
-mod words;
+mod text;
 
 pub use self::ast::{FieldTest, Literal, Rule, Test};
 pub use self::book::RuleBook;
@@ -39,3 +39,4 @@ pub use self::limits::Limits;
 pub use self::members::{MembershipCount, Memberships};
 pub use self::model::{RuleSegmenter, RulesBuilder, RulesRepr};
 pub use self::set::{RestSegment, RuleSet, SegmentRule};
+pub use self::text::RuleText;

@@ -125,7 +125,7 @@ fn rules_in_words() {
         (field("interests").has_any(["a"]), "interests has any of ('a')"),
         (field("city").is_missing(), "city is missing"),
         (field("city").is_set(), "city is set"),
-        (field("orders").when_missing(false).gt(1), "orders > 1 [missing: no]"),
+        (field("orders").when_missing(false).gt(1), "orders > 1 when missing no"),
         (!(Rule::Everyone | Rule::Nobody), "not (everyone or nobody)"),
         (
             Rule::at_least(2, [Rule::Everyone, field("opted_out").eq(true)]),
@@ -138,8 +138,6 @@ fn rules_in_words() {
     ] {
         assert_eq!(rule.to_string(), words);
     }
-    let long = field("orders").is_in(0..1000).to_string();
-    assert!(long.ends_with("18, 19, and 980 more)"), "{long}");
 }
 
 #[test]

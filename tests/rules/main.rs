@@ -6,6 +6,7 @@ mod batch;
 mod checks;
 mod evaluation;
 mod properties;
+mod text;
 
 use segmenta::data::{FeatureSpec, Schema};
 use segmenta::rules::{RuleSegmenter, RuleSet, field};

@@ -315,7 +315,7 @@ pub(crate) struct Case {
 }
 
 impl Case {
-    fn set(&self) -> RuleSet {
+    pub(crate) fn set(&self) -> RuleSet {
         let rules = self.rules.iter().enumerate();
         let set = rules.fold(RuleSet::new(), |set, (i, rule)| {
             set.segment(format!("s{i}"), format!("Segment {i}"), rule.clone())

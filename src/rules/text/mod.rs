@@ -1,0 +1,199 @@
+//! Rules as people write them.
+
+mod lexer;
+mod parser;
+mod write;
+
+use std::ops::Range;
+use std::str::FromStr;
+
+use self::lexer::Lines;
+use self::parser::{Places, parse};
+use super::ast::Rule;
+use super::compile::CompiledRule;
+use super::limits::Limits;
+use crate::data::Schema;
+use crate::error::{Error, ErrorKind, Issue, Result, Span};
+
+/// Faults that are described; those beyond are not.
+const MAX_ISSUES: usize = 100;
+
+/// A rule in its written form, which knows where each of its parts stands.
+///
+/// [`Rule`] itself reads and writes the same form by `FromStr` and `Display`; this type is
+/// for definitions that people type: faults that show only against a schema are told with
+/// their line and column, too.
+///
+/// # Grammar
+/// ```text
+/// rule       = and { "or" and }
+/// and        = not { "and" not }
+/// not        = "not" not | "(" rule ")" | condition
+/// condition  = "everyone" | "nobody"
+///            | "at least" integer "of" "(" rule { "," rule } ")"
+///            | ( "all of" | "any of" ) "(" rule { "," rule } ")"
+///            | subject [ test ] [ "when missing" ( "yes" | "no" ) ]
+/// subject    = { "size of" } name
+/// test       = ( "=" | "!=" | "<" | "<=" | ">" | ">=" ) value
+///            | [ "not" ] "in" "(" value { "," value } ")"
+///            | [ "not" ] "between" value "and" value
+///            | [ "not" ] ( "contains" | "starts with" | "ends with" ) text
+///            | [ "not" ] ( "has any of" | "has all of" ) "(" text { "," text } ")"
+///            | "is" [ "not" ] ( "set" | "missing" )
+/// value      = number | text | "true" | "false"
+/// text       = "'" characters "'"              a quote inside is doubled
+/// name       = letters, digits and "_", not a digit first | '"' characters '"'
+/// ```
+///
+/// Keywords are the same in upper and lower case; a feature that is called like one stands
+/// in double quotes. Values in single quotes are categories, levels, tags, or dates as
+/// `'2024-05-31'`. A name alone is a flag: `opted_out` is `opted_out = true`.
+///
+/// `!=` and the tests with `not` are short for the negation of the whole condition, and
+/// `when missing` is said of the condition as it is written: with `country != 'DE' when
+/// missing yes`, customers without a country are members. All else that the form can say is
+/// said by one [`Rule`], which is written back in one way.
+///
+/// ```
+/// use segmenta::data::{FeatureSpec, OwnedCustomer, Schema};
+/// use segmenta::rules::{Rule, RuleText, field};
+///
+/// let text = "orders >= 3 and country in ('DE', 'AT') and not opted_out";
+/// let rule: Rule = text.parse()?;
+/// let germanic = field("country").is_in(["DE", "AT"]);
+/// assert_eq!(rule, field("orders").ge(3) & germanic & !field("opted_out").eq(true));
+/// assert_eq!(rule.to_string().parse::<Rule>()?, rule);
+///
+/// let schema = Schema::new([FeatureSpec::number("orders"), FeatureSpec::category("country")])?;
+/// let text = RuleText::parse("orders >= 3\n  and contry = 'DE'")?;
+/// let error = text.compile(&schema).unwrap_err();
+/// assert!(error.to_string().contains(
+///     "2:7: no feature is named `contry`"
+/// ));
+/// # Ok::<(), segmenta::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct RuleText {
+    text: String,
+    rule: Rule,
+    places: Places,
+}
+
+impl RuleText {
+    /// Reads a rule within the default [`Limits`].
+    ///
+    /// # Errors
+    /// When the text is too long or is no rule. All faults are told at once, each with its
+    /// [`span`](Issue::span).
+    pub fn parse(text: impl Into<String>) -> Result<RuleText> {
+        RuleText::parse_with(text, &Limits::new())
+    }
+
+    /// [`parse`](RuleText::parse) within other limits.
+    ///
+    /// # Errors
+    /// As [`parse`](RuleText::parse), or when the limits are not valid.
+    pub fn parse_with(text: impl Into<String>, limits: &Limits) -> Result<RuleText> {
+        limits.validate()?;
+        let text = text.into();
+        let most = limits.get_text_len();
+        if text.len() > most {
+            let issue = Issue::new("text-too-long", "", "the text is too long")
+                .expected(format!("at most {most} bytes"))
+                .found(text.len().to_string());
+            return Err(definition(vec![issue]));
+        }
+        let mut faults =
+            Faults { lines: Lines(&text), issues: Vec::new(), is_closed: false };
+        let (rule, places) = parse(&text, &mut faults);
+        let mut issues = faults.issues;
+        issues.sort_by_key(|issue| issue.span.map(|span| span.start));
+        if issues.is_empty() {
+            Ok(RuleText { text, rule, places })
+        } else {
+            Err(definition(issues))
+        }
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The rule.
+    #[must_use]
+    pub fn rule(&self) -> &Rule {
+        &self.rule
+    }
+
+    /// The rule, without the text.
+    #[must_use]
+    pub fn into_rule(self) -> Rule {
+        self.rule
+    }
+
+    /// Where a part of the rule stands, or, if that is not in the text, what it is a part
+    /// of. Parts are named by JSON pointers, as in [`Issue::path`].
+    #[must_use]
+    pub fn span(&self, path: &str) -> Span {
+        let Range { start, end } = self.places.find(path);
+        Lines(&self.text).span(start, end)
+    }
+
+    /// [`Rule::compile`], where each fault has its place in the text.
+    ///
+    /// # Errors
+    /// As [`Rule::compile`].
+    pub fn compile(&self, schema: &Schema) -> Result<CompiledRule> {
+        self.compile_with(schema, &Limits::new())
+    }
+
+    /// [`compile`](RuleText::compile) within other limits.
+    ///
+    /// # Errors
+    /// As [`Rule::compile_with`].
+    pub fn compile_with(&self, schema: &Schema, limits: &Limits) -> Result<CompiledRule> {
+        self.rule.compile_with(schema, limits).map_err(|error| match error.kind() {
+            ErrorKind::Definition { what, issues } => {
+                let placed = |issue: &Issue| issue.clone().at(self.span(&issue.path));
+                let issues = issues.iter().map(placed).collect();
+                ErrorKind::Definition { what: what.clone(), issues }.into()
+            }
+            _ => error,
+        })
+    }
+}
+
+/// Reads the written form, see [`RuleText`].
+impl FromStr for Rule {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Rule> {
+        RuleText::parse(text).map(RuleText::into_rule)
+    }
+}
+
+fn definition(issues: Vec<Issue>) -> Error {
+    ErrorKind::Definition { what: "the rule".into(), issues }.into()
+}
+
+/// Collects what is wrong with a text.
+struct Faults<'t> {
+    lines: Lines<'t>,
+    issues: Vec<Issue>,
+    is_closed: bool,
+}
+
+impl Faults<'_> {
+    fn add(&mut self, bytes: Range<usize>, issue: impl FnOnce(Span) -> Issue) {
+        if !self.is_closed && self.issues.len() < MAX_ISSUES {
+            self.issues.push(issue(self.lines.span(bytes.start, bytes.end)));
+        }
+    }
+
+    /// What follows is not looked at.
+    fn close(&mut self) {
+        self.is_closed = true;
+    }
+}

@@ -1,0 +1,527 @@
+//! From tokens to a rule, and to the place of each of its parts.
+
+use std::ops::Range;
+
+use super::Faults;
+use super::lexer::{Placed, Token, tokens};
+use super::write::quoted;
+use crate::error::{Issue, similar_names};
+use crate::rules::ast::{FieldTest, Literal, Rule, Test};
+
+/// Parentheses and negations inside each other; more than a rule may have that can be
+/// compiled.
+const MAX_NESTING: usize = 100;
+
+/// Words that are no names unless they stand in double quotes.
+const KEYWORDS: [&str; 26] = [
+    "all", "and", "any", "at", "between", "contains", "ends", "everyone", "false", "has",
+    "in", "is", "least", "missing", "no", "nobody", "not", "of", "or", "set", "size",
+    "starts", "true", "when", "with", "yes",
+];
+
+/// Where a part of a rule stands, and where the parts of it, by tokens of their JSON
+/// pointer.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub(super) struct Places {
+    pub(super) bytes: Range<usize>,
+    below: Vec<Named>,
+}
+
+impl Places {
+    fn new(bytes: Range<usize>, below: Vec<Named>) -> Places {
+        Places { bytes, below }
+    }
+
+    fn leaf(bytes: Range<usize>) -> Places {
+        Places::new(bytes, Vec::new())
+    }
+
+    /// The place of what a JSON pointer points to, or of what it stands in.
+    pub(super) fn find(&self, pointer: &str) -> Range<usize> {
+        let mut place = self;
+        for token in pointer.split('/').skip(1) {
+            match place.below.iter().find(|(name, _)| name == token) {
+                Some((_, below)) => place = below,
+                None => break,
+            }
+        }
+        place.bytes.clone()
+    }
+}
+
+/// A rule with its places.
+type Part = (Rule, Places);
+
+/// A place, and the token of a JSON pointer that leads to it.
+type Named = (String, Places);
+
+/// What is asked of a value, whether the answer is denied, and the places of what it is
+/// compared with.
+struct Predicate {
+    test: Test,
+    negated: bool,
+    places: Vec<Named>,
+}
+
+/// What was wrong is noted; the rule is of use only without faults.
+pub(super) fn parse(text: &str, faults: &mut Faults<'_>) -> Part {
+    let tokens = tokens(text, faults);
+    let mut parser = Parser { tokens, at: 0, nesting: 0, lists: 0, faults };
+    let part = parser.any();
+    // What is left over can have faults of its own.
+    while parser.peek() != &Token::End {
+        parser.unexpected("`and`, `or` or the end of the text", None);
+        if !parser.is_name() {
+            parser.at += 1;
+        }
+        if parser.peek() != &Token::End {
+            parser.any();
+        }
+    }
+    part
+}
+
+struct Parser<'a, 't> {
+    tokens: Vec<Placed>,
+    at: usize,
+    nesting: usize,
+    /// Lists of rules that are open.
+    lists: usize,
+    faults: &'a mut Faults<'t>,
+}
+
+impl Parser<'_, '_> {
+    fn placed(&self) -> &Placed {
+        // The last token is the end, and is never passed.
+        &self.tokens[self.at.min(self.tokens.len() - 1)]
+    }
+
+    fn peek(&self) -> &Token {
+        &self.placed().token
+    }
+
+    /// Where the token before ends.
+    fn end(&self) -> usize {
+        self.at.checked_sub(1).map_or(0, |at| self.tokens[at].end)
+    }
+
+    /// Whether a token is this keyword. Keywords are the same in upper and lower case.
+    fn is_word(&self, ahead: usize, keyword: &str) -> bool {
+        self.tokens.get(self.at + ahead).is_some_and(
+            |placed| matches!(&placed.token, Token::Word(word) if word.eq_ignore_ascii_case(keyword)),
+        )
+    }
+
+    /// Takes these keywords, if all of them come next.
+    fn take(&mut self, keywords: &[&str]) -> bool {
+        let all =
+            keywords.iter().enumerate().all(|(i, keyword)| self.is_word(i, keyword));
+        if all {
+            self.at += keywords.len();
+        }
+        all
+    }
+
+    fn is_name(&self) -> bool {
+        match self.peek() {
+            Token::Word(word) => !is_keyword(word),
+            token => matches!(token, Token::Name(_)),
+        }
+    }
+
+    fn take_symbol(&mut self, symbol: &str) -> bool {
+        let found = matches!(self.peek(), Token::Symbol(found) if *found == symbol);
+        self.at += usize::from(found);
+        found
+    }
+
+    /// Notes that the next token is another one than expected.
+    fn unexpected(&mut self, expected: &str, suggestion: Option<String>) {
+        let Placed { token, start, end } = self.placed().clone();
+        // That it cannot be read was already said.
+        if token != Token::Bad {
+            self.faults.add(start..end, |span| {
+                Issue::new("unexpected", "", "something else is expected here")
+                    .expected(expected)
+                    .found(token.describe())
+                    .suggest(suggestion)
+                    .at(span)
+            });
+        }
+    }
+
+    fn expect_symbol(&mut self, symbol: &str) -> bool {
+        let found = self.take_symbol(symbol);
+        if !found {
+            self.unexpected(&format!("`{symbol}`"), None);
+        }
+        found
+    }
+
+    /// A placeholder for what began at this token and had a fault. Goes on to its end: to
+    /// the next joint outside its parentheses.
+    fn fault(&mut self, first: usize) -> Part {
+        let is =
+            |token: &Token, symbol| matches!(token, Token::Symbol(s) if *s == symbol);
+        let mut open = 0_usize;
+        for Placed { token, .. } in &self.tokens[first..self.at] {
+            if is(token, "(") {
+                open += 1;
+            } else if is(token, ")") {
+                open = open.saturating_sub(1);
+            }
+        }
+        loop {
+            let token = self.peek();
+            let joint = self.is_word(0, "and") || self.is_word(0, "or");
+            let close = is(token, ")");
+            let comma = is(token, ",") && self.lists > 0;
+            if *token == Token::End || open == 0 && (joint || close || comma) {
+                break;
+            } else if is(token, "(") {
+                open += 1;
+            } else if close {
+                open -= 1;
+            }
+            self.at += 1;
+        }
+        (Rule::Nobody, Places::leaf(self.since(first)))
+    }
+
+    /// The bytes from this token to the one before the next.
+    fn since(&self, first: usize) -> Range<usize> {
+        let start = self.tokens[first].start;
+        start..self.end().max(start)
+    }
+
+    fn any(&mut self) -> Part {
+        self.joined("or", "any", Rule::Any, Parser::all)
+    }
+
+    fn all(&mut self) -> Part {
+        self.joined("and", "all", Rule::All, Parser::unary)
+    }
+
+    fn joined(
+        &mut self,
+        joint: &str,
+        key: &str,
+        node: fn(Vec<Rule>) -> Rule,
+        part: fn(&mut Self) -> Part,
+    ) -> Part {
+        let first = self.at;
+        let one = part(self);
+        if !self.is_word(0, joint) {
+            return one;
+        }
+        let mut parts = vec![one];
+        while self.take(&[joint]) {
+            parts.push(part(self));
+        }
+        self.list(first, key, parts, node)
+    }
+
+    fn list(
+        &self,
+        first: usize,
+        key: &str,
+        parts: Vec<Part>,
+        node: fn(Vec<Rule>) -> Rule,
+    ) -> Part {
+        let bytes = self.since(first);
+        let (rules, places) = numbered(parts);
+        let below = vec![(key.to_owned(), Places::new(bytes.clone(), places))];
+        (node(rules), Places::new(bytes, below))
+    }
+
+    fn unary(&mut self) -> Part {
+        let first = self.at;
+        self.nesting += 1;
+        let part = if self.nesting > MAX_NESTING {
+            let Placed { start, end, .. } = *self.placed();
+            self.faults.add(start..end, |span| {
+                Issue::new("too-deep", "", "the rule is nested too deeply")
+                    .expected(format!("at most {MAX_NESTING} levels"))
+                    .at(span)
+            });
+            // The rest would only repeat it.
+            self.faults.close();
+            self.at = self.tokens.len() - 1;
+            (Rule::Nobody, Places::leaf(start..start))
+        } else if self.take(&["not"]) {
+            let (rule, places) = self.unary();
+            let bytes = self.since(first);
+            let below = vec![("not".to_owned(), places)];
+            (Rule::Not(Box::new(rule)), Places::new(bytes, below))
+        } else {
+            self.primary()
+        };
+        self.nesting -= 1;
+        part
+    }
+
+    fn primary(&mut self) -> Part {
+        let first = self.at;
+        if self.take_symbol("(") {
+            let part = self.any();
+            self.expect_symbol(")");
+            part
+        } else if self.take(&["everyone"]) {
+            (Rule::Everyone, Places::leaf(self.since(first)))
+        } else if self.take(&["nobody"]) {
+            (Rule::Nobody, Places::leaf(self.since(first)))
+        } else if self.take(&["at", "least"]) {
+            self.at_least(first)
+        } else if self.take(&["all", "of"]) {
+            let parts = self.rules();
+            self.list(first, "all", parts, Rule::All)
+        } else if self.take(&["any", "of"]) {
+            let parts = self.rules();
+            self.list(first, "any", parts, Rule::Any)
+        } else {
+            self.test(first)
+        }
+    }
+
+    /// Rules in parentheses.
+    fn rules(&mut self) -> Vec<Part> {
+        self.lists += 1;
+        let rules = self.listed(|parser| Some(parser.any()));
+        self.lists -= 1;
+        rules.unwrap_or_default()
+    }
+
+    /// A list in parentheses; nothing after a fault.
+    fn listed<T>(
+        &mut self,
+        mut entry: impl FnMut(&mut Self) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        if !self.expect_symbol("(") {
+            return None;
+        }
+        let mut entries = Vec::new();
+        if self.take_symbol(")") {
+            return Some(entries);
+        }
+        loop {
+            entries.push(entry(self)?);
+            if !self.take_symbol(",") {
+                return self.expect_symbol(")").then_some(entries);
+            }
+        }
+    }
+
+    fn at_least(&mut self, first: usize) -> Part {
+        let n = match *self.peek() {
+            Token::Number(x) if x >= 0.0 && x.fract() == 0.0 && x < 1e9 => x as usize,
+            _ => {
+                self.unexpected("a whole number", None);
+                return self.fault(first);
+            }
+        };
+        let n_place = self.taken();
+        if !self.take(&["of"]) {
+            self.unexpected("`of`", None);
+            return self.fault(first);
+        }
+        let parts = self.rules();
+        let bytes = self.since(first);
+        let (of, places) = numbered(parts);
+        let of_places = Places::new(bytes.clone(), places);
+        let below = vec![("n".to_owned(), n_place), ("of".to_owned(), of_places)];
+        let below = vec![("at_least".to_owned(), Places::new(bytes.clone(), below))];
+        (Rule::AtLeast { n, of }, Places::new(bytes, below))
+    }
+
+    fn test(&mut self, first: usize) -> Part {
+        let mut sizes = 0;
+        while self.take(&["size", "of"]) {
+            sizes += 1;
+        }
+        let name = match self.peek() {
+            Token::Word(word) if !is_keyword(word) => word.clone(),
+            Token::Name(name) => name.clone(),
+            Token::Word(word) => {
+                let quoted = (!matches!(word.as_str(), "and" | "or"))
+                    .then(|| format!("\"{word}\""));
+                self.unexpected("a condition", quoted);
+                return self.fault(first);
+            }
+            _ => {
+                self.unexpected("a condition", None);
+                return self.fault(first);
+            }
+        };
+        let name_place = self.taken();
+        let test_at = self.at;
+        let negated = self.take(&["not"]);
+        let Some(Predicate { mut test, negated, places }) = self.predicate(negated)
+        else {
+            return self.fault(first);
+        };
+        let test_bytes = self.since(test_at.min(self.at - 1));
+        let mut places =
+            (test.operator().to_owned(), Places::new(test_bytes.clone(), places));
+        for _ in 0..sizes {
+            test = Test::Size(Box::new(test));
+            places = ("size".to_owned(), Places::new(test_bytes.clone(), vec![places]));
+        }
+        let mut when_missing = None;
+        if self.take(&["when", "missing"]) {
+            if self.take(&["yes"]) {
+                when_missing = Some(true);
+            } else if self.take(&["no"]) {
+                when_missing = Some(false);
+            } else {
+                self.unexpected("`yes` or `no`", None);
+                return self.fault(first);
+            }
+        }
+        // It is said of the condition as it is written.
+        let when_missing = when_missing.map(|holds| holds != negated);
+        let bytes = self.since(first);
+        let below = vec![
+            ("name".to_owned(), name_place),
+            ("is".to_owned(), Places::new(test_bytes, vec![places])),
+        ];
+        let below = vec![("field".to_owned(), Places::new(bytes.clone(), below))];
+        let places = Places::new(bytes.clone(), below);
+        let rule = Rule::Field(FieldTest { name, is: test, when_missing });
+        if negated {
+            let below = vec![("not".to_owned(), places)];
+            (Rule::Not(Box::new(rule)), Places::new(bytes, below))
+        } else {
+            (rule, places)
+        }
+    }
+
+    /// What follows a name; nothing after a fault.
+    fn predicate(&mut self, negated: bool) -> Option<Predicate> {
+        let said = |test, places| Some(Predicate { test, negated, places });
+        let comparison: Option<fn(Literal) -> Test> = match self.peek() {
+            Token::Symbol("=" | "!=") => Some(Test::Eq),
+            Token::Symbol("<") => Some(Test::Lt),
+            Token::Symbol("<=") => Some(Test::Le),
+            Token::Symbol(">") => Some(Test::Gt),
+            Token::Symbol(">=") => Some(Test::Ge),
+            _ => None,
+        };
+        if let Some(test) = comparison {
+            let negated = matches!(self.peek(), Token::Symbol("!=")) != negated;
+            self.at += 1;
+            let test = test(self.literal()?.0);
+            return Some(Predicate { test, negated, places: Vec::new() });
+        }
+        if self.take(&["in"]) {
+            let (list, places) = numbered(self.listed(Parser::literal)?);
+            said(Test::In(list), places)
+        } else if self.take(&["between"]) {
+            let (lo, lo_place) = self.literal()?;
+            if !self.take(&["and"]) {
+                self.unexpected("`and`", None);
+                return None;
+            }
+            let (hi, hi_place) = self.literal()?;
+            let places = vec![("lo".to_owned(), lo_place), ("hi".to_owned(), hi_place)];
+            said(Test::Between { lo, hi }, places)
+        } else if self.take(&["contains"]) {
+            said(Test::Contains(self.text()?.0), Vec::new())
+        } else if self.take(&["starts", "with"]) {
+            said(Test::StartsWith(self.text()?.0), Vec::new())
+        } else if self.take(&["ends", "with"]) {
+            said(Test::EndsWith(self.text()?.0), Vec::new())
+        } else if self.take(&["has", "any", "of"]) {
+            let (list, places) = numbered(self.listed(Parser::text)?);
+            said(Test::HasAny(list), places)
+        } else if self.take(&["has", "all", "of"]) {
+            let (list, places) = numbered(self.listed(Parser::text)?);
+            said(Test::HasAll(list), places)
+        } else if self.take(&["is"]) {
+            let negated = self.take(&["not"]) != negated;
+            let test = if self.take(&["set"]) {
+                Test::Set
+            } else if self.take(&["missing"]) {
+                Test::Missing
+            } else {
+                self.unexpected("`set` or `missing`", None);
+                return None;
+            };
+            Some(Predicate { test, negated, places: Vec::new() })
+        } else if !negated && self.is_end_of_test() {
+            // A flag's name alone.
+            said(Test::Eq(Literal::Flag(true)), Vec::new())
+        } else {
+            let suggestion = match self.peek() {
+                Token::Word(word) => similar_names(
+                    word,
+                    ["in", "is", "between", "contains", "starts", "ends", "has"],
+                )
+                .into_iter()
+                .next(),
+                _ => None,
+            };
+            let expected = "a comparison, `in`, `between`, `contains`, `starts with`, \
+                            `ends with`, `has any of`, `has all of` or `is`";
+            self.unexpected(expected, suggestion);
+            None
+        }
+    }
+
+    fn is_end_of_test(&self) -> bool {
+        match self.peek() {
+            Token::End | Token::Symbol(")" | ",") => true,
+            Token::Word(_) => {
+                ["and", "or", "when"].iter().any(|word| self.is_word(0, word))
+            }
+            _ => false,
+        }
+    }
+
+    fn literal(&mut self) -> Option<(Literal, Places)> {
+        let literal = match self.peek() {
+            Token::Number(x) => Literal::Number(*x),
+            Token::Text(text) => Literal::Text(text.clone()),
+            _ if self.is_word(0, "true") => Literal::Flag(true),
+            _ if self.is_word(0, "false") => Literal::Flag(false),
+            _ => {
+                self.no_value("a number, a text in single quotes, `true` or `false`");
+                return None;
+            }
+        };
+        Some((literal, self.taken()))
+    }
+
+    fn text(&mut self) -> Option<(String, Places)> {
+        let Token::Text(text) = self.peek() else {
+            self.no_value("a text in single quotes");
+            return None;
+        };
+        Some((text.clone(), self.taken()))
+    }
+
+    fn no_value(&mut self, expected: &str) {
+        let text = match self.peek() {
+            Token::Word(text) | Token::Name(text) if self.is_name() => Some(quoted(text)),
+            _ => None,
+        };
+        self.unexpected(expected, text);
+    }
+
+    /// Takes the next token.
+    fn taken(&mut self) -> Places {
+        let Placed { start, end, .. } = *self.placed();
+        self.at += 1;
+        Places::leaf(start..end)
+    }
+}
+
+pub(super) fn is_keyword(word: &str) -> bool {
+    KEYWORDS.iter().any(|keyword| keyword.eq_ignore_ascii_case(word))
+}
+
+/// Entries, and their places by number.
+fn numbered<T>(entries: Vec<(T, Places)>) -> (Vec<T>, Vec<Named>) {
+    let (entries, places): (Vec<T>, Vec<Places>) = entries.into_iter().unzip();
+    let places = places.into_iter().enumerate();
+    (entries, places.map(|(i, place)| (i.to_string(), place)).collect())
+}

@@ -1,0 +1,173 @@
+//! From a rule to its text.
+
+use std::fmt;
+
+use super::lexer::is_of_word;
+use super::parser::is_keyword;
+use crate::rules::ast::{FieldTest, Literal, Rule, Test};
+
+/// How many entries of a list stand in an explanation before the rest is only counted.
+const LONGEST_LIST: usize = 20;
+
+/// The text that [`FromStr`](std::str::FromStr) reads back as the same rule, but for
+/// numbers that are not finite.
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Rule::Everyone => f.write_str("everyone"),
+            Rule::Nobody => f.write_str("nobody"),
+            Rule::All(rules) => write_joined(f, rules, "all of", " and "),
+            Rule::Any(rules) => write_joined(f, rules, "any of", " or "),
+            Rule::AtLeast { n, of } => {
+                write!(f, "at least {n} of ")?;
+                write_list(f, of, usize::MAX, |f, rule| fmt::Display::fmt(rule, f))
+            }
+            Rule::Not(rule) => write!(f, "not ({rule})"),
+            Rule::Field(test) => fmt::Display::fmt(test, f),
+        }
+    }
+}
+
+fn write_joined(
+    f: &mut fmt::Formatter<'_>,
+    rules: &[Rule],
+    alone: &str,
+    between: &str,
+) -> fmt::Result {
+    if rules.len() < 2 {
+        write!(f, "{alone} ")?;
+        return write_list(f, rules, usize::MAX, |f, rule| fmt::Display::fmt(rule, f));
+    }
+    for (i, rule) in rules.iter().enumerate() {
+        if i > 0 {
+            f.write_str(between)?;
+        }
+        match rule {
+            Rule::All(rules) | Rule::Any(rules) if rules.len() > 1 => {
+                write!(f, "({rule})")?
+            }
+            _ => fmt::Display::fmt(rule, f)?,
+        }
+    }
+    Ok(())
+}
+
+impl Rule {
+    /// The rule in words, without the rules inside it, and long lists cut short.
+    pub(in crate::rules) fn head(&self) -> String {
+        match self {
+            Rule::All(_) => "all of".to_owned(),
+            Rule::Any(_) => "any of".to_owned(),
+            Rule::AtLeast { n, .. } => format!("at least {n} of"),
+            Rule::Not(_) => "not".to_owned(),
+            Rule::Field(test) => Written(test, LONGEST_LIST).to_string(),
+            Rule::Everyone | Rule::Nobody => self.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for FieldTest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Written(self, usize::MAX).fmt(f)
+    }
+}
+
+/// A test, and how many entries of its list are written.
+struct Written<'a>(&'a FieldTest, usize);
+
+impl fmt::Display for Written<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Written(FieldTest { name, is, when_missing }, longest) = self;
+        let mut test = is;
+        while let Test::Size(inner) = test {
+            f.write_str("size of ")?;
+            test = inner;
+        }
+        let starts_well = |c: char| is_of_word(c) && !c.is_numeric();
+        let plain = name.starts_with(starts_well) && name.chars().all(is_of_word);
+        if plain && !is_keyword(name) {
+            write!(f, "{name} ")?;
+        } else {
+            write!(f, "\"{}\" ", name.replace('"', "\"\""))?;
+        }
+        write_test(f, test, *longest)?;
+        match when_missing {
+            Some(true) => f.write_str(" when missing yes"),
+            Some(false) => f.write_str(" when missing no"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Test {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_test(f, self, usize::MAX)
+    }
+}
+
+fn write_test(f: &mut fmt::Formatter<'_>, test: &Test, longest: usize) -> fmt::Result {
+    let text = |f: &mut fmt::Formatter<'_>, text: &String| f.write_str(&quoted(text));
+    match test {
+        Test::Eq(x) => write!(f, "= {x}"),
+        Test::In(list) => {
+            f.write_str("in ")?;
+            write_list(f, list, longest, |f, x| fmt::Display::fmt(x, f))
+        }
+        Test::Lt(x) => write!(f, "< {x}"),
+        Test::Le(x) => write!(f, "<= {x}"),
+        Test::Gt(x) => write!(f, "> {x}"),
+        Test::Ge(x) => write!(f, ">= {x}"),
+        Test::Between { lo, hi } => write!(f, "between {lo} and {hi}"),
+        Test::Contains(part) => write!(f, "contains {}", quoted(part)),
+        Test::StartsWith(start) => write!(f, "starts with {}", quoted(start)),
+        Test::EndsWith(end) => write!(f, "ends with {}", quoted(end)),
+        Test::HasAny(names) => {
+            f.write_str("has any of ")?;
+            write_list(f, names, longest, text)
+        }
+        Test::HasAll(names) => {
+            f.write_str("has all of ")?;
+            write_list(f, names, longest, text)
+        }
+        Test::Size(test) => {
+            f.write_str("size ")?;
+            write_test(f, test, longest)
+        }
+        Test::Set => f.write_str("is set"),
+        Test::Missing => f.write_str("is missing"),
+    }
+}
+
+/// Numbers and flags as they are, texts in single quotes.
+impl fmt::Display for Literal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Literal::Number(x) => write!(f, "{x}"),
+            Literal::Flag(x) => write!(f, "{x}"),
+            Literal::Text(x) => f.write_str(&quoted(x)),
+        }
+    }
+}
+
+/// A text in single quotes; quotes inside are doubled, as in SQL.
+pub(super) fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+/// Entries in parentheses.
+fn write_list<T>(
+    f: &mut fmt::Formatter<'_>,
+    entries: &[T],
+    longest: usize,
+    write: impl Fn(&mut fmt::Formatter<'_>, &T) -> fmt::Result,
+) -> fmt::Result {
+    f.write_str("(")?;
+    for (i, entry) in entries.iter().take(longest).enumerate() {
+        f.write_str(if i > 0 { ", " } else { "" })?;
+        write(f, entry)?;
+    }
+    if entries.len() > longest {
+        write!(f, ", and {} more", entries.len() - longest)?;
+    }
+    f.write_str(")")
+}
