@@ -124,6 +124,9 @@ fn large_book() -> RuleBook {
     }
     let some: Vec<f64> = (0..40).map(|i| f64::from(i) * 3.25).collect();
     add("list".into(), field("spend").is_in(some.clone()) & !field("visits").is_in(some));
+    // One test, and two answers for those who are missing.
+    add("all or missing".into(), field("visits").when_missing(true).is_in(0..40));
+    add("all".into(), field("visits").is_in(0..40));
     add("short list".into(), field("spend").is_in([1.25, 7.5, 100.0, -0.0]));
     add("member".into(), field("member").when_missing(true).eq(false));
     add("not a member".into(), !field("member").eq(true));
@@ -138,6 +141,11 @@ fn large_book() -> RuleBook {
         "in a village".into(),
         field("city").contains("9") & field("city").ends_with("1"),
     );
+    let some = (0..70).map(|i| format!("tag {i}")).chain(["tea".to_owned()]);
+    add("many tags".into(), !field("interests").has_all(some.clone()));
+    add("any of many".into(), field("interests").has_any(some));
+    add("two tags".into(), field("interests").has_all(["music", "tea"]));
+    add("some tags".into(), field("interests").is_set());
     add("nobody".into(), field("spend").lt(-1.0) | Rule::Nobody);
     add("far".into(), field("spend").le(f64::MAX) & field("visits").ge(f64::MIN));
     for n in 1..=7 {

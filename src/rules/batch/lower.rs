@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::graph::{Graph, Node, Signal};
 use super::pages::{Classes, Coding, Page, Thresholds};
+use super::rows::RowTest;
 use crate::data::{Column, FeatureIndex, Table};
 use crate::rules::ast::Rule;
 use crate::rules::compile::CompiledRule;
@@ -27,7 +28,7 @@ pub(super) struct Lowered {
     pub(super) graph: Graph,
     pub(super) pages: Vec<Page>,
     /// Tests of a column's values that have no codes.
-    pub(super) tests: Vec<(usize, Leaf)>,
+    pub(super) tests: Vec<RowTest>,
     /// For each rule.
     pub(super) answers: Vec<Answers>,
 }
@@ -44,7 +45,7 @@ struct Lowering<'a> {
     table: &'a Table<'a>,
     graph: Graph,
     pages: Vec<Page>,
-    tests: Vec<(usize, Leaf)>,
+    tests: Vec<RowTest>,
     /// By the features of the rules.
     columns: BTreeMap<FeatureIndex, (usize, Codes)>,
 }
@@ -201,6 +202,7 @@ impl Lowering<'_> {
         let present = self.present(leaf.feature)?;
         let graph = &mut self.graph;
         let (place, codes) = self.columns.get(&leaf.feature)?;
+        let column = self.table.column(FeatureIndex::new(*place as u32))?;
         Some(match (codes, &leaf.check) {
             (
                 Codes::Numbers { first, thresholds },
@@ -232,7 +234,9 @@ impl Lowering<'_> {
                         }
                         graph.any(parts)
                     }
-                    NumberCheck::In(_) => test(graph, &mut self.tests, *place, leaf),
+                    NumberCheck::In(_) => {
+                        test(graph, &mut self.tests, (*place, column), leaf)
+                    }
                 }
             }
             (Codes::Flag { first }, Check::Flag { yes, no }) => {
@@ -245,11 +249,7 @@ impl Lowering<'_> {
                 among(graph, *first, codes)
             }
             (Codes::Levels { first, classes }, check) => {
-                let Column::Category(_, levels, _) =
-                    self.table.column(FeatureIndex::new(*place as u32))?
-                else {
-                    return None;
-                };
+                let Column::Category(_, levels, _) = column else { return None };
                 let answers = answers_of(check, levels.iter())?;
                 let mut sets: BTreeMap<usize, ByteSet> = BTreeMap::new();
                 for (page, code) in classes.find(&answers) {
@@ -262,7 +262,7 @@ impl Lowering<'_> {
                 graph.any(parts)
             }
             (Codes::None, Check::Tags { .. }) => {
-                test(graph, &mut self.tests, *place, leaf)
+                test(graph, &mut self.tests, (*place, column), leaf)
             }
             // A table's columns are of the kinds of its features.
             _ => return None,
@@ -279,17 +279,16 @@ fn among(graph: &mut Graph, page: usize, codes: ByteSet) -> Signal {
 
 fn test(
     graph: &mut Graph,
-    tests: &mut Vec<(usize, Leaf)>,
-    column: usize,
+    tests: &mut Vec<RowTest>,
+    (place, column): (usize, &Column<'_>),
     leaf: &Leaf,
 ) -> Signal {
-    let same =
-        |(place, test): &(usize, Leaf)| *place == column && test.check == leaf.check;
-    let place = tests.iter().position(same).unwrap_or_else(|| {
-        tests.push((column, leaf.clone()));
+    let same = |test: &RowTest| test.column == place && test.leaf.check == leaf.check;
+    let at = tests.iter().position(same).unwrap_or_else(|| {
+        tests.push(RowTest::new(place, leaf, column));
         tests.len() - 1
     });
-    graph.leaf(Node::Test { test: place as u32 })
+    graph.leaf(Node::Test { test: at as u32 })
 }
 
 /// The numbers at which the answer changes.

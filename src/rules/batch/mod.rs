@@ -10,6 +10,7 @@ mod ladder;
 mod lower;
 mod pages;
 mod program;
+mod rows;
 
 use std::ops::Range;
 

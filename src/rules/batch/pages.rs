@@ -71,15 +71,18 @@ impl Classes {
         if n_levels <= N_CODES {
             return Classes { class_of: (0..n_levels).collect(), n_classes: n_levels };
         }
-        let mut classes: BTreeMap<Vec<bool>, usize> = BTreeMap::new();
-        let class_of = (0..n_levels)
-            .map(|level| {
-                let signature = answers.iter().map(|answers| answers[level]).collect();
-                let next = classes.len();
-                *classes.entry(signature).or_insert(next)
-            })
-            .collect();
-        Classes { class_of, n_classes: classes.len() }
+        // Each test divides the classes that those before it left.
+        let mut class_of = vec![0; n_levels];
+        let mut n_classes = 1;
+        for answers in answers {
+            let mut parts: BTreeMap<(usize, bool), usize> = BTreeMap::new();
+            for (class, &answer) in class_of.iter_mut().zip(answers) {
+                let next = parts.len();
+                *class = *parts.entry((*class, answer)).or_insert(next);
+            }
+            n_classes = parts.len();
+        }
+        Classes { class_of, n_classes }
     }
 
     /// Levels that are on another page than the one looked at have a code of their own

@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use super::graph::{Graph, Node, Signal};
 use super::lower::Lowered;
-use crate::data::{FeatureIndex, Table};
-use crate::segmenter::Truth;
+use super::rows::present;
+use crate::data::{Column, FeatureIndex, Table};
 use crate::simd::{Arithmetic, ByteSet, Bytes, Kernel, N_BYTES};
 
 /// Rows of a block: few enough that their codes and planes stay in the second-level cache.
@@ -205,7 +205,7 @@ impl<F: FnMut(usize, &Plane, u64)> Kernel for Run<'_, F> {
         let Run { program, lowered, table, rows, memory, mut tell } = self;
         let Memory { codes, planes } = memory;
         for (page, codes) in lowered.pages.iter().zip(codes.iter_mut()) {
-            if let Some(column) = table.column(FeatureIndex::new(page.column as u32)) {
+            if let Some(column) = column_at(table, page.column) {
                 page.code(column, rows.clone(), &mut codes[..rows.len()]);
             }
         }
@@ -232,20 +232,15 @@ impl<F: FnMut(usize, &Plane, u64)> Kernel for Run<'_, F> {
                     }
                 }
                 Step::Test { test, out } => {
-                    let (place, leaf) = &lowered.tests[test as usize];
-                    row_by_row(
-                        table,
-                        *place,
-                        rows.clone(),
-                        &mut planes[out as usize],
-                        |v| !v.is_missing() && leaf.test(&v) == Some(Truth::True),
-                    );
+                    let test = &lowered.tests[test as usize];
+                    if let Some(column) = column_at(table, test.column) {
+                        test.ask(column, rows.clone(), &mut planes[out as usize]);
+                    }
                 }
                 Step::Present { column, out } => {
-                    let plane = &mut planes[out as usize];
-                    row_by_row(table, column as usize, rows.clone(), plane, |value| {
-                        !value.is_missing()
-                    });
+                    if let Some(column) = column_at(table, column as usize) {
+                        present(column, rows.clone(), &mut planes[out as usize]);
+                    }
                 }
                 Step::And { a, b, out } => {
                     combine(planes, a, b, out, |x, y| x & y);
@@ -259,6 +254,11 @@ impl<F: FnMut(usize, &Plane, u64)> Kernel for Run<'_, F> {
             }
         }
     }
+}
+
+/// The columns were looked up before: they are there.
+fn column_at<'t>(table: &'t Table<'t>, place: usize) -> Option<&'t Column<'t>> {
+    table.column(FeatureIndex::new(place as u32))
 }
 
 /// The operation is one on plain integers, which the loop inlines.
@@ -275,22 +275,6 @@ fn combine(
     if let Ok([x, y, out]) = planes.get_disjoint_mut(slots) {
         for ((out, x), y) in out.iter_mut().zip(x).zip(y) {
             *out = operation(*x ^ a.flip, *y ^ b.flip);
-        }
-    }
-}
-
-#[inline(never)]
-fn row_by_row(
-    table: &Table<'_>,
-    column: usize,
-    rows: Range<usize>,
-    plane: &mut Plane,
-    test: impl Fn(crate::data::Value<'_>) -> bool,
-) {
-    plane.fill(0);
-    if let Some(column) = table.column(FeatureIndex::new(column as u32)) {
-        for (i, row) in rows.enumerate() {
-            plane[i / 64] |= u64::from(test(column.value(row))) << (i % 64);
         }
     }
 }
