@@ -89,7 +89,7 @@ pub struct FieldTest {
 /// |---|---|
 /// | number, date, ordinal | `eq` `in` `lt` `le` `gt` `ge` `between` |
 /// | flag | `eq` `in` |
-/// | category | `eq` `in` `contains` `starts_with` `ends_with` |
+/// | category | `eq` `in` `contains` `starts_with` `ends_with` `matches` |
 /// | tags | `has_any` `has_all` `size` |
 /// | all | `set` `missing` |
 ///
@@ -124,6 +124,11 @@ pub enum Test {
     StartsWith(String),
     /// The category's name ends with a text.
     EndsWith(String),
+    /// A regular expression is found in the category's name, in the syntax of the crate
+    /// [`regex`](https://docs.rs/regex/1/regex/#syntax): `^` and `$` stand for the ends of
+    /// the name, `(?i)` makes upper and lower case the same. It takes time in proportion to
+    /// the name, whatever the expression.
+    Matches(String),
     /// At least one of the names is among the tags.
     HasAny(Vec<String>),
     /// All of the names are among the tags.
@@ -152,6 +157,7 @@ impl Test {
             Test::Contains(_) => "contains",
             Test::StartsWith(_) => "starts_with",
             Test::EndsWith(_) => "ends_with",
+            Test::Matches(_) => "matches",
             Test::HasAny(_) => "has_any",
             Test::HasAll(_) => "has_all",
             Test::Size(_) => "size",

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::ast::{FieldTest, Literal, Rule, Test};
-use super::leaf::{Check, Leaf, Names, NumberCheck, TagCheck, TextCheck};
+use super::leaf::{Check, Leaf, Names, NumberCheck, Pattern, TagCheck, TextCheck};
 use super::limits::Limits;
 use crate::data::{Date, FeatureIndex, FeatureKind, FeatureSpec, Schema};
 use crate::error::{ErrorKind, Issue, Result, similar_names};
@@ -229,6 +229,9 @@ impl<'s> Checker<'s> {
             Test::Contains(text) | Test::StartsWith(text) | Test::EndsWith(text) => {
                 c.text(text);
             }
+            Test::Matches(pattern) => {
+                c.pattern(pattern);
+            }
             Test::Size(_) | Test::Set | Test::Missing => {}
         });
     }
@@ -413,6 +416,38 @@ impl<'s> Checker<'s> {
         !text.is_empty()
     }
 
+    fn pattern(&mut self, pattern: &str) -> Option<Pattern> {
+        let most = self.limits.get_pattern_len();
+        if pattern.len() > most {
+            self.issue("pattern-too-long", "the regular expression is too long", |i| {
+                i.expected(format!("at most {most} bytes"))
+                    .found(pattern.len().to_string())
+            });
+            return None;
+        }
+        let size = self.limits.get_pattern_size();
+        let error = match Pattern::new(pattern, size) {
+            Ok(pattern) => return Some(pattern),
+            Err(error) => error,
+        };
+        if let regex::Error::CompiledTooBig(_) = error {
+            self.issue("pattern-too-large", "the regular expression is too large", |i| {
+                i.expected(format!("at most {size} bytes when compiled")).found("more")
+            });
+        } else {
+            // The last line says what is wrong; those before it draw where.
+            let said = error.to_string();
+            let reason = said.lines().last().unwrap_or_default();
+            let reason = reason.strip_prefix("error: ").unwrap_or(reason);
+            let message = format!("the regular expression cannot be read: {reason}");
+            self.issue("bad-pattern", message, |i| {
+                i.expected("a regular expression as the crate `regex` has them")
+                    .found(describe(&Literal::from(pattern)))
+            });
+        }
+        None
+    }
+
     /// Checks a name against the levels of its feature, if these are closed.
     fn level(&mut self, feature: FeatureIndex, spec: &FeatureSpec, name: &str) -> bool {
         let levels = spec.get_levels();
@@ -462,6 +497,7 @@ impl<'s> Checker<'s> {
             Test::EndsWith(text) => {
                 c.text(text).then(|| TextCheck::EndsWith(text.as_str().into()))
             }
+            Test::Matches(pattern) => c.pattern(pattern).map(TextCheck::Matches),
             _ => None,
         })
     }
@@ -545,9 +581,16 @@ fn operators(kind: FeatureKind) -> &'static [&'static str] {
             &["eq", "in", "lt", "le", "gt", "ge", "between", "set", "missing"]
         }
         FeatureKind::Flag => &["eq", "in", "set", "missing"],
-        FeatureKind::Category => {
-            &["eq", "in", "contains", "starts_with", "ends_with", "set", "missing"]
-        }
+        FeatureKind::Category => &[
+            "eq",
+            "in",
+            "contains",
+            "starts_with",
+            "ends_with",
+            "matches",
+            "set",
+            "missing",
+        ],
         FeatureKind::Tags => &["has_any", "has_all", "size", "set", "missing"],
     }
 }

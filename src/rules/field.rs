@@ -95,6 +95,11 @@ impl Field {
         self.is(Test::EndsWith(text.into()))
     }
 
+    /// The regular expression `pattern` is found in the category's name.
+    pub fn matches(self, pattern: impl Into<String>) -> Rule {
+        self.is(Test::Matches(pattern.into()))
+    }
+
     /// At least one of `names` is among the tags.
     pub fn has_any<S: Into<String>>(self, names: impl IntoIterator<Item = S>) -> Rule {
         self.is(Test::HasAny(names.into_iter().map(Into::into).collect()))

@@ -3,6 +3,8 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
+use regex::{Regex, RegexBuilder};
+
 use crate::data::{FeatureIndex, FeatureKind, FeatureSpec, Tags, Value};
 use crate::error::Error;
 use crate::segmenter::Truth;
@@ -58,6 +60,26 @@ pub(super) enum TextCheck {
     Contains(Box<str>),
     StartsWith(Box<str>),
     EndsWith(Box<str>),
+    Matches(Pattern),
+}
+
+/// A regular expression, compiled once. Equal if it is written in the same way.
+#[derive(Clone, Debug)]
+pub(super) struct Pattern(Regex);
+
+impl Pattern {
+    /// Within so many bytes when compiled.
+    pub(super) fn new(pattern: &str, size: usize) -> Result<Pattern, regex::Error> {
+        let built =
+            RegexBuilder::new(pattern).size_limit(size).dfa_size_limit(size).build();
+        built.map(Pattern)
+    }
+}
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Pattern) -> bool {
+        self.0.as_str() == other.0.as_str()
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -175,6 +197,7 @@ impl TextCheck {
             TextCheck::Contains(part) => text.contains(&**part),
             TextCheck::StartsWith(start) => text.starts_with(&**start),
             TextCheck::EndsWith(end) => text.ends_with(&**end),
+            TextCheck::Matches(pattern) => pattern.0.is_match(text),
         }
     }
 }

@@ -25,10 +25,22 @@ pub struct Limits {
     list_len: usize,
     #[serde(default = "default_text_len")]
     text_len: usize,
+    #[serde(default = "default_pattern_len")]
+    pattern_len: usize,
+    #[serde(default = "default_pattern_size")]
+    pattern_size: usize,
 }
 
 const fn default_text_len() -> usize {
     1 << 20
+}
+
+const fn default_pattern_len() -> usize {
+    1 << 10
+}
+
+const fn default_pattern_size() -> usize {
+    1 << 18
 }
 
 impl Limits {
@@ -36,10 +48,18 @@ impl Limits {
     /// nests 126 levels of JSON, and readers of JSON commonly stop at 128.
     pub const MAX_DEPTH: usize = 40;
 
-    /// Depth 32, 1000 nodes, lists of 10 000, texts of 2^20 bytes.
+    /// Depth 32, 1000 nodes, lists of 10 000, texts of 2^20 bytes, regular expressions of
+    /// 2^10 bytes and of 2^18 when compiled.
     #[must_use]
     pub const fn new() -> Limits {
-        Limits { depth: 32, nodes: 1000, list_len: 10_000, text_len: default_text_len() }
+        Limits {
+            depth: 32,
+            nodes: 1000,
+            list_len: 10_000,
+            text_len: default_text_len(),
+            pattern_len: default_pattern_len(),
+            pattern_size: default_pattern_size(),
+        }
     }
 
     /// Rules inside rules, the outermost included: 1 to [`Limits::MAX_DEPTH`].
@@ -70,6 +90,21 @@ impl Limits {
         self
     }
 
+    /// Bytes of a regular expression as it is written: at least 1.
+    #[must_use]
+    pub const fn pattern_len(mut self, pattern_len: usize) -> Limits {
+        self.pattern_len = pattern_len;
+        self
+    }
+
+    /// Bytes of a regular expression when it is compiled, and of what it keeps while it
+    /// runs, each: at least 1.
+    #[must_use]
+    pub const fn pattern_size(mut self, pattern_size: usize) -> Limits {
+        self.pattern_size = pattern_size;
+        self
+    }
+
     /// Checks the limits themselves.
     ///
     /// # Errors
@@ -83,6 +118,8 @@ impl Limits {
             ("nodes", self.nodes),
             ("list_len", self.list_len),
             ("text_len", self.text_len),
+            ("pattern_len", self.pattern_len),
+            ("pattern_size", self.pattern_size),
         ];
         for (name, value) in at_least_1 {
             if value == 0 {
@@ -90,6 +127,14 @@ impl Limits {
             }
         }
         Ok(())
+    }
+
+    pub(super) fn get_pattern_len(&self) -> usize {
+        self.pattern_len
+    }
+
+    pub(super) fn get_pattern_size(&self) -> usize {
+        self.pattern_size
     }
 
     pub(super) fn get_text_len(&self) -> usize {

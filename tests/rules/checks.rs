@@ -1,6 +1,6 @@
 //! Definitions of rules: JSON, words, checks, limits, altered files.
 
-use segmenta::data::{FeatureSpec, Schema};
+use segmenta::data::{FeatureSpec, OwnedCustomer, Schema};
 use segmenta::error::Issue;
 use segmenta::rules::{Limits, Literal, Rule, RuleSegmenter, RuleSet, Test, field};
 use segmenta::segmenter::{Persist, Saved};
@@ -98,6 +98,43 @@ fn json_is_as_documented() {
     assert_eq!(issues(&set.to_json().unwrap_err())[0].code, "bad-json");
     let error = RuleSet::from_json("{\n  \"segment\": []}").unwrap_err();
     assert!(error.to_string().contains("line 2"), "{error}");
+}
+
+#[test]
+fn regular_expressions_have_limits() {
+    let limits = Limits::new();
+    let code = |pattern: &str, limits: Limits| {
+        let error = field("city").matches(pattern).compile_with(&schema(), &limits);
+        let issue = issues(&error.unwrap_err()).remove(0);
+        assert_eq!(issue.path, "/field/is/matches");
+        (issue.code, issue.message)
+    };
+    let fits = |pattern: &str, limits: Limits| {
+        field("city").matches(pattern).compile_with(&schema(), &limits).is_ok()
+    };
+    let (bad, message) = code("a(b", limits);
+    assert_eq!(bad, "bad-pattern");
+    assert!(message.ends_with("unclosed group"), "{message}");
+    // It remembers nothing and looks at nothing else, and so is linear.
+    assert_eq!(code(r"(a)\1", limits).0, "bad-pattern");
+    assert_eq!(code("(?=a)", limits).0, "bad-pattern");
+    assert_eq!(code(r"(\w{1000}){1000}", limits).0, "pattern-too-large");
+    assert_eq!(code(&"x".repeat(1025), limits).0, "pattern-too-long");
+    assert!(fits(&"x".repeat(1024), limits));
+    assert!(fits("xyz", limits.pattern_len(3)));
+    assert_eq!(code("xyz1", limits.pattern_len(3)).0, "pattern-too-long");
+    assert_eq!(code("x{50}", limits.pattern_size(100)).0, "pattern-too-large");
+    for limits in [limits.pattern_len(0), limits.pattern_size(0)] {
+        assert!(field("city").matches("x").compile_with(&schema(), &limits).is_err());
+    }
+    // Backtracking would take for ever.
+    let rule = field("city").matches("^(a+)+$").compile(&schema()).unwrap();
+    let city = "a".repeat(100_000) + "b";
+    let customer = OwnedCustomer::new(&schema(), 1_u64).set("city", city.as_str()).unwrap();
+    assert!(!rule.holds(&customer).unwrap());
+    // An expression for a feature that is not known is still looked at.
+    let error = field("ciy").matches("(").compile(&schema()).unwrap_err();
+    assert!(error.to_string().contains("unclosed group"), "{error}");
 }
 
 #[test]

@@ -138,6 +138,10 @@ mod naive {
             (Test::Contains(text), OwnedValue::Category(x)) => x.contains(text),
             (Test::StartsWith(text), OwnedValue::Category(x)) => x.starts_with(text),
             (Test::EndsWith(text), OwnedValue::Category(x)) => x.ends_with(text),
+            (Test::Matches(pattern), OwnedValue::Category(x)) => {
+                let known = super::PATTERNS.iter().find(|(known, _)| known == pattern);
+                known.unwrap().1(x)
+            }
             (Test::HasAny(names), OwnedValue::Tags(tags)) => {
                 names.iter().any(|name| tags.contains(name))
             }
@@ -171,6 +175,17 @@ fn specs() -> impl Strategy<Value = Vec<FeatureSpec>> {
         named.collect()
     })
 }
+
+/// A regular expression, and what it says.
+type Known = (&'static str, fn(&str) -> bool);
+
+const PATTERNS: [Known; 5] = [
+    ("", |_| true),
+    ("^a", |x| x.starts_with('a')),
+    ("[^ab]", |x| x.chars().any(|c| c != 'a' && c != 'b')),
+    ("^.?$", |x| x.chars().count() < 2),
+    ("(?i)B", |x| x.contains(['b', 'B'])),
+];
 
 fn word() -> impl Strategy<Value = String> {
     prop::sample::select(&WORDS[..]).prop_map(str::to_owned)
@@ -248,6 +263,8 @@ fn test(spec: &FeatureSpec) -> BoxedStrategy<Test> {
                 word().prop_map(Test::Contains),
                 word().prop_map(Test::StartsWith),
                 word().prop_map(Test::EndsWith),
+                prop::sample::select(&PATTERNS[..])
+                    .prop_map(|(pattern, _)| Test::Matches(pattern.to_owned())),
             ],
         ]
         .boxed(),

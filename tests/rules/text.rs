@@ -49,6 +49,7 @@ fn conditions() {
     means("x contains 'a'", x().contains("a"));
     means("x Starts With 'a'", x().starts_with("a"));
     means("x ends with 'a'", x().ends_with("a"));
+    means("x matches '^(?i)a''$'", x().matches("^(?i)a'$"));
     means("x has any of ('a', 'b')", x().has_any(["a", "b"]));
     means("x has all of ('a')", x().has_all(["a"]));
     means("x is set", x().is_set());
@@ -234,6 +235,7 @@ fn faults_against_a_schema_have_their_places() {
         places("orders between 3 and 'x' or orders contains 'a'"),
         &[("wrong-literal", "'x'"), ("wrong-operator", "contains 'a'")],
     );
+    expect(places("city matches '['"), &[("bad-pattern", "matches '['")]);
     expect(places("country != 'FR'"), &[("unknown-level", "!= 'FR'")]);
     expect(places("orders"), &[("wrong-literal", "orders")]);
     expect(places("all of (country in ())"), &[("empty-list", "in ()")]);

@@ -37,7 +37,7 @@ const MAX_ISSUES: usize = 100;
 /// test       = ( "=" | "!=" | "<" | "<=" | ">" | ">=" ) value
 ///            | [ "not" ] "in" "(" value { "," value } ")"
 ///            | [ "not" ] "between" value "and" value
-///            | [ "not" ] ( "contains" | "starts with" | "ends with" ) text
+///            | [ "not" ] ( "contains" | "starts with" | "ends with" | "matches" ) text
 ///            | [ "not" ] ( "has any of" | "has all of" ) "(" text { "," text } ")"
 ///            | "is" [ "not" ] ( "set" | "missing" )
 /// value      = number | text | "true" | "false"

@@ -13,10 +13,10 @@ use crate::rules::ast::{FieldTest, Literal, Rule, Test};
 const MAX_NESTING: usize = 100;
 
 /// Words that are no names unless they stand in double quotes.
-const KEYWORDS: [&str; 26] = [
+const KEYWORDS: [&str; 27] = [
     "all", "and", "any", "at", "between", "contains", "ends", "everyone", "false", "has",
-    "in", "is", "least", "missing", "no", "nobody", "not", "of", "or", "set", "size",
-    "starts", "true", "when", "with", "yes",
+    "in", "is", "least", "matches", "missing", "no", "nobody", "not", "of", "or", "set",
+    "size", "starts", "true", "when", "with", "yes",
 ];
 
 /// Where a part of a rule stands, and where the parts of it, by tokens of their JSON
@@ -430,6 +430,8 @@ impl Parser<'_, '_> {
             said(Test::StartsWith(self.text()?.0), Vec::new())
         } else if self.take(&["ends", "with"]) {
             said(Test::EndsWith(self.text()?.0), Vec::new())
+        } else if self.take(&["matches"]) {
+            said(Test::Matches(self.text()?.0), Vec::new())
         } else if self.take(&["has", "any", "of"]) {
             let (list, places) = numbered(self.listed(Parser::text)?);
             said(Test::HasAny(list), places)
@@ -454,14 +456,17 @@ impl Parser<'_, '_> {
             let suggestion = match self.peek() {
                 Token::Word(word) => similar_names(
                     word,
-                    ["in", "is", "between", "contains", "starts", "ends", "has"],
+                    [
+                        "in", "is", "between", "contains", "starts", "ends", "matches",
+                        "has",
+                    ],
                 )
                 .into_iter()
                 .next(),
                 _ => None,
             };
             let expected = "a comparison, `in`, `between`, `contains`, `starts with`, \
-                            `ends with`, `has any of`, `has all of` or `is`";
+                            `ends with`, `matches`, `has any of`, `has all of` or `is`";
             self.unexpected(expected, suggestion);
             None
         }

@@ -121,6 +121,7 @@ fn write_test(f: &mut fmt::Formatter<'_>, test: &Test, longest: usize) -> fmt::R
         Test::Contains(part) => write!(f, "contains {}", quoted(part)),
         Test::StartsWith(start) => write!(f, "starts with {}", quoted(start)),
         Test::EndsWith(end) => write!(f, "ends with {}", quoted(end)),
+        Test::Matches(pattern) => write!(f, "matches {}", quoted(pattern)),
         Test::HasAny(names) => {
             f.write_str("has any of ")?;
             write_list(f, names, longest, text)
