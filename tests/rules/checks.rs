@@ -130,7 +130,8 @@ fn regular_expressions_have_limits() {
     // Backtracking would take for ever.
     let rule = field("city").matches("^(a+)+$").compile(&schema()).unwrap();
     let city = "a".repeat(100_000) + "b";
-    let customer = OwnedCustomer::new(&schema(), 1_u64).set("city", city.as_str()).unwrap();
+    let customer =
+        OwnedCustomer::new(&schema(), 1_u64).set("city", city.as_str()).unwrap();
     assert!(!rule.holds(&customer).unwrap());
     // An expression for a feature that is not known is still looked at.
     let error = field("ciy").matches("(").compile(&schema()).unwrap_err();

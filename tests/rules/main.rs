@@ -4,6 +4,8 @@
 
 mod batch;
 mod checks;
+mod corpus;
+mod definitions;
 mod evaluation;
 mod properties;
 mod text;

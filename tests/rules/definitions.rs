@@ -1,0 +1,100 @@
+//! What must hold of a definition, whoever wrote it.
+
+use segmenta::data::{Date, FeatureSpec, OwnedCustomer, Schema, Table};
+use segmenta::error::{Error, ErrorKind};
+use segmenta::rules::{Rule, RuleSet, RuleText};
+use segmenta::segmenter::Truth;
+
+/// Reads bytes as a rule in text and as a set of rules in JSON. Mistakes are told; what is
+/// read can be written, compiled and asked. Panics where anything else happens.
+pub(crate) fn check(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    match RuleText::parse(text) {
+        Ok(parsed) => {
+            let rule = parsed.rule();
+            assert_eq!(&rule.to_string().parse::<Rule>().unwrap(), rule);
+            match parsed.compile(&schema()) {
+                Ok(_) => ask(&RuleSet::new().segment("s", "S", rule.clone())),
+                Err(error) => told(&error, Some(text)),
+            }
+        }
+        Err(error) => told(&error, Some(text)),
+    }
+    match RuleSet::from_json(text) {
+        Ok(set) => {
+            let json = set.to_json().unwrap();
+            assert_eq!(RuleSet::from_json(&json).unwrap(), set);
+            ask(&set);
+        }
+        Err(error) => told(&error, None),
+    }
+}
+
+/// Faults are listed, and, in a text, have a place there.
+fn told(error: &Error, text: Option<&str>) {
+    let ErrorKind::Definition { issues, .. } = error.kind() else { panic!("{error}") };
+    assert!(!issues.is_empty());
+    for issue in issues {
+        match (text, issue.span) {
+            (Some(text), Some(span)) => {
+                assert!(text.get(span.start..span.end).is_some(), "{issue:?}");
+            }
+            (Some(text), None) => assert!(text.len() > 1 << 20, "{issue:?}"),
+            (None, span) => assert_eq!(span, None),
+        }
+    }
+    assert!(!error.to_string().is_empty());
+}
+
+/// Rows are answered alike one by one and all at once.
+fn ask(set: &RuleSet) {
+    let schema = schema();
+    let book = match set.compile_book(&schema) {
+        Ok(book) => book,
+        Err(error) => return told(&error, None),
+    };
+    let customers = customers(&schema);
+    let table = Table::from_customers(&schema, &customers).unwrap();
+    let counts = book.count(&table).unwrap();
+    let truths: Vec<Vec<Truth>> =
+        customers.iter().map(|customer| book.membership(customer).unwrap()).collect();
+    for (s, count) in counts.iter().enumerate() {
+        let n = |truth| truths.iter().filter(|truths| truths[s] == truth).count() as u64;
+        assert_eq!(count.members, n(Truth::True));
+        assert_eq!(count.undecided, n(Truth::Unknown));
+    }
+}
+
+fn schema() -> Schema {
+    Schema::new([
+        FeatureSpec::number("x"),
+        FeatureSpec::flag("f"),
+        FeatureSpec::category("c"),
+        FeatureSpec::category("l").levels(["a", "b"]),
+        FeatureSpec::ordinal("o", ["low", "high"]),
+        FeatureSpec::date("d"),
+        FeatureSpec::tags("t"),
+    ])
+    .unwrap()
+}
+
+fn customers(schema: &Schema) -> Vec<OwnedCustomer> {
+    let day = |day| Date::from_days(day).unwrap();
+    let full = |x: f64, c: &str, l: &str, d: i32| {
+        OwnedCustomer::new(schema, 1_u64)
+            .set("x", x)
+            .and_then(|customer| customer.set("f", x > 0.0))
+            .and_then(|customer| customer.set("c", c))
+            .and_then(|customer| customer.set("l", l))
+            .and_then(|customer| customer.set("o", if x > 1.0 { "high" } else { "low" }))
+            .and_then(|customer| customer.set("d", day(d)))
+            .unwrap()
+    };
+    vec![
+        OwnedCustomer::new(schema, 1_u64),
+        full(0.0, "a", "a", 0),
+        full(3.0, "ab", "b", 19_800),
+        full(-1e300, "", "a", -1),
+        full(f64::MAX, "ß", "b", 1),
+    ]
+}
