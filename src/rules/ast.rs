@@ -25,7 +25,9 @@ use crate::data::Date;
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 ///
-/// What `Display` writes, `FromStr` reads; [`RuleText`](super::RuleText) has the grammar.
+/// What `Display` writes of a rule that can be compiled, `FromStr` reads, unless the text
+/// is longer than [`Limits::text_len`](super::Limits::text_len) allows;
+/// [`RuleText`](super::RuleText) has the grammar.
 ///
 /// ```
 /// use segmenta::rules::{Rule, field};

@@ -76,9 +76,15 @@ impl Pattern {
     }
 }
 
+impl Pattern {
+    pub(super) fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+}
+
 impl PartialEq for Pattern {
     fn eq(&self, other: &Pattern) -> bool {
-        self.0.as_str() == other.0.as_str()
+        self.as_str() == other.as_str()
     }
 }
 
@@ -209,6 +215,28 @@ impl TagCheck {
             TagCheck::Any(names) => tags.iter().any(|tag| names.contains(tag)),
             TagCheck::All(names) => names.iter().all(|name| tags.contains(name)),
             TagCheck::Size(check) => check.accepts(tags.len() as f64),
+        }
+    }
+}
+
+impl Check {
+    /// The levels of the feature, if they are closed.
+    pub(super) fn levels(&self) -> Option<&Names> {
+        match self {
+            Check::Level { levels, .. } => Some(levels),
+            Check::Tags { levels, .. } => levels.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// Whether a category or level passes; those that are not allowed do not.
+    pub(super) fn accepts_level(&self, level: &str) -> bool {
+        match self {
+            Check::Text(check) => check.accepts(level),
+            Check::Level { levels, answers } => {
+                levels.position(level).is_some_and(|at| answers[at])
+            }
+            _ => false,
         }
     }
 }

@@ -12,9 +12,9 @@
 //! that was probably meant.
 //!
 //! One customer is asked about by jumps from test to test, in nanoseconds and without
-//! allocation. Whole tables are asked by columns: [`RuleBook::count`] and
-//! [`RuleBook::memberships`] answer a thousand rules for a million customers in about a
-//! tenth of a second on two cores, with the same answers.
+//! allocation. Whole tables are asked by columns, with the same answers: for a thousand rules
+//! of numbers and a million customers [`RuleBook::count`] takes about a tenth of a second on
+//! two cores, and [`RuleBook::memberships`], which writes 250 MB, about a second.
 
 mod ast;
 mod batch;

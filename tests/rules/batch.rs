@@ -328,3 +328,73 @@ fn an_unknown_tag_is_an_error_of_the_row_that_has_it() {
         "{error}"
     );
 }
+
+/// Names without end: more classes than pages are worth, and a dictionary of which few
+/// names occur.
+#[test]
+fn columns_of_very_many_levels_are_answered_as_their_rows_are() {
+    let schema = Schema::new([FeatureSpec::category("mail")]).unwrap();
+    let mut book = RuleBook::builder(&schema);
+    for i in 0..30 {
+        let part = format!("{:02}", i * 3);
+        let rule = match i % 3 {
+            0 => field("mail").contains(part),
+            1 => field("mail").when_missing(true).ends_with(part),
+            _ => !field("mail").matches(format!("{part}.*@")),
+        };
+        book = book.segment(format!("{i}"), format!("{i}"), rule);
+    }
+    let book = book.build().unwrap();
+    let levels: Vec<String> =
+        (0..2500).map(|i| format!("{}@x{}", mixed(i), i * 7)).collect();
+    for n_rows in [300, 6000] {
+        let codes: Vec<u32> = (0..n_rows).map(|i| (mixed(i) % 2500) as u32).collect();
+        let valid: Vec<bool> = (0..n_rows).map(|i| !mixed(i).is_multiple_of(9)).collect();
+        let mail = Column::Category(
+            codes.into(),
+            levels.clone().into(),
+            Validity::Mask(valid.into()),
+        );
+        let table = Table::builder(&schema, n_rows).column("mail", mail).build().unwrap();
+        check(&book, &table);
+    }
+}
+
+#[test]
+fn many_parts_are_counted() {
+    let features: Vec<FeatureSpec> =
+        (0..70).map(|i| FeatureSpec::flag(format!("f{i}"))).collect();
+    let schema = Schema::new(features).unwrap();
+    let mut book = RuleBook::builder(&schema);
+    for n in [1, 2, 3, 8, 31, 33, 64, 69, 70] {
+        let of = (0..70).map(|i| field(format!("f{i}")).eq(true));
+        book = book.segment(format!("{n}"), format!("{n}"), Rule::at_least(n, of));
+    }
+    let n_rows = 400;
+    let mut table = Table::builder(&schema, n_rows);
+    for i in 0..70 {
+        let flags: Vec<bool> = (0..n_rows).map(|r| mixed(r * 70 + i) % 400 < r).collect();
+        let valid = (0..n_rows).map(|r| !mixed(r + i).is_multiple_of(40)).collect();
+        let column = Column::Flag(flags.into(), Validity::Mask(valid));
+        table = table.column(&format!("f{i}"), column);
+    }
+    check(&book.build().unwrap(), &table.build().unwrap());
+}
+
+#[test]
+fn anything_may_stand_where_no_value_is() {
+    let schema = Schema::new([FeatureSpec::number("x")]).unwrap();
+    for n_thresholds in [3, 20, 200, 300] {
+        let mut book = RuleBook::builder(&schema);
+        for i in 0..n_thresholds {
+            let rule = field("x").ge(10_f64.powi(i - 150));
+            book = book.segment(format!("{i}"), format!("{i}"), rule);
+        }
+        let odd = [f64::INFINITY, f64::NAN, f64::NEG_INFINITY, 1e9];
+        let numbers: Vec<f64> = (0..300).map(|i| odd[i % 4]).collect();
+        let valid: Vec<bool> = (0..300).map(|i| i % 4 == 3).collect();
+        let column = Column::Number(numbers.into(), Validity::Mask(valid.into()));
+        let table = Table::builder(&schema, 300).column("x", column).build().unwrap();
+        check(&book.build().unwrap(), &table);
+    }
+}

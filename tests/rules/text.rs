@@ -83,6 +83,12 @@ fn short_forms() {
     means("x != 3 when missing yes", !x().when_missing(false).eq(3));
     means("x not in (3) when missing no", !x().when_missing(true).is_in([3]));
     means("not x = 3 when missing yes", !x().when_missing(true).eq(3));
+    means("x not >= 3", !x().ge(3));
+    means("x not is not set", x().is_set());
+    means(
+        "at least 5000000000 of ()",
+        Rule::AtLeast { n: 5_000_000_000, of: Vec::new() },
+    );
 }
 
 #[test]
@@ -178,6 +184,7 @@ fn mistakes_are_told_with_their_places() {
     faults("x = 1 and and y = 2", &[("unexpected", 1, 11, None)]);
     faults("x = 1; y", &[("bad-symbol", 1, 6, None)]);
     faults("x has any of (1)", &[("unexpected", 1, 15, None)]);
+    faults("x has 'a'", &[("unexpected", 1, 3, None)]);
 }
 
 #[test]
@@ -195,7 +202,9 @@ fn all_mistakes_are_told_at_once() {
         ],
     );
     let many = vec!["x ="; 500].join(" and ");
-    assert_eq!(issues(&many.parse::<Rule>().unwrap_err()).len(), 100);
+    let error = many.parse::<Rule>().unwrap_err();
+    assert_eq!(issues(&error).len(), 101);
+    assert!(error.to_string().ends_with("400 more faults are not listed"), "{error}");
 }
 
 #[test]
@@ -238,6 +247,14 @@ fn faults_against_a_schema_have_their_places() {
     expect(places("city matches '['"), &[("bad-pattern", "matches '['")]);
     expect(places("country != 'FR'"), &[("unknown-level", "!= 'FR'")]);
     expect(places("orders"), &[("wrong-literal", "orders")]);
+    expect(
+        places("everyone and size of orders = 1"),
+        &[("wrong-operator", "size of orders = 1")],
+    );
+    expect(
+        places("orders is set when missing yes"),
+        &[("no-effect", "when missing yes")],
+    );
     expect(places("all of (country in ())"), &[("empty-list", "in ()")]);
     expect(places("any of () and orders = 1"), &[("empty-list", "any of ()")]);
 

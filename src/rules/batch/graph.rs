@@ -139,18 +139,16 @@ impl Graph {
             return self.all(signals);
         }
         let mut digits: Vec<Signal> = Vec::new();
-        for mut carry in signals {
+        for (seen, mut carry) in signals.into_iter().enumerate() {
             for digit in &mut digits {
                 let sum = self.xor(*digit, carry);
                 carry = self.and(*digit, carry);
                 *digit = sum;
             }
-            if carry != Signal::FALSE {
+            // A digit more only where the count can have it.
+            if (seen + 1).is_power_of_two() {
                 digits.push(carry);
             }
-        }
-        if digits.len() < usize::BITS as usize && n >> digits.len() > 0 {
-            return Signal::FALSE;
         }
         // From the lowest digit on: is what is counted at least `n` so far?
         digits.iter().enumerate().fold(Signal::TRUE, |enough, (i, &digit)| {
@@ -190,6 +188,37 @@ mod tests {
                     assert_eq!(value(&graph, signal, bits), count >= n, "{n} {list:?}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn long_lists_are_counted_in_few_digits() {
+        for m in [2, 3, 31, 64, 65, 70, 130, 1000] {
+            let mut graph = Graph::new();
+            let leaves: Vec<Signal> =
+                (0..m).map(|test| graph.leaf(Node::Test { test })).collect();
+            let targets: Vec<usize> =
+                [1, 2, 3, 34, m / 2, m - 1, m].into_iter().map(|n| n as usize).collect();
+            for n in targets {
+                let signal = graph.at_least(n, leaves.clone());
+                for ones in [0, 1, n.saturating_sub(1), n, n + 1, m as usize] {
+                    // The first ones, by the values of all nodes in their order.
+                    let mut values: Vec<bool> = Vec::new();
+                    let of =
+                        |values: &[bool], s: Signal| values[s.node()] != s.is_negated();
+                    for node in graph.nodes() {
+                        values.push(match *node {
+                            Node::Test { test } => (test as usize) < ones,
+                            Node::And(a, b) => of(&values, a) && of(&values, b),
+                            Node::Xor(a, b) => of(&values, a) != of(&values, b),
+                            _ => false,
+                        });
+                    }
+                    let count = ones.min(m as usize);
+                    assert_eq!(of(&values, signal), count >= n, "{ones} of {m}, {n}");
+                }
+            }
+            assert!(graph.nodes().len() < 160 * m as usize, "{m}");
         }
     }
 

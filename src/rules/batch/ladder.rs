@@ -86,7 +86,8 @@ impl Ladder {
                 for _ in 0..STEPS {
                     reached += usize::from(x >= self.rungs[reached]);
                 }
-                *code = reached as u8 + 1;
+                // Infinity, which stands only where no value is, may pass all of them.
+                *code = (reached as u8).wrapping_add(1);
             }
         }
     }
@@ -120,7 +121,7 @@ impl Ladder {
             reached += if x >= self.rungs[reached + half - 1] { half } else { 0 };
             half /= 2;
         }
-        reached as u8 + 1
+        (reached as u8).wrapping_add(1)
     }
 }
 
@@ -208,6 +209,9 @@ mod tests {
                     None => 2,
                 }] += 1;
                 check(&rungs, &around(&rungs));
+                // Where no value is, anything may stand.
+                let none = [f64::INFINITY, f64::NEG_INFINITY, f64::NAN];
+                ladder.code(&none, &mut [0; 3]);
                 let numbers: Vec<f64> =
                     (0..200).map(|_| random.unit() * 1.2 - 0.1).collect();
                 check(&rungs, &numbers);

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::graph::{Graph, Node, Signal};
-use super::pages::{Classes, Coding, Page, Thresholds};
-use super::rows::RowTest;
+use super::pages::{Classes, Coding, N_CODES, Page, Thresholds};
+use super::rows::{RowTest, key};
 use crate::data::{Column, FeatureIndex, Table};
 use crate::rules::ast::Rule;
 use crate::rules::compile::CompiledRule;
-use crate::rules::leaf::{Check, Leaf, Names, NumberCheck};
+use crate::rules::leaf::{Check, Leaf, NumberCheck};
 use crate::segmenter::Truth;
 use crate::simd::ByteSet;
 
@@ -45,7 +45,7 @@ struct Lowering<'a> {
     table: &'a Table<'a>,
     graph: Graph,
     pages: Vec<Page>,
-    tests: Vec<RowTest>,
+    tests: Tests,
     /// By the features of the rules.
     columns: BTreeMap<FeatureIndex, (usize, Codes)>,
 }
@@ -65,7 +65,7 @@ pub(super) fn lower(
         table,
         graph: Graph::new(),
         pages: Vec::new(),
-        tests: Vec::new(),
+        tests: Tests::default(),
         columns: BTreeMap::new(),
     };
     for (feature, leaves) in leaves {
@@ -78,7 +78,7 @@ pub(super) fn lower(
         answers.push(lowering.rule(&rule.rule, &mut rule.leaves.iter())?);
     }
     let Lowering { graph, pages, tests, .. } = lowering;
-    Some(Lowered { graph, pages, tests, answers })
+    Some(Lowered { graph, pages, tests: tests.all, answers })
 }
 
 impl Lowering<'_> {
@@ -101,22 +101,30 @@ impl Lowering<'_> {
             }
             Column::Flag(..) => (Codes::Flag { first }, vec![Coding::Flag]),
             Column::Category(_, levels, _) => {
-                let mut answers = Vec::with_capacity(leaves.len());
-                for leaf in leaves {
-                    answers.push(answers_of(&leaf.check, levels.iter())?);
+                if let Some(known) = leaves.iter().find_map(|leaf| leaf.check.levels()) {
+                    let mut levels = levels.iter();
+                    levels.all(|l| known.position(l).is_some()).then_some(())?;
                 }
-                let classes = Classes::new(&answers, levels.len());
-                let codings = classes.codings();
-                (Codes::Levels { first, classes }, codings)
+                let classes = match levels.len() {
+                    n if n <= N_CODES => Some(Classes::alone(n)),
+                    // Most of them do not occur: those that do are asked.
+                    n if n > self.table.len() => None,
+                    n => Classes::new(n, leaves.iter().map(|leaf| &leaf.check), levels),
+                };
+                match classes {
+                    Some(classes) => {
+                        let codings = classes.codings();
+                        (Codes::Levels { first, classes }, codings)
+                    }
+                    None => (Codes::None, Vec::new()),
+                }
             }
             Column::Tags(tags, _) => {
-                let known = leaves.iter().all(|leaf| match &leaf.check {
-                    Check::Tags { levels: Some(known), .. } => {
-                        tags.levels().iter().all(|tag| known.position(tag).is_some())
-                    }
-                    _ => true,
-                });
-                known.then_some((Codes::None, Vec::new()))?
+                if let Some(known) = leaves.iter().find_map(|leaf| leaf.check.levels()) {
+                    let mut tags = tags.levels().iter();
+                    tags.all(|tag| known.position(tag).is_some()).then_some(())?;
+                }
+                (Codes::None, Vec::new())
             }
         };
         self.pages
@@ -234,9 +242,11 @@ impl Lowering<'_> {
                         }
                         graph.any(parts)
                     }
-                    NumberCheck::In(_) => {
-                        test(graph, &mut self.tests, (*place, column), leaf)
-                    }
+                    NumberCheck::In(_) => graph.leaf(self.tests.place(
+                        (*place, column),
+                        leaf,
+                        self.table.len(),
+                    )),
                 }
             }
             (Codes::Flag { first }, Check::Flag { yes, no }) => {
@@ -250,9 +260,9 @@ impl Lowering<'_> {
             }
             (Codes::Levels { first, classes }, check) => {
                 let Column::Category(_, levels, _) = column else { return None };
-                let answers = answers_of(check, levels.iter())?;
+                let answers = levels.iter().map(|level| check.accepts_level(level));
                 let mut sets: BTreeMap<usize, ByteSet> = BTreeMap::new();
-                for (page, code) in classes.find(&answers) {
+                for (page, code) in classes.find(answers) {
                     sets.entry(page).or_default().insert(code);
                 }
                 let mut parts = Vec::with_capacity(sets.len());
@@ -261,8 +271,8 @@ impl Lowering<'_> {
                 }
                 graph.any(parts)
             }
-            (Codes::None, Check::Tags { .. }) => {
-                test(graph, &mut self.tests, (*place, column), leaf)
+            (Codes::None, _) => {
+                graph.leaf(self.tests.place((*place, column), leaf, self.table.len()))
             }
             // A table's columns are of the kinds of its features.
             _ => return None,
@@ -277,18 +287,32 @@ fn among(graph: &mut Graph, page: usize, codes: ByteSet) -> Signal {
     graph.leaf(Node::Among { page: page as u32, codes })
 }
 
-fn test(
-    graph: &mut Graph,
-    tests: &mut Vec<RowTest>,
-    (place, column): (usize, &Column<'_>),
-    leaf: &Leaf,
-) -> Signal {
-    let same = |test: &RowTest| test.column == place && test.leaf.check == leaf.check;
-    let at = tests.iter().position(same).unwrap_or_else(|| {
-        tests.push(RowTest::new(place, leaf, column));
-        tests.len() - 1
-    });
-    graph.leaf(Node::Test { test: at as u32 })
+/// The tests that are asked row by row, each once.
+#[derive(Default)]
+struct Tests {
+    all: Vec<RowTest>,
+    by_key: BTreeMap<u64, Vec<usize>>,
+}
+
+impl Tests {
+    fn place(
+        &mut self,
+        (place, column): (usize, &Column<'_>),
+        leaf: &Leaf,
+        n_rows: usize,
+    ) -> Node {
+        let alike = self.by_key.entry(key(place, &leaf.check)).or_default();
+        let same = |&at: &usize| {
+            let test: &RowTest = &self.all[at];
+            test.column == place && test.leaf.check == leaf.check
+        };
+        let at = alike.iter().copied().find(same).unwrap_or_else(|| {
+            alike.push(self.all.len());
+            self.all.push(RowTest::new(place, leaf, column, n_rows));
+            self.all.len() - 1
+        });
+        Node::Test { test: at as u32 }
+    }
 }
 
 /// The numbers at which the answer changes.
@@ -305,21 +329,4 @@ fn thresholds(check: &NumberCheck) -> Vec<f64> {
         }
         NumberCheck::In(_) => Vec::new(),
     }
-}
-
-/// What a test says of each level; nothing when one is not among the feature's.
-fn answers_of<'l>(
-    check: &Check,
-    levels: impl Iterator<Item = &'l str>,
-) -> Option<Vec<bool>> {
-    let known = |known: &Names, answers: &[bool], level| {
-        known.position(level).map(|at| answers[at])
-    };
-    levels
-        .map(|level| match check {
-            Check::Text(check) => Some(check.accepts(level)),
-            Check::Level { levels, answers } => known(levels, answers, level),
-            _ => None,
-        })
-        .collect()
 }

@@ -12,7 +12,7 @@ mod pages;
 mod program;
 mod rows;
 
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 
 use self::graph::Signal;
 use self::lower::{Answers, Lowered, lower};
@@ -68,6 +68,7 @@ impl<'t> Batch<'t> {
             self.run(program, rows, memory, |result, block, plane, flip| {
                 let n_rows = (n_rows - block * ROWS).min(ROWS);
                 counts[result] += ones(plane, flip, n_rows);
+                ControlFlow::Continue(())
             });
             counts
         });
@@ -101,6 +102,7 @@ impl<'t> Batch<'t> {
                 if let (Some(last), 1..) = (words[result].last_mut(), n_rows % 64) {
                     *last &= (1 << (n_rows % 64)) - 1;
                 }
+                ControlFlow::Continue(())
             });
             words
         });
@@ -132,6 +134,7 @@ impl<'t> Batch<'t> {
         let program = Program::new(graph, &results);
         map_blocks_mut(out, TASK, |start, out| {
             out.fill(Assignment::none());
+            let mut n_open: Vec<usize> = out.chunks(ROWS).map(<[_]>::len).collect();
             let mut memory = Memory::new(&program, &self.lowered);
             let rows = start..start + out.len();
             let mut blocks = Vec::from_iter(out.chunks_mut(ROWS));
@@ -140,9 +143,17 @@ impl<'t> Batch<'t> {
                 let assigned = Assignment::certain(SegmentIndex::new(result as u32));
                 for (out, word) in out.chunks_mut(64).zip(plane) {
                     let here = u64::MAX >> (64 - out.len());
-                    for bit in bits((word ^ flip) & here) {
+                    let word = (word ^ flip) & here;
+                    n_open[block] -= word.count_ones() as usize;
+                    for bit in bits(word) {
                         out[bit] = assigned;
                     }
+                }
+                // When all are assigned, nothing more is looked at.
+                if n_open[block] == 0 {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
                 }
             });
         });
@@ -167,13 +178,13 @@ impl<'t> Batch<'t> {
     }
 
     /// Tells each result of each block: its number, that of the block, the plane, and what
-    /// it is to be xored with.
+    /// it is to be xored with. Whoever is told may break off the block.
     fn run(
         &self,
         program: &Program,
         rows: Range<usize>,
         memory: &mut Memory,
-        mut tell: impl FnMut(usize, usize, &Plane, u64),
+        mut tell: impl FnMut(usize, usize, &Plane, u64) -> ControlFlow<()>,
     ) {
         for (block, start) in rows.clone().step_by(ROWS).enumerate() {
             let rows = start..(start + ROWS).min(rows.end);
@@ -184,7 +195,7 @@ impl<'t> Batch<'t> {
                 rows,
                 memory: &mut *memory,
                 tell: |result: usize, plane: &Plane, flip: u64| {
-                    tell(result, block, plane, flip);
+                    tell(result, block, plane, flip)
                 },
             });
         }

@@ -4,10 +4,14 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::ladder::{CHUNK, Ladder, MAX_RUNGS};
-use crate::data::{Column, Validity};
+use crate::data::{Column, Levels, Validity};
+use crate::rules::leaf::Check;
 
 /// Codes of one page but for that of a missing value.
 pub(super) const N_CODES: usize = 255;
+
+/// Classes of levels beyond this number would take more pages than they are worth.
+const MAX_CLASSES: usize = 4 * (N_CODES - 1);
 
 /// How values of one column become bytes. A missing value has the code 0.
 #[derive(Clone, Debug)]
@@ -66,23 +70,32 @@ pub(super) struct Classes {
 }
 
 impl Classes {
-    /// `answers` are those of each test, level by level.
-    pub(super) fn new(answers: &[Vec<bool>], n_levels: usize) -> Classes {
-        if n_levels <= N_CODES {
-            return Classes { class_of: (0..n_levels).collect(), n_classes: n_levels };
-        }
+    /// Each level by itself.
+    pub(super) fn alone(n_levels: usize) -> Classes {
+        Classes { class_of: (0..n_levels).collect(), n_classes: n_levels }
+    }
+
+    /// By the answers of some tests; nothing where these leave too many.
+    pub(super) fn new<'c>(
+        n_levels: usize,
+        checks: impl Iterator<Item = &'c Check>,
+        levels: &Levels<'_>,
+    ) -> Option<Classes> {
         // Each test divides the classes that those before it left.
-        let mut class_of = vec![0; n_levels];
-        let mut n_classes = 1;
-        for answers in answers {
+        let mut classes = Classes { class_of: vec![0; n_levels], n_classes: 1 };
+        for check in checks {
             let mut parts: BTreeMap<(usize, bool), usize> = BTreeMap::new();
-            for (class, &answer) in class_of.iter_mut().zip(answers) {
+            for (class, level) in classes.class_of.iter_mut().zip(levels.iter()) {
                 let next = parts.len();
+                let answer = check.accepts_level(level);
                 *class = *parts.entry((*class, answer)).or_insert(next);
             }
-            n_classes = parts.len();
+            classes.n_classes = parts.len();
+            if classes.n_classes > MAX_CLASSES {
+                return None;
+            }
         }
-        Classes { class_of, n_classes }
+        Some(classes)
     }
 
     /// Levels that are on another page than the one looked at have a code of their own
@@ -107,8 +120,11 @@ impl Classes {
     }
 
     /// The pages and codes of the levels for which a test answers yes.
-    pub(super) fn find(&self, answers: &[bool]) -> impl Iterator<Item = (usize, u8)> {
-        let listed = self.class_of.iter().zip(answers).filter(|(_, yes)| **yes);
+    pub(super) fn find(
+        &self,
+        answers: impl Iterator<Item = bool>,
+    ) -> impl Iterator<Item = (usize, u8)> {
+        let listed = self.class_of.iter().zip(answers).filter(|(_, yes)| *yes);
         listed.map(|(&class, _)| {
             if self.n_classes <= N_CODES {
                 (0, (class + 1) as u8)

@@ -1,6 +1,6 @@
 //! The order in which a graph is computed, and the computation of one block of rows.
 
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 
 use super::graph::{Graph, Node, Signal};
 use super::lower::Lowered;
@@ -174,6 +174,8 @@ fn order(graph: &Graph, results: &[Signal]) -> Vec<Item> {
 #[derive(Clone, Debug)]
 pub(super) struct Memory {
     codes: Vec<[u8; ROWS]>,
+    /// Whether the codes of a page are those of the current block.
+    is_coded: Vec<bool>,
     planes: Vec<Plane>,
 }
 
@@ -181,13 +183,15 @@ impl Memory {
     pub(super) fn new(program: &Program, lowered: &Lowered) -> Memory {
         Memory {
             codes: vec![[0; ROWS]; lowered.pages.len()],
+            is_coded: vec![false; lowered.pages.len()],
             planes: vec![[0; ROWS / 64]; program.n_slots],
         }
     }
 }
 
 /// Computes all results for up to [`ROWS`] rows, and tells each: its number, its plane, and
-/// what that is to be xored with. Bits beyond the rows mean nothing.
+/// what that is to be xored with. Bits beyond the rows mean nothing. Whoever is told may
+/// break off the block.
 pub(super) struct Run<'a, F> {
     pub(super) program: &'a Program,
     pub(super) lowered: &'a Lowered,
@@ -197,19 +201,25 @@ pub(super) struct Run<'a, F> {
     pub(super) tell: F,
 }
 
-impl<F: FnMut(usize, &Plane, u64)> Kernel for Run<'_, F> {
+impl<F: FnMut(usize, &Plane, u64) -> ControlFlow<()>> Kernel for Run<'_, F> {
     type Output = ();
 
     #[inline(always)]
     fn run<A: Arithmetic>(self) {
         let Run { program, lowered, table, rows, memory, mut tell } = self;
-        let Memory { codes, planes } = memory;
-        for (page, codes) in lowered.pages.iter().zip(codes.iter_mut()) {
-            if let Some(column) = column_at(table, page.column) {
-                page.code(column, rows.clone(), &mut codes[..rows.len()]);
-            }
-        }
+        let Memory { codes, is_coded, planes } = memory;
+        is_coded.fill(false);
         for step in &program.steps {
+            if let Step::AtLeast { page, .. } | Step::Among { page, .. } = *step {
+                let page = page as usize;
+                if !std::mem::replace(&mut is_coded[page], true) {
+                    let codes = &mut codes[page][..rows.len()];
+                    let page = &lowered.pages[page];
+                    if let Some(column) = column_at(table, page.column) {
+                        page.code(column, rows.clone(), codes);
+                    }
+                }
+            }
             match *step {
                 Step::AtLeast { page, code, out } => {
                     let (chunks, _) = codes[page as usize].as_chunks::<N_BYTES>();
@@ -249,7 +259,10 @@ impl<F: FnMut(usize, &Plane, u64)> Kernel for Run<'_, F> {
                     combine(planes, a, b, out, |x, y| x ^ y);
                 }
                 Step::Tell { result, from } => {
-                    tell(result as usize, &planes[from.slot as usize], from.flip);
+                    let plane = &planes[from.slot as usize];
+                    if tell(result as usize, plane, from.flip).is_break() {
+                        return;
+                    }
                 }
             }
         }

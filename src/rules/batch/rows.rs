@@ -1,10 +1,12 @@
-//! Tests whose values have no classes: tags, and long lists of numbers.
+//! Tests whose values have no classes: tags, long lists of numbers, levels without end.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 
+use super::pages::N_CODES;
 use super::program::Plane;
 use crate::data::{Column, Levels, TagColumn};
-use crate::rules::leaf::{Check, Leaf, Names, NumberCheck, TagCheck};
+use crate::rules::leaf::{Check, Leaf, Names, NumberCheck, TagCheck, TextCheck};
 use crate::segmenter::Truth;
 
 /// A test that is asked of one row of a column after the other.
@@ -24,15 +26,28 @@ enum Lookup {
     /// The bits of each code, and those that must all be there.
     All(Box<[u64]>, u64),
     Size(NumberCheck),
+    /// Of each level of a category whether it will do.
+    Level(Box<[bool]>),
     /// The value itself is asked.
     Value,
 }
 
 impl RowTest {
-    pub(super) fn new(column: usize, leaf: &Leaf, values: &Column<'_>) -> RowTest {
+    /// For a table of so many rows.
+    pub(super) fn new(
+        column: usize,
+        leaf: &Leaf,
+        values: &Column<'_>,
+        n_rows: usize,
+    ) -> RowTest {
         let lookup = match (&leaf.check, values) {
-            (Check::Tags { check, .. }, Column::Tags(tags, _)) => {
+            (Check::Tags { check, .. }, Column::Tags(tags, _))
+                if tags.levels().len() <= n_rows.max(N_CODES) =>
+            {
                 Lookup::of_tags(check, tags.levels())
+            }
+            (check, Column::Category(_, levels, _)) if levels.len() <= n_rows => {
+                Lookup::Level(levels.iter().map(|l| check.accepts_level(l)).collect())
             }
             _ => Lookup::Value,
         };
@@ -58,12 +73,49 @@ impl RowTest {
                     check.accepts(codes.len() as f64)
                 });
             }
+            (Lookup::Level(will_do), Column::Category(codes, _, validity)) => {
+                set_bits(rows, plane, |row| {
+                    validity.is_valid(row) && will_do[codes[row] as usize]
+                });
+            }
             _ => set_bits(rows, plane, |row| {
                 let value = column.value(row);
                 !value.is_missing() && self.leaf.test(&value) == Some(Truth::True)
             }),
         }
     }
+}
+
+/// Equal tests have equal keys.
+pub(super) fn key(column: usize, check: &Check) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    column.hash(&mut hasher);
+    let mut numbers = |check: &NumberCheck| match check {
+        // Adding 0 makes -0 and 0 one.
+        NumberCheck::Range(lo, hi) => {
+            [lo, hi].map(|x| (x + 0.0).to_bits()).hash(&mut hasher);
+        }
+        NumberCheck::In(list) => {
+            list.iter().for_each(|x| (x + 0.0).to_bits().hash(&mut hasher));
+        }
+    };
+    match check {
+        Check::Number(check) | Check::Date(check) => numbers(check),
+        Check::Tags { check: TagCheck::Size(check), .. } => numbers(check),
+        Check::Tags { check: TagCheck::Any(names) | TagCheck::All(names), .. }
+        | Check::Text(TextCheck::In(names)) => {
+            names.iter().for_each(|name| name.hash(&mut hasher));
+        }
+        Check::Text(
+            TextCheck::Contains(text)
+            | TextCheck::StartsWith(text)
+            | TextCheck::EndsWith(text),
+        ) => text.hash(&mut hasher),
+        Check::Text(TextCheck::Matches(pattern)) => pattern.as_str().hash(&mut hasher),
+        Check::Level { answers, .. } => answers.hash(&mut hasher),
+        _ => {}
+    }
+    hasher.finish()
 }
 
 impl Lookup {

@@ -15,7 +15,7 @@ use super::limits::Limits;
 use crate::data::Schema;
 use crate::error::{Error, ErrorKind, Issue, Result, Span};
 
-/// Faults that are described; those beyond are not.
+/// Faults that are described; those beyond are counted.
 const MAX_ISSUES: usize = 100;
 
 /// A rule in its written form, which knows where each of its parts stands.
@@ -31,23 +31,27 @@ const MAX_ISSUES: usize = 100;
 /// not        = "not" not | "(" rule ")" | condition
 /// condition  = "everyone" | "nobody"
 ///            | "at least" integer "of" "(" rule { "," rule } ")"
-///            | ( "all of" | "any of" ) "(" rule { "," rule } ")"
+///            | ( "all of" | "any of" ) "(" [ rule { "," rule } ] ")"
 ///            | subject [ test ] [ "when missing" ( "yes" | "no" ) ]
 /// subject    = { "size of" } name
-/// test       = ( "=" | "!=" | "<" | "<=" | ">" | ">=" ) value
-///            | [ "not" ] "in" "(" value { "," value } ")"
-///            | [ "not" ] "between" value "and" value
-///            | [ "not" ] ( "contains" | "starts with" | "ends with" | "matches" ) text
-///            | [ "not" ] ( "has any of" | "has all of" ) "(" text { "," text } ")"
+/// test       = [ "not" ] comparison
+/// comparison = ( "=" | "!=" | "<" | "<=" | ">" | ">=" ) value
+///            | "in" "(" [ value { "," value } ] ")"
+///            | "between" value "and" value
+///            | ( "contains" | "starts with" | "ends with" | "matches" ) text
+///            | ( "has any of" | "has all of" ) "(" [ text { "," text } ] ")"
 ///            | "is" [ "not" ] ( "set" | "missing" )
 /// value      = number | text | "true" | "false"
+/// number     = [ "+" | "-" ] digits, with a point and "e" with an exponent if need be
+/// integer    = a number that is whole and not negative
 /// text       = "'" characters "'"              a quote inside is doubled
 /// name       = letters, digits and "_", not a digit first | '"' characters '"'
 /// ```
 ///
 /// Keywords are the same in upper and lower case; a feature that is called like one stands
 /// in double quotes. Values in single quotes are categories, levels, tags, or dates as
-/// `'2024-05-31'`. A name alone is a flag: `opted_out` is `opted_out = true`.
+/// `'2024-05-31'`. A name alone is a flag: `opted_out` is `opted_out = true`. Lists without
+/// entries can be written, but not compiled.
 ///
 /// `!=` and the tests with `not` are short for the negation of the whole condition, and
 /// `when missing` is said of the condition as it is written: with `country != 'DE' when
@@ -80,16 +84,18 @@ pub struct RuleText {
 }
 
 impl RuleText {
-    /// Reads a rule within the default [`Limits`].
+    /// Reads a rule whose text is as long as the default [`Limits`] allow. Its size is
+    /// checked when it is compiled.
     ///
     /// # Errors
-    /// When the text is too long or is no rule. All faults are told at once, each with its
-    /// [`span`](Issue::span).
+    /// When the text is too long, is no rule, or nests more than a hundred negations and
+    /// parentheses, which no rule does that can be compiled. All faults are told at once,
+    /// each with its [`span`](Issue::span).
     pub fn parse(text: impl Into<String>) -> Result<RuleText> {
         RuleText::parse_with(text, &Limits::new())
     }
 
-    /// [`parse`](RuleText::parse) within other limits.
+    /// [`parse`](RuleText::parse) with another [`Limits::text_len`].
     ///
     /// # Errors
     /// As [`parse`](RuleText::parse), or when the limits are not valid.
@@ -103,11 +109,20 @@ impl RuleText {
                 .found(text.len().to_string());
             return Err(definition(vec![issue]));
         }
-        let mut faults =
-            Faults { lines: Lines(&text), issues: Vec::new(), is_closed: false };
+        let mut faults = Faults {
+            lines: Lines(&text),
+            issues: Vec::new(),
+            n_more: 0,
+            is_closed: false,
+        };
         let (rule, places) = parse(&text, &mut faults);
-        let mut issues = faults.issues;
+        let Faults { mut issues, n_more, .. } = faults;
         issues.sort_by_key(|issue| issue.span.map(|span| span.start));
+        if n_more > 0 {
+            let message = format!("{n_more} more faults are not listed");
+            let end = Lines(&text).span(text.len(), text.len());
+            issues.push(Issue::new("too-many-issues", "", message).at(end));
+        }
         if issues.is_empty() {
             Ok(RuleText { text, rule, places })
         } else {
@@ -182,12 +197,16 @@ fn definition(issues: Vec<Issue>) -> Error {
 struct Faults<'t> {
     lines: Lines<'t>,
     issues: Vec<Issue>,
+    /// Faults that are not in `issues`.
+    n_more: usize,
     is_closed: bool,
 }
 
 impl Faults<'_> {
     fn add(&mut self, bytes: Range<usize>, issue: impl FnOnce(Span) -> Issue) {
-        if !self.is_closed && self.issues.len() < MAX_ISSUES {
+        if self.issues.len() == MAX_ISSUES {
+            self.n_more += usize::from(!self.is_closed);
+        } else if !self.is_closed {
             self.issues.push(issue(self.lines.span(bytes.start, bytes.end)));
         }
     }

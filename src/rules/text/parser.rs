@@ -313,7 +313,7 @@ impl Parser<'_, '_> {
 
     fn at_least(&mut self, first: usize) -> Part {
         let n = match *self.peek() {
-            Token::Number(x) if x >= 0.0 && x.fract() == 0.0 && x < 1e9 => x as usize,
+            Token::Number(x) if x >= 0.0 && x.fract() == 0.0 && x < 9e15 => x as usize,
             _ => {
                 self.unexpected("a whole number", None);
                 return self.fault(first);
@@ -364,9 +364,10 @@ impl Parser<'_, '_> {
             (test.operator().to_owned(), Places::new(test_bytes.clone(), places));
         for _ in 0..sizes {
             test = Test::Size(Box::new(test));
-            places = ("size".to_owned(), Places::new(test_bytes.clone(), vec![places]));
+            places = ("size".to_owned(), Places::new(self.since(first), vec![places]));
         }
         let mut when_missing = None;
+        let missing_at = self.at;
         if self.take(&["when", "missing"]) {
             if self.take(&["yes"]) {
                 when_missing = Some(true);
@@ -379,11 +380,15 @@ impl Parser<'_, '_> {
         }
         // It is said of the condition as it is written.
         let when_missing = when_missing.map(|holds| holds != negated);
-        let bytes = self.since(first);
-        let below = vec![
+        let mut below = vec![
             ("name".to_owned(), name_place),
             ("is".to_owned(), Places::new(test_bytes, vec![places])),
         ];
+        if when_missing.is_some() {
+            let place = Places::leaf(self.since(missing_at));
+            below.push(("when_missing".to_owned(), place));
+        }
+        let bytes = self.since(first);
         let below = vec![("field".to_owned(), Places::new(bytes.clone(), below))];
         let places = Places::new(bytes.clone(), below);
         let rule = Rule::Field(FieldTest { name, is: test, when_missing });
@@ -462,7 +467,7 @@ impl Parser<'_, '_> {
                     ],
                 )
                 .into_iter()
-                .next(),
+                .find(|near| near != word),
                 _ => None,
             };
             let expected = "a comparison, `in`, `between`, `contains`, `starts with`, \

@@ -10,7 +10,8 @@ use crate::rules::ast::{FieldTest, Literal, Rule, Test};
 const LONGEST_LIST: usize = 20;
 
 /// The text that [`FromStr`](std::str::FromStr) reads back as the same rule, but for
-/// numbers that are not finite.
+/// numbers that are not finite, and within the bounds of
+/// [`RuleText::parse`](crate::rules::RuleText::parse).
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
