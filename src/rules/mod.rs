@@ -14,7 +14,7 @@
 //! One customer is asked about by jumps from test to test, in nanoseconds and without
 //! allocation. Whole tables are asked by columns, with the same answers: for a thousand rules
 //! of numbers and a million customers [`RuleBook::count`] takes about a tenth of a second on
-//! two cores, and [`RuleBook::memberships`], which writes 250 MB, about a second.
+//! two cores, and [`RuleBook::memberships`], which writes 250 MB, some tenths.
 
 mod ast;
 mod batch;

@@ -347,7 +347,7 @@ fn columns_of_very_many_levels_are_answered_as_their_rows_are() {
     let book = book.build().unwrap();
     let levels: Vec<String> =
         (0..2500).map(|i| format!("{}@x{}", mixed(i), i * 7)).collect();
-    for n_rows in [300, 6000] {
+    for n_rows in [300, 6000, 11_000] {
         let codes: Vec<u32> = (0..n_rows).map(|i| (mixed(i) % 2500) as u32).collect();
         let valid: Vec<bool> = (0..n_rows).map(|i| !mixed(i).is_multiple_of(9)).collect();
         let mail = Column::Category(

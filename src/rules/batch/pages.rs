@@ -98,21 +98,23 @@ impl Classes {
         Some(classes)
     }
 
-    /// Levels that are on another page than the one looked at have a code of their own
-    /// there, which no test asks for.
-    pub(super) fn codings(&self) -> Vec<Coding> {
-        let n_pages = self.n_classes.div_ceil(N_CODES - 1).max(1);
+    /// Page and code of a class. Where there are several pages, the code 1 is left for
+    /// levels that stand on another one.
+    fn place(&self, class: usize) -> (usize, u8) {
         if self.n_classes <= N_CODES {
-            let code = |&class: &usize| (class + 1) as u8;
-            return vec![Coding::Levels(self.class_of.iter().map(code).collect())];
+            (0, (class + 1) as u8)
+        } else {
+            (class / (N_CODES - 1), (class % (N_CODES - 1) + 2) as u8)
         }
+    }
+
+    pub(super) fn codings(&self) -> Vec<Coding> {
+        let n_pages =
+            self.n_classes.checked_sub(1).map_or(1, |last| self.place(last).0 + 1);
         let page = |page: usize| {
-            let code = |&class: &usize| {
-                if class / (N_CODES - 1) == page {
-                    (class % (N_CODES - 1) + 2) as u8
-                } else {
-                    1
-                }
+            let code = |&class: &usize| match self.place(class) {
+                (place, code) if place == page => code,
+                _ => 1,
             };
             Coding::Levels(self.class_of.iter().map(code).collect())
         };
@@ -125,13 +127,7 @@ impl Classes {
         answers: impl Iterator<Item = bool>,
     ) -> impl Iterator<Item = (usize, u8)> {
         let listed = self.class_of.iter().zip(answers).filter(|(_, yes)| *yes);
-        listed.map(|(&class, _)| {
-            if self.n_classes <= N_CODES {
-                (0, (class + 1) as u8)
-            } else {
-                (class / (N_CODES - 1), (class % (N_CODES - 1) + 2) as u8)
-            }
-        })
+        listed.map(|(&class, _)| self.place(class))
     }
 }
 

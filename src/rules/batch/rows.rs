@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::pages::N_CODES;
 use super::program::Plane;
 use crate::data::{Column, Levels, TagColumn};
-use crate::rules::leaf::{Check, Leaf, Names, NumberCheck, TagCheck, TextCheck};
+use crate::rules::leaf::{Check, Leaf, NumberCheck, TagCheck, TextCheck};
 use crate::segmenter::Truth;
 
 /// A test that is asked of one row of a column after the other.
@@ -18,18 +18,38 @@ pub(super) struct RowTest {
     lookup: Lookup,
 }
 
-/// What a test of tags says of the codes of a column, so that no names are compared.
+/// What a test says of the levels of a column, so that no names are compared.
 #[derive(Clone, Debug)]
 enum Lookup {
-    /// Of each code whether it will do.
-    Any(Box<[bool]>),
-    /// The bits of each code, and those that must all be there.
-    All(Box<[u64]>, u64),
+    /// The tags of which one will do.
+    Any(Codes),
+    /// Of each tag its number among those that must all be there, or 64; and a bit for each
+    /// of these.
+    All(Box<[u8]>, u64),
+    /// How many tags will do.
     Size(NumberCheck),
-    /// Of each level of a category whether it will do.
-    Level(Box<[bool]>),
+    /// The levels of a category that will do.
+    Level(Codes),
     /// The value itself is asked.
     Value,
+}
+
+/// A set of codes, a bit each.
+#[derive(Clone, Debug)]
+struct Codes(Box<[u64]>);
+
+impl Codes {
+    fn new(listed: impl ExactSizeIterator<Item = bool>) -> Codes {
+        let mut words = vec![0; listed.len().div_ceil(64)];
+        for (code, listed) in listed.enumerate() {
+            words[code / 64] |= u64::from(listed) << (code % 64);
+        }
+        Codes(words.into())
+    }
+
+    fn contains(&self, code: u32) -> bool {
+        self.0[code as usize / 64] >> (code % 64) & 1 == 1
+    }
 }
 
 impl RowTest {
@@ -40,14 +60,16 @@ impl RowTest {
         values: &Column<'_>,
         n_rows: usize,
     ) -> RowTest {
+        // Where most levels occur once or never, it is the rows that are asked.
+        let is_worth_it = |levels: &Levels<'_>| levels.len() <= (n_rows / 4).max(N_CODES);
         let lookup = match (&leaf.check, values) {
             (Check::Tags { check, .. }, Column::Tags(tags, _))
-                if tags.levels().len() <= n_rows.max(N_CODES) =>
+                if is_worth_it(tags.levels()) =>
             {
                 Lookup::of_tags(check, tags.levels())
             }
-            (check, Column::Category(_, levels, _)) if levels.len() <= n_rows => {
-                Lookup::Level(levels.iter().map(|l| check.accepts_level(l)).collect())
+            (check, Column::Category(_, levels, _)) if is_worth_it(levels) => {
+                Lookup::Level(codes(levels, |level| check.accepts_level(level)))
             }
             _ => Lookup::Value,
         };
@@ -59,13 +81,15 @@ impl RowTest {
         match (&self.lookup, column) {
             (Lookup::Any(will_do), Column::Tags(tags, _)) => {
                 of_tags(column, tags, rows, plane, |codes| {
-                    codes.iter().any(|&code| will_do[code as usize])
+                    codes.iter().any(|&code| will_do.contains(code))
                 });
             }
-            (Lookup::All(bits_of, all), Column::Tags(tags, _)) => {
+            (Lookup::All(number_of, all), Column::Tags(tags, _)) => {
+                let bit = |&code: &u32| {
+                    1_u64.checked_shl(number_of[code as usize].into()).unwrap_or(0)
+                };
                 of_tags(column, tags, rows, plane, |codes| {
-                    codes.iter().fold(0, |bits, &code| bits | bits_of[code as usize])
-                        == *all
+                    codes.iter().map(bit).fold(0, |found, bit| found | bit) == *all
                 });
             }
             (Lookup::Size(check), Column::Tags(tags, _)) => {
@@ -75,7 +99,7 @@ impl RowTest {
             }
             (Lookup::Level(will_do), Column::Category(codes, _, validity)) => {
                 set_bits(rows, plane, |row| {
-                    validity.is_valid(row) && will_do[codes[row] as usize]
+                    validity.is_valid(row) && will_do.contains(codes[row])
                 });
             }
             _ => set_bits(rows, plane, |row| {
@@ -122,19 +146,22 @@ impl Lookup {
     fn of_tags(check: &TagCheck, levels: &Levels<'_>) -> Lookup {
         match check {
             TagCheck::Any(names) => {
-                Lookup::Any(levels.iter().map(|l| names.position(l).is_some()).collect())
+                Lookup::Any(codes(levels, |level| names.position(level).is_some()))
             }
             TagCheck::All(names) if names.iter().len() <= 64 => {
-                let bits =
-                    |names: &Names, level| names.position(level).map_or(0, |at| 1 << at);
-                let all = u64::MAX.checked_shr(64 - names.iter().len() as u32);
-                let bits = levels.iter().map(|level| bits(names, level));
-                Lookup::All(bits.collect(), all.unwrap_or(0))
+                let number = |level| names.position(level).map_or(64, |at| at as u8);
+                let all = u64::MAX >> (64 - names.iter().len().max(1));
+                Lookup::All(levels.iter().map(number).collect(), all)
             }
             TagCheck::Size(check) => Lookup::Size(check.clone()),
             _ => Lookup::Value,
         }
     }
+}
+
+/// The codes of the levels that will do.
+fn codes(levels: &Levels<'_>, will_do: impl Fn(&str) -> bool) -> Codes {
+    Codes::new((0..levels.len()).map(|code| levels.get(code).is_some_and(&will_do)))
 }
 
 /// Sets the bits of the rows that have a value.

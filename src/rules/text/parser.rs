@@ -158,8 +158,8 @@ impl Parser<'_, '_> {
         found
     }
 
-    /// A placeholder for what began at this token and had a fault. Goes on to its end: to
-    /// the next joint outside its parentheses.
+    /// What stands for the part that began at this token and had a fault. Goes on to its
+    /// end: to the next joint outside its parentheses.
     fn fault(&mut self, first: usize) -> Part {
         let is =
             |token: &Token, symbol| matches!(token, Token::Symbol(s) if *s == symbol);
