@@ -110,6 +110,7 @@ impl Error {
         matches!(
             *self.0,
             ErrorKind::UnknownFeature { .. }
+                | ErrorKind::UnknownStream { .. }
                 | ErrorKind::DuplicateName { .. }
                 | ErrorKind::SchemaMismatch { .. }
         )
@@ -142,6 +143,33 @@ impl Error {
             | ErrorKind::UnknownLevel { row, .. }
             | ErrorKind::Value { row, .. } => {
                 row.get_or_insert(at);
+            }
+            _ => {}
+        }
+        self
+    }
+
+    /// Replaces the row, if the error names one.
+    pub(crate) fn with_row(mut self, place: impl Fn(usize) -> usize) -> Error {
+        match &mut *self.0 {
+            ErrorKind::Missing { row: Some(row), .. }
+            | ErrorKind::NonFinite { row: Some(row), .. }
+            | ErrorKind::WrongKind { row: Some(row), .. }
+            | ErrorKind::UnknownLevel { row: Some(row), .. }
+            | ErrorKind::Value { row: Some(row), .. } => *row = place(*row),
+            _ => {}
+        }
+        self
+    }
+
+    /// Says that the feature is a property of the events of a stream.
+    pub(crate) fn of_stream(mut self, stream: &str) -> Error {
+        match &mut *self.0 {
+            ErrorKind::Missing { feature, .. }
+            | ErrorKind::NonFinite { feature, .. }
+            | ErrorKind::WrongKind { feature, .. }
+            | ErrorKind::UnknownLevel { feature, .. } => {
+                *feature = format!("{stream}.{feature}");
             }
             _ => {}
         }
@@ -242,6 +270,14 @@ pub enum ErrorKind {
         /// The name that was asked for.
         name: String,
         /// Features with a similar name, best first.
+        similar: Vec<String>,
+    },
+    /// No event stream has this name.
+    #[error("no stream is named `{name}`{}", DidYouMean(.similar))]
+    UnknownStream {
+        /// The name that was asked for.
+        name: String,
+        /// Streams with a similar name, best first.
         similar: Vec<String>,
     },
     /// A name is used twice.

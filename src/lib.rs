@@ -96,6 +96,7 @@ pub mod data;
 mod distance;
 pub mod encode;
 pub mod error;
+mod exact;
 pub mod history;
 pub mod metrics;
 mod panels;

@@ -160,7 +160,7 @@ impl Segmenter for Split {
         }
         let position = match self.fault {
             Fault::ReadsByPosition => FeatureIndex::new(0),
-            _ => self.schema.locate_in(table.schema())?[0],
+            _ => self.schema.locate_in(table.schema())?.features()[0],
         };
         let threads = threads();
         for (row, place) in table.rows().zip(out.iter_mut()) {

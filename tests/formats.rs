@@ -181,8 +181,9 @@ fn write_the_formats() {
             continue;
         }
         let mapped = model.schema().locate_in(&schema()).unwrap();
-        let pick =
-            |row: Vec<OwnedValue>| mapped.iter().map(|i| row[i.get()].clone()).collect();
+        let pick = |row: Vec<OwnedValue>| {
+            mapped.features().iter().map(|i| row[i.get()].clone()).collect()
+        };
         let customers: Vec<Vec<OwnedValue>> = customers().into_iter().map(pick).collect();
         let answers = customers.iter().map(|values| ask(&*model, values)).collect();
         let format = Format { saved, customers, answers };

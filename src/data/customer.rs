@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use super::{Events, FeatureIndex, OwnedValue, Schema, StreamIndex, Value};
+use super::{
+    EventLog, Events, FeatureIndex, OwnedValue, Schema, SchemaMap, StreamIndex, Value,
+};
 use crate::error::{Error, Result};
 
 /// Who a customer is: a number or a text, borrowed from the host.
@@ -113,6 +115,8 @@ pub struct OwnedCustomer {
     schema: Schema,
     id: OwnedId,
     values: Vec<OwnedValue>,
+    /// Of the streams in order; those beyond the end have no events.
+    streams: Vec<EventLog>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -129,7 +133,7 @@ impl OwnedCustomer {
             CustomerId::Text(id) => OwnedId::Text(id.to_owned()),
         };
         let values = vec![OwnedValue::Missing; schema.len()];
-        OwnedCustomer { schema: schema.clone(), id, values }
+        OwnedCustomer { schema: schema.clone(), id, values, streams: Vec::new() }
     }
 
     /// Sets a value by the feature's name.
@@ -144,6 +148,19 @@ impl OwnedCustomer {
     ) -> Result<OwnedCustomer> {
         let index = self.schema.require(name)?;
         self.values[index.get()] = value.into();
+        Ok(self)
+    }
+
+    /// Sets the events of a stream by its name. A stream that was not set has none.
+    ///
+    /// # Errors
+    /// When the schema has no such stream. The values' kinds are not checked here.
+    pub fn set_events(mut self, stream: &str, log: EventLog) -> Result<OwnedCustomer> {
+        let at = self.schema.require_stream(stream)?.get();
+        if self.streams.len() <= at {
+            self.streams.resize_with(at + 1, EventLog::default);
+        }
+        self.streams[at] = log;
         Ok(self)
     }
 
@@ -186,19 +203,23 @@ impl Customer for OwnedCustomer {
     fn value(&self, feature: FeatureIndex) -> Value<'_> {
         self.values.get(feature.get()).map_or(Value::Missing, OwnedValue::as_value)
     }
+
+    fn events(&self, stream: StreamIndex) -> Events<'_> {
+        self.streams.get(stream.get()).map_or(Events::none(), EventLog::as_events)
+    }
 }
 
-/// A customer seen through another schema: feature `i` is `map[i]` of the inner one.
+/// A customer seen through another schema, whose features and streams stand elsewhere.
 #[derive(Clone, Copy)]
 pub struct Remapped<'a> {
     inner: &'a dyn Customer,
-    map: &'a [FeatureIndex],
+    map: &'a SchemaMap,
 }
 
 impl<'a> Remapped<'a> {
     /// `inner` through `map`, as [`Schema::locate_in`] gives it.
     #[must_use]
-    pub fn new(inner: &'a dyn Customer, map: &'a [FeatureIndex]) -> Remapped<'a> {
+    pub fn new(inner: &'a dyn Customer, map: &'a SchemaMap) -> Remapped<'a> {
         Remapped { inner, map }
     }
 }
@@ -218,10 +239,10 @@ impl Customer for Remapped<'_> {
     }
 
     fn value(&self, feature: FeatureIndex) -> Value<'_> {
-        self.map.get(feature.get()).map_or(Value::Missing, |&i| self.inner.value(i))
+        self.map.feature(feature).map_or(Value::Missing, |i| self.inner.value(i))
     }
 
     fn events(&self, stream: StreamIndex) -> Events<'_> {
-        self.inner.events(stream)
+        self.map.stream(stream).map_or(Events::none(), |i| self.inner.events(i))
     }
 }

@@ -4,29 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::schema::{FeatureIndex, FeatureSpec, check_spec};
 use super::value::Value;
-use super::{Levels, Numbers, Validity};
+use super::{Column, Timestamp};
 use crate::error::{ErrorKind, Result};
-
-/// An instant: milliseconds since 1970-01-01T00:00:00 UTC.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
-#[serde(transparent)]
-pub struct Timestamp(i64);
-
-impl Timestamp {
-    /// The instant so many milliseconds after the epoch.
-    #[must_use]
-    pub const fn from_millis(millis: i64) -> Timestamp {
-        Timestamp(millis)
-    }
-
-    /// Milliseconds since the epoch.
-    #[must_use]
-    pub const fn as_millis(self) -> i64 {
-        self.0
-    }
-}
 
 /// Position of an event stream in its schema.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -55,7 +34,7 @@ pub struct StreamSpec {
 }
 
 impl StreamSpec {
-    /// A stream whose events have these properties (numbers or categories).
+    /// A stream whose events have these properties.
     pub fn new(
         name: impl Into<String>,
         properties: impl IntoIterator<Item = FeatureSpec>,
@@ -90,30 +69,22 @@ impl StreamSpec {
     }
 }
 
-/// One property of the events of a stream, for many events.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum EventColumn<'a> {
-    /// Numbers.
-    Numbers(Numbers<'a>, Validity<'a>),
-    /// Categories as positions in a list of levels.
-    Categories(std::borrow::Cow<'a, [u32]>, Levels<'a>, Validity<'a>),
-}
-
 /// The events of one customer in one stream, oldest first, borrowed.
 #[derive(Clone, Copy, Debug)]
 pub struct Events<'a> {
     times: &'a [Timestamp],
-    columns: &'a [EventColumn<'a>],
+    columns: &'a [Column<'a>],
     /// Position of the first event in `columns`.
     offset: usize,
+    /// Whether it is known that the times ascend.
+    is_checked: bool,
 }
 
 impl<'a> Events<'a> {
     /// No events at all.
     #[must_use]
     pub const fn none() -> Events<'a> {
-        Events { times: &[], columns: &[], offset: 0 }
+        Events { times: &[], columns: &[], offset: 0, is_checked: true }
     }
 
     /// Events at `times`, oldest first, whose properties stand in `columns` from row
@@ -121,10 +92,26 @@ impl<'a> Events<'a> {
     #[must_use]
     pub const fn new(
         times: &'a [Timestamp],
-        columns: &'a [EventColumn<'a>],
+        columns: &'a [Column<'a>],
         offset: usize,
     ) -> Events<'a> {
-        Events { times, columns, offset }
+        Events { times, columns, offset, is_checked: false }
+    }
+
+    /// [`new`](Events::new) where it is known that the times ascend.
+    pub(crate) const fn checked(
+        times: &'a [Timestamp],
+        columns: &'a [Column<'a>],
+        offset: usize,
+    ) -> Events<'a> {
+        Events { times, columns, offset, is_checked: true }
+    }
+
+    /// Whether the times ascend, as the contract of
+    /// [`Customer`](super::Customer) wants it.
+    #[must_use]
+    pub fn is_ordered(&self) -> bool {
+        self.is_checked || self.times.is_sorted()
     }
 
     /// How many events there are.
@@ -151,17 +138,7 @@ impl<'a> Events<'a> {
         if i >= self.times.len() {
             return Value::Missing;
         }
-        let row = self.offset + i;
-        match self.columns.get(property.get()) {
-            Some(EventColumn::Numbers(numbers, validity)) if validity.is_valid(row) => {
-                numbers.get(row).into()
-            }
-            Some(EventColumn::Categories(codes, levels, validity))
-                if validity.is_valid(row) =>
-            {
-                codes.get(row).and_then(|&code| levels.get(code as usize)).into()
-            }
-            _ => Value::Missing,
-        }
+        let column = self.columns.get(property.get());
+        column.map_or(Value::Missing, |column| column.value(self.offset + i))
     }
 }

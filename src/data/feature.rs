@@ -4,7 +4,8 @@ use std::fmt;
 
 use super::schema::{FeatureKind, SchemaBuilder};
 use super::{
-    Customer, CustomerId, Date, FeatureIndex, FeatureSpec, Schema, Table, Tags, Value,
+    Customer, CustomerId, Date, Events, FeatureIndex, FeatureSpec, Schema, StreamIndex,
+    StreamSpec, Table, Tags, Value,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -122,6 +123,8 @@ where
     }
 }
 
+type ReadEvents<C> = Box<dyn for<'c> Fn(&'c C) -> Events<'c> + Send + Sync>;
+
 type ReadId<C> = Box<dyn for<'c> Fn(&'c C) -> CustomerId<'c> + Send + Sync>;
 
 /// The features of a host's record type `C`: gives the schema, and views records as
@@ -151,6 +154,8 @@ type ReadId<C> = Box<dyn for<'c> Fn(&'c C) -> CustomerId<'c> + Send + Sync>;
 pub struct FeatureSet<C: ?Sized> {
     schema: Schema,
     features: Vec<Box<dyn Feature<C>>>,
+    /// For each stream of the schema.
+    streams: Vec<ReadEvents<C>>,
     id: ReadId<C>,
 }
 
@@ -158,7 +163,12 @@ impl<C: ?Sized> FeatureSet<C> {
     /// Starts with no features.
     #[must_use]
     pub fn builder() -> FeatureSetBuilder<C> {
-        FeatureSetBuilder { features: Vec::new(), id: None, wrong: None }
+        FeatureSetBuilder {
+            features: Vec::new(),
+            streams: Vec::new(),
+            id: None,
+            wrong: None,
+        }
     }
 
     /// The schema of the features, in the order they were added.
@@ -211,6 +221,11 @@ impl<C: ?Sized> Customer for View<'_, C> {
             .get(feature.get())
             .map_or(Value::Missing, |f| f.value(self.record))
     }
+
+    fn events(&self, stream: StreamIndex) -> Events<'_> {
+        let read = self.set.streams.get(stream.get());
+        read.map_or(Events::none(), |read| read(self.record))
+    }
 }
 
 impl<C: ?Sized> fmt::Debug for View<'_, C> {
@@ -222,6 +237,7 @@ impl<C: ?Sized> fmt::Debug for View<'_, C> {
 /// Collects the features of a [`FeatureSet`].
 pub struct FeatureSetBuilder<C: ?Sized> {
     features: Vec<Box<dyn Feature<C>>>,
+    streams: Vec<(StreamSpec, ReadEvents<C>)>,
     id: Option<ReadId<C>>,
     /// The first specification given for a method of another kind.
     wrong: Option<Error>,
@@ -300,6 +316,17 @@ impl<C: ?Sized> FeatureSetBuilder<C> {
         })
     }
 
+    /// The events of a stream, oldest first, as a record lends them; an
+    /// [`EventLog`](super::EventLog) in it does.
+    #[must_use]
+    pub fn stream<F>(mut self, spec: StreamSpec, read: F) -> Self
+    where
+        F: for<'c> Fn(&'c C) -> Events<'c> + Send + Sync + 'static,
+    {
+        self.streams.push((spec, Box::new(read)));
+        self
+    }
+
     /// A feature of the host's or another crate's own.
     #[must_use]
     pub fn push(mut self, feature: impl Feature<C> + 'static) -> Self {
@@ -317,12 +344,13 @@ impl<C: ?Sized> FeatureSetBuilder<C> {
             return Err(error);
         }
         let id = self.id.ok_or_else(|| Error::parameter("id", "given", "absent"))?;
-        let schema = self
+        let builder = self
             .features
             .iter()
-            .fold(SchemaBuilder::default(), |b, f| b.feature(f.spec().clone()))
-            .build()?;
-        Ok(FeatureSet { schema, features: self.features, id })
+            .fold(SchemaBuilder::default(), |b, f| b.feature(f.spec().clone()));
+        let (specs, streams): (Vec<_>, Vec<_>) = self.streams.into_iter().unzip();
+        let schema = specs.into_iter().fold(builder, SchemaBuilder::stream).build()?;
+        Ok(FeatureSet { schema, features: self.features, streams, id })
     }
 
     fn reader<F>(mut self, spec: FeatureSpec, kinds: &[FeatureKind], read: F) -> Self

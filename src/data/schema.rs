@@ -307,6 +307,22 @@ impl FeatureSpec {
         ErrorKind::NonFinite { feature: self.name.clone(), found, row }.into()
     }
 
+    /// Checks that another specification describes the same values.
+    fn check_like(&self, other: &FeatureSpec, name: &str) -> Result<()> {
+        let levels_agree = self.levels == other.levels
+            || self.levels.is_empty()
+            || other.levels.is_empty();
+        if self.kind == other.kind && self.unit == other.unit && levels_agree {
+            return Ok(());
+        }
+        Err(ErrorKind::SchemaMismatch {
+            feature: name.to_owned(),
+            expected: self.describe(),
+            found: other.describe(),
+        }
+        .into())
+    }
+
     fn describe(&self) -> String {
         let mut text = self.kind.name().to_owned();
         if let Some(unit) = &self.unit {
@@ -435,7 +451,7 @@ impl Schema {
         })
     }
 
-    /// A schema of some of the features, in the order given, and of all streams.
+    /// A schema of some of the features, in the order given, and of no stream.
     ///
     /// # Errors
     /// When a feature does not exist or is named twice.
@@ -445,37 +461,97 @@ impl Schema {
             let index = self.require(name.as_ref())?;
             builder = builder.feature(self.0.features[index.get()].clone());
         }
-        self.0.streams.iter().cloned().fold(builder, SchemaBuilder::stream).build()
+        builder.build()
     }
 
-    /// For each feature of `self`, its position in `host`.
-    ///
-    /// A feature matches by name; kind, unit and levels must agree. An open category
-    /// matches a closed one on either side: values are checked when they are read.
+    /// Position of the stream with this name, or an error with the nearest names.
     ///
     /// # Errors
-    /// When `host` lacks a feature or describes it differently.
-    pub fn locate_in(&self, host: &Schema) -> Result<Vec<FeatureIndex>> {
-        self.0
-            .features
-            .iter()
-            .map(|ours| {
-                let index = host.require(&ours.name)?;
-                let theirs = &host.0.features[index.get()];
-                let levels_agree = ours.levels == theirs.levels
-                    || ours.levels.is_empty()
-                    || theirs.levels.is_empty();
-                if ours.kind != theirs.kind || ours.unit != theirs.unit || !levels_agree {
-                    return Err(ErrorKind::SchemaMismatch {
-                        feature: ours.name.clone(),
-                        expected: ours.describe(),
-                        found: theirs.describe(),
+    /// When there is none.
+    pub fn require_stream(&self, name: &str) -> Result<StreamIndex> {
+        self.stream_index_of(name).ok_or_else(|| {
+            let names = self.0.streams.iter().map(StreamSpec::name);
+            let similar = similar_names(name, names);
+            ErrorKind::UnknownStream { name: name.to_owned(), similar }.into()
+        })
+    }
+
+    /// For each feature and stream of `self`, its position in `host`.
+    ///
+    /// A feature matches by name; kind, unit and levels must agree. An open category
+    /// matches a closed one on either side: values are checked when they are read. A
+    /// stream matches by name, too; its properties must be the first ones that the host
+    /// states, in the same order.
+    ///
+    /// # Errors
+    /// When `host` lacks a feature or stream or describes it differently.
+    pub fn locate_in(&self, host: &Schema) -> Result<SchemaMap> {
+        let features = self.0.features.iter().map(|ours| {
+            let index = host.require(&ours.name)?;
+            ours.check_like(&host.0.features[index.get()], &ours.name)?;
+            Ok(index)
+        });
+        let streams = self.0.streams.iter().map(|ours| {
+            let index = host.require_stream(ours.name())?;
+            let theirs = host.0.streams[index.get()].properties();
+            for (i, property) in ours.properties().iter().enumerate() {
+                let name = format!("{}.{}", ours.name(), property.name);
+                match theirs.get(i) {
+                    Some(theirs) if theirs.name == property.name => {
+                        property.check_like(theirs, &name)?;
                     }
-                    .into());
+                    other => {
+                        return Err(ErrorKind::SchemaMismatch {
+                            feature: name,
+                            expected: format!("property {} of its stream", i + 1),
+                            found: other.map_or("absent".to_owned(), |theirs| {
+                                format!("`{}` in its place", theirs.name)
+                            }),
+                        }
+                        .into());
+                    }
                 }
-                Ok(index)
-            })
-            .collect()
+            }
+            Ok(index)
+        });
+        Ok(SchemaMap {
+            features: features.collect::<Result<_>>()?,
+            streams: streams.collect::<Result<_>>()?,
+        })
+    }
+}
+
+/// Where the features and streams of one schema stand in another, found by
+/// [`Schema::locate_in`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SchemaMap {
+    features: Vec<FeatureIndex>,
+    streams: Vec<StreamIndex>,
+}
+
+impl SchemaMap {
+    /// For each feature, its position in the other schema.
+    #[must_use]
+    pub fn features(&self) -> &[FeatureIndex] {
+        &self.features
+    }
+
+    /// For each stream, its position in the other schema.
+    #[must_use]
+    pub fn streams(&self) -> &[StreamIndex] {
+        &self.streams
+    }
+
+    /// The position of a feature in the other schema.
+    #[must_use]
+    pub fn feature(&self, feature: FeatureIndex) -> Option<FeatureIndex> {
+        self.features.get(feature.get()).copied()
+    }
+
+    /// The position of a stream in the other schema.
+    #[must_use]
+    pub fn stream(&self, stream: StreamIndex) -> Option<StreamIndex> {
+        self.streams.get(stream.get()).copied()
     }
 }
 

@@ -1,13 +1,14 @@
 //! Many customers: columns, checked once.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
+use super::collect::Collector;
 use super::column::{Column, Flags, Ids, Levels, Numbers, TagColumn, Validity};
 use super::weights::check_weights;
 use super::{
-    Customer, CustomerId, Date, EventColumn, Events, FeatureIndex, FeatureKind,
-    FeatureSpec, Schema, StreamIndex, StreamSpec, Timestamp, Value,
+    Customer, CustomerId, Date, Events, FeatureIndex, FeatureKind, FeatureSpec, Schema,
+    StreamIndex, StreamSpec, Timestamp, Value,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -49,11 +50,11 @@ pub struct Table<'a> {
 
 /// The events of one stream of all rows.
 #[derive(Clone, Debug)]
-struct Stream<'a> {
+pub(crate) struct Stream<'a> {
     /// Row `i` has the events from `offsets[i]` up to `offsets[i + 1]`.
-    offsets: Cow<'a, [usize]>,
-    times: Cow<'a, [Timestamp]>,
-    columns: Vec<EventColumn<'a>>,
+    pub(crate) offsets: Cow<'a, [usize]>,
+    pub(crate) times: Cow<'a, [Timestamp]>,
+    pub(crate) columns: Vec<Column<'a>>,
 }
 
 impl<'a> Table<'a> {
@@ -71,11 +72,11 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// Copies the values of customers, seen through `schema`. Event streams are left out.
+    /// Copies the values and events of customers, seen through `schema`.
     ///
     /// # Errors
-    /// When a value is not finite, of another kind, or not among the levels; the error
-    /// names the feature and the row.
+    /// When a value is not finite, of another kind, or not among the levels, or events
+    /// are not ordered by time; the error names the feature and the row.
     pub fn from_customers<I>(schema: &Schema, rows: I) -> Result<Table<'static>>
     where
         I: IntoIterator,
@@ -117,6 +118,16 @@ impl<'a> Table<'a> {
         (0..self.n_rows).map(|row| self.row(row))
     }
 
+    /// The columns in the order of the features.
+    pub(crate) fn columns(&self) -> &[Column<'a>] {
+        &self.columns
+    }
+
+    /// The events of a stream of all rows.
+    pub(crate) fn stream(&self, stream: StreamIndex) -> Option<&Stream<'a>> {
+        self.streams.get(stream.get())
+    }
+
     /// The column of a feature, if the index belongs to the schema.
     #[must_use]
     pub fn column(&self, feature: FeatureIndex) -> Option<&Column<'a>> {
@@ -135,8 +146,7 @@ impl<'a> Table<'a> {
         self.weights.as_deref()
     }
 
-    /// Copies some rows, in the order given, with their ids and weights. Event streams
-    /// are left out.
+    /// Copies some rows, in the order given, with their events, ids and weights.
     ///
     /// # Errors
     /// When a row does not exist.
@@ -199,7 +209,7 @@ impl Customer for Row<'_> {
         };
         let bounds = stream.offsets.get(self.row..).and_then(|rest| rest.first_chunk());
         bounds.map_or(Events::none(), |&[from, to]| {
-            Events::new(&stream.times[from..to], &stream.columns, from)
+            Events::checked(&stream.times[from..to], &stream.columns, from)
         })
     }
 }
@@ -281,7 +291,7 @@ impl<'a> TableBuilder<'a> {
         name: &str,
         offsets: impl Into<Cow<'a, [usize]>>,
         times: impl Into<Cow<'a, [Timestamp]>>,
-        columns: Vec<EventColumn<'a>>,
+        columns: Vec<Column<'a>>,
     ) -> Self {
         let stream = Stream { offsets: offsets.into(), times: times.into(), columns };
         match self.schema.stream_index_of(name) {
@@ -310,7 +320,7 @@ impl<'a> TableBuilder<'a> {
     /// The table, after all checks.
     ///
     /// # Errors
-    /// When a feature has no column or a column no feature; when lengths differ; when a
+    /// When a feature or stream has no column or a column no feature; when lengths differ; when a
     /// number is NaN or infinite, a code has no level, a level is not allowed, a date lies
     /// outside the calendar, offsets or times are out of order, or a weight is negative
     /// or not finite. The error names the feature and the row.
@@ -320,10 +330,7 @@ impl<'a> TableBuilder<'a> {
                 self.schema.require(name)?;
             }
             Some(Misplaced::Stream(name)) => {
-                let known: Vec<&str> =
-                    self.schema.streams().iter().map(StreamSpec::name).collect();
-                let expected = format!("one of {known:?}");
-                return Err(Error::parameter("stream", expected, format!("`{name}`")));
+                self.schema.require_stream(name)?;
             }
             None => {}
         }
@@ -337,16 +344,10 @@ impl<'a> TableBuilder<'a> {
         }
         let mut streams = Vec::with_capacity(self.streams.len());
         for (spec, stream) in self.schema.streams().iter().zip(self.streams) {
-            // Without offsets no row has events.
-            let none = || Stream {
-                offsets: Vec::new().into(),
-                times: Vec::new().into(),
-                columns: Vec::new(),
-            };
-            if let Some(stream) = &stream {
-                check_stream(spec, stream, n_rows)?;
-            }
-            streams.push(stream.unwrap_or_else(none));
+            let stream = stream.ok_or_else(|| {
+                Error::parameter(format!("stream `{}`", spec.name()), "given", "absent")
+            })?;
+            streams.push(check_stream(spec, stream, n_rows)?);
         }
         if let Some(found) = self.ids.len()
             && found != n_rows
@@ -512,7 +513,11 @@ fn check_offsets(
     Ok(())
 }
 
-fn check_stream(spec: &StreamSpec, stream: &Stream<'_>, n_rows: usize) -> Result<()> {
+fn check_stream<'a>(
+    spec: &StreamSpec,
+    stream: Stream<'a>,
+    n_rows: usize,
+) -> Result<Stream<'a>> {
     let name = spec.name();
     if stream.offsets.len().checked_sub(1) != Some(n_rows) {
         let what = format!("the offsets of stream `{name}`");
@@ -522,6 +527,20 @@ fn check_stream(spec: &StreamSpec, stream: &Stream<'_>, n_rows: usize) -> Result
     check_offsets(name, stream.offsets.iter().copied(), stream.times.len())?;
     for row in 0..n_rows {
         let times = &stream.times[stream.offsets[row]..stream.offsets[row + 1]];
+        let ends = [times.first(), times.last()].into_iter().flatten();
+        if let Some(far) = ends.into_iter().find(|time| !time.is_in_calendar()) {
+            return Err(ErrorKind::Value {
+                expected: format!(
+                    "a time of `{name}` from {} to {}",
+                    Timestamp::MIN,
+                    Timestamp::MAX
+                )
+                .into(),
+                found: far.to_string(),
+                row: Some(row),
+            }
+            .into());
+        }
         if let Some(late) = times.windows(2).find(|pair| pair[0] > pair[1]) {
             return Err(ErrorKind::Value {
                 expected: format!("at or after the event of `{name}` before it").into(),
@@ -536,177 +555,14 @@ fn check_stream(spec: &StreamSpec, stream: &Stream<'_>, n_rows: usize) -> Result
         let what = format!("the list of property columns of stream `{name}`");
         return Err(Error::length(what, spec.properties().len(), stream.columns.len()));
     }
-    for (property, column) in spec.properties().iter().zip(&stream.columns) {
-        let checked = match column {
-            EventColumn::Numbers(numbers, validity) => {
-                Column::Number(numbers.clone(), validity.clone())
-            }
-            EventColumn::Categories(codes, levels, validity) => {
-                Column::Category(codes.clone(), levels.clone(), validity.clone())
-            }
-        };
-        check_column(property, checked, n_events)?;
+    let mut columns = Vec::with_capacity(stream.columns.len());
+    for (property, column) in spec.properties().iter().zip(stream.columns) {
+        let checked = check_column(property, column, n_events).map_err(|e| {
+            // The row of an event says nothing to those who know customers.
+            let customer = |at| stream.offsets.partition_point(|&from| from <= at) - 1;
+            e.of_stream(name).with_row(customer)
+        });
+        columns.push(checked?);
     }
-    Ok(())
-}
-
-/// Copies customers into owned columns.
-struct Collector {
-    schema: Schema,
-    n_rows: usize,
-    columns: Vec<Owned>,
-    valid: Vec<Vec<bool>>,
-    number_ids: Vec<u64>,
-    text_ids: Vec<String>,
-}
-
-enum Owned {
-    Numbers(Vec<f64>),
-    Flags(Vec<bool>),
-    Categories(Vec<u32>, Dictionary),
-    Dates(Vec<i32>),
-    Tags(Vec<u32>, Vec<u32>, Dictionary),
-}
-
-/// Names in order of their first use, with their codes.
-#[derive(Default)]
-struct Dictionary {
-    names: Vec<String>,
-    codes: BTreeMap<String, u32>,
-}
-
-impl Dictionary {
-    fn of(spec: &FeatureSpec) -> Dictionary {
-        let mut dictionary = Dictionary::default();
-        for level in spec.get_levels() {
-            dictionary.insert(level);
-        }
-        dictionary
-    }
-
-    fn insert(&mut self, name: &str) -> u32 {
-        let code = self.names.len() as u32;
-        self.names.push(name.to_owned());
-        self.codes.insert(name.to_owned(), code);
-        code
-    }
-
-    fn code(&mut self, spec: &FeatureSpec, name: &str, row: usize) -> Result<u32> {
-        match self.codes.get(name) {
-            Some(&code) => Ok(code),
-            None if spec.get_levels().is_empty() => Ok(self.insert(name)),
-            None => Err(spec.unknown_level(name, Some(row))),
-        }
-    }
-}
-
-impl Collector {
-    fn new(schema: &Schema) -> Collector {
-        let column = |spec: &FeatureSpec| match spec.kind() {
-            FeatureKind::Number => Owned::Numbers(Vec::new()),
-            FeatureKind::Flag => Owned::Flags(Vec::new()),
-            FeatureKind::Category | FeatureKind::Ordinal => {
-                Owned::Categories(Vec::new(), Dictionary::of(spec))
-            }
-            FeatureKind::Date => Owned::Dates(Vec::new()),
-            FeatureKind::Tags => Owned::Tags(vec![0], Vec::new(), Dictionary::of(spec)),
-        };
-        Collector {
-            schema: schema.clone(),
-            n_rows: 0,
-            columns: schema.features().iter().map(column).collect(),
-            valid: vec![Vec::new(); schema.len()],
-            number_ids: Vec::new(),
-            text_ids: Vec::new(),
-        }
-    }
-
-    fn push(&mut self, customer: &dyn Customer) -> Result<()> {
-        let row = self.n_rows;
-        for (i, spec) in self.schema.features().iter().enumerate() {
-            let value = customer.value(FeatureIndex::new(i as u32));
-            self.valid[i].push(!value.is_missing());
-            match (&mut self.columns[i], value) {
-                (Owned::Numbers(column), Value::Number(x)) => {
-                    if !x.is_finite() {
-                        return Err(spec.non_finite(x, Some(row)));
-                    }
-                    column.push(x);
-                }
-                (Owned::Numbers(column), Value::Missing) => column.push(0.0),
-                (Owned::Flags(column), Value::Flag(x)) => column.push(x),
-                (Owned::Flags(column), Value::Missing) => column.push(false),
-                (Owned::Categories(column, names), Value::Category(x)) => {
-                    column.push(names.code(spec, x, row)?);
-                }
-                (Owned::Categories(column, _), Value::Missing) => column.push(0),
-                (Owned::Dates(column), Value::Date(x)) => {
-                    column.push(x.days_since_epoch())
-                }
-                (Owned::Dates(column), Value::Missing) => column.push(0),
-                (Owned::Tags(offsets, codes, names), Value::Tags(tags)) => {
-                    for tag in tags.iter() {
-                        codes.push(names.code(spec, tag, row)?);
-                    }
-                    offsets.push(codes.len() as u32);
-                }
-                (Owned::Tags(offsets, codes, _), Value::Missing) => {
-                    offsets.push(codes.len() as u32);
-                }
-                (_, other) => return Err(spec.wrong_kind(other.kind_name(), Some(row))),
-            }
-        }
-        self.push_id(customer.id());
-        self.n_rows += 1;
-        Ok(())
-    }
-
-    /// Ids stay numbers as long as all of them are.
-    fn push_id(&mut self, id: CustomerId<'_>) {
-        match id {
-            CustomerId::Number(id) if self.text_ids.is_empty() => {
-                self.number_ids.push(id)
-            }
-            id => {
-                if self.text_ids.is_empty() {
-                    self.text_ids = self.number_ids.iter().map(u64::to_string).collect();
-                }
-                self.text_ids.push(id.to_string());
-            }
-        }
-    }
-
-    fn finish(self, weights: Option<Vec<f64>>) -> Result<Table<'static>> {
-        let mut builder = Table::builder(&self.schema, self.n_rows);
-        let specs = self.schema.features();
-        for ((spec, column), valid) in specs.iter().zip(self.columns).zip(self.valid) {
-            let validity = if valid.iter().all(|&v| v) {
-                Validity::All
-            } else {
-                Validity::Mask(valid.into())
-            };
-            let column = match column {
-                Owned::Numbers(x) => Column::Number(x.into(), validity),
-                Owned::Flags(x) => Column::Flag(x.into(), validity),
-                Owned::Categories(x, names) => {
-                    Column::Category(x.into(), names.names.into(), validity)
-                }
-                Owned::Dates(x) => Column::Date(x.into(), validity),
-                Owned::Tags(offsets, codes, names) => {
-                    Column::Tags(TagColumn::new(offsets, codes, names.names), validity)
-                }
-            };
-            builder = builder.column(spec.name(), column);
-        }
-        let ids = if self.text_ids.is_empty() {
-            Ids::Numbers(self.number_ids.into())
-        } else {
-            Ids::Texts(self.text_ids.into())
-        };
-        builder = builder.ids(ids);
-        if let Some(weights) = weights {
-            builder = builder.sample_weight(weights);
-        }
-        builder.build()
-    }
+    Ok(Stream { columns, ..stream })
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::UnknownLevel;
 use crate::data::{
     Customer, Date, FeatureIndex, FeatureKind, FeatureSpec, OwnedValue, Remapped, Schema,
-    Table, Value,
+    SchemaMap, Table, Value,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::parallel::for_each_block;
@@ -190,8 +190,11 @@ impl FittedEncoder {
             return Ok(matrix);
         }
         let same = table.schema() == &self.schema;
-        let map =
-            if same { Vec::new() } else { self.schema.locate_in(table.schema())? };
+        let map = if same {
+            SchemaMap::default()
+        } else {
+            self.schema.locate_in(table.schema())?
+        };
         for_each_block(&mut matrix, 1024 * width, |start, block| {
             for (i, out) in block.chunks_exact_mut(width).enumerate() {
                 let row = table.row(start / width + i);

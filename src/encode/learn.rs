@@ -2,7 +2,7 @@
 
 use super::fitted::{EncodedFeature, FittedEncoder, Raw, is_scaled, one_hot, raw};
 use super::{Encoder, Impute, Scaling, UnknownLevel};
-use crate::data::{Column, FeatureIndex, FeatureKind, FeatureSpec, Table, Value};
+use crate::data::{Column, FeatureIndex, FeatureKind, FeatureSpec, Schema, Table, Value};
 use crate::error::{Error, ErrorKind, Result};
 use crate::quantile::quantile;
 
@@ -10,7 +10,7 @@ pub(super) fn fit(config: &Encoder, table: &Table<'_>) -> Result<FittedEncoder> 
     config.validate()?;
     let schema = match &config.features {
         Some(names) => table.schema().select(names)?,
-        None => table.schema().clone(),
+        None => Schema::new(table.schema().features().iter().cloned())?,
     };
     if schema.is_empty() {
         return Err(Error::parameter("features", "at least one", "none"));
@@ -27,7 +27,7 @@ pub(super) fn fit(config: &Encoder, table: &Table<'_>) -> Result<FittedEncoder> 
     let weight_of = |row: usize| weights.map_or(1.0, |w| w[row]);
     let map = schema.locate_in(table.schema())?;
     let mut features = Vec::with_capacity(schema.len());
-    for (spec, &index) in schema.features().iter().zip(&map) {
+    for (spec, &index) in schema.features().iter().zip(map.features()) {
         let mut feature = EncodedFeature {
             levels: levels_of(spec, table, index, &rows)?,
             by_name: Vec::new(),

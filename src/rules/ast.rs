@@ -5,6 +5,7 @@ use std::fmt;
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::event::EventTest;
 use crate::data::Date;
 
 /// A condition on one customer, as plain data.
@@ -69,6 +70,8 @@ pub enum Rule {
     Not(Box<Rule>),
     /// A test of one feature.
     Field(FieldTest),
+    /// A test of what the customer did.
+    Event(EventTest),
 }
 
 /// A test of one feature.

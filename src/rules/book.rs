@@ -1,9 +1,11 @@
 //! Any number of segments for each customer: all whose rules hold.
 
+use std::sync::Arc;
+
 use super::members::{MembershipCount, Memberships, Planes};
 use super::model::{RuleSegmenter, RulesBuilder, RulesRepr};
 use super::set::{CompiledSet, RuleSet};
-use crate::data::{Customer, FeatureIndex, Remapped, Schema, Table};
+use crate::data::{Customer, Moment, Remapped, Schema, SchemaMap, Table};
 use crate::error::Result;
 use crate::parallel::map_blocks;
 use crate::segmenter::{
@@ -60,6 +62,42 @@ impl RuleBook {
         self.0.definition()
     }
 
+    /// The same segments at an instant. Rules that test events need one to be asked. This
+    /// is cheap: the rules are not compiled anew.
+    ///
+    /// What is saved of a book is its definition, not the instant.
+    ///
+    /// ```
+    /// use segmenta::data::{
+    ///     EventLog, FeatureSpec, OwnedCustomer, Schema, Span, StreamSpec, Timestamp,
+    /// };
+    /// use segmenta::rules::{RuleBook, events};
+    /// use segmenta::segmenter::Truth;
+    ///
+    /// let orders = StreamSpec::new("order", [FeatureSpec::number("amount")]);
+    /// let schema = Schema::builder().stream(orders.clone()).build()?;
+    /// let lapsed = events("order").count().ge(2)
+    ///     & events("order").last(Span::days(90)).count().eq(0);
+    /// let book = RuleBook::builder(&schema).segment("lapsed", "Lapsed", lapsed).build()?;
+    ///
+    /// let day = |n: i64| Timestamp::from_millis(n * 86_400_000);
+    /// let log = EventLog::new(&orders, [(day(10), [20.0]), (day(35), [30.0])])?;
+    /// let ann = OwnedCustomer::new(&schema, 1).set_events("order", log)?;
+    /// assert_eq!(book.at(day(100)).membership(&ann)?, [Truth::False]);
+    /// assert_eq!(book.at(day(126)).membership(&ann)?, [Truth::True]);
+    /// # Ok::<(), segmenta::Error>(())
+    /// ```
+    #[must_use]
+    pub fn at(&self, moment: impl Into<Moment>) -> RuleBook {
+        RuleBook(self.0.at(moment.into()))
+    }
+
+    /// Whether a rule tests events, so that the answer depends on the instant.
+    #[must_use]
+    pub fn depends_on_time(&self) -> bool {
+        self.0.depends_on_time()
+    }
+
     /// The same rules for segments that exclude each other.
     #[must_use]
     pub fn into_segmenter(self) -> RuleSegmenter {
@@ -78,7 +116,7 @@ impl RuleBook {
     ) -> Result<()> {
         out.clear();
         for (i, rule) in self.0.rules.iter().enumerate() {
-            if rule.holds(customer)? {
+            if rule.holds(customer, self.0.bound.as_deref())? {
                 out.push(SegmentIndex::new(i as u32));
             }
         }
@@ -110,7 +148,7 @@ impl RuleBook {
         match self.0.batch(table)? {
             Ok(batch) => Ok(batch.count()),
             Err(map) => {
-                let memberships = self.row_by_row(table, map.as_deref())?;
+                let memberships = self.row_by_row(table, map.as_ref())?;
                 let segments =
                     (0..memberships.n_segments() as u32).map(SegmentIndex::new);
                 Ok(segments.map(|segment| memberships.count(segment)).collect())
@@ -126,7 +164,7 @@ impl RuleBook {
     pub fn memberships(&self, table: &Table<'_>) -> Result<Memberships> {
         match self.0.batch(table)? {
             Ok(batch) => Ok(batch.memberships()),
-            Err(map) => self.row_by_row(table, map.as_deref()),
+            Err(map) => self.row_by_row(table, map.as_ref()),
         }
     }
 
@@ -134,7 +172,7 @@ impl RuleBook {
     fn row_by_row(
         &self,
         table: &Table<'_>,
-        map: Option<&[FeatureIndex]>,
+        map: Option<&SchemaMap>,
     ) -> Result<Memberships> {
         let none = || Planes { holds: vec![0; 16], fails: vec![0; 16] };
         let blocks = map_blocks(table.len(), 1024, |rows| -> Result<_> {
@@ -178,8 +216,8 @@ impl RuleBook {
         mut tell: impl FnMut(Truth),
     ) -> Result<()> {
         let mut taken = false;
-        for rule in &self.0.rules {
-            let truth = rule.truth(customer)?;
+        for rule in self.0.rules.iter() {
+            let truth = rule.truth(customer, self.0.bound.as_deref())?;
             taken |= truth.is_true();
             tell(truth);
         }
@@ -229,7 +267,7 @@ impl Segmenter for RuleBook {
         check_affinities_len(self.0.segments.len(), out)?;
         let mut taken = false;
         for (rule, place) in self.0.rules.iter().zip(out.iter_mut()) {
-            let holds = rule.holds(customer)?;
+            let holds = rule.holds(customer, self.0.bound.as_deref())?;
             taken |= holds;
             *place = f64::from(u8::from(holds));
         }
@@ -246,7 +284,7 @@ impl Segmenter for RuleBook {
 
 impl Relabel for RuleBook {
     fn relabel(&mut self, segments: Vec<Segment>) -> Result<()> {
-        replace_segments(&mut self.0.segments, segments)
+        replace_segments(Arc::make_mut(&mut self.0.segments), segments)
     }
 }
 

@@ -1,27 +1,36 @@
 //! Lays a rule's evaluation open, clause by clause.
 
 use super::ast::Rule;
-use super::compile::CompiledRule;
+use super::compile::Compiled;
+use super::window::Bound;
 use crate::data::Customer;
 use crate::segmenter::{ClauseResult, SegmentIndex, Truth};
 
-impl CompiledRule {
+impl Compiled {
     /// Appends the truth of every clause, whether or not the answer needs it, outer
     /// clauses before inner ones. The outermost is introduced by `title`.
     ///
     /// This does not fail: a value that cannot be used makes its clause Unknown, and its
-    /// text says why. Where [`holds`](CompiledRule::holds) has an answer, such a clause
+    /// text says why. Where [`holds`](Compiled::holds) has an answer, such a clause
     /// did not matter for it, and so the outermost truth agrees with that answer.
     pub(super) fn clauses(
         &self,
         segment: SegmentIndex,
         title: &str,
         customer: &dyn Customer,
+        bound: Option<&Bound>,
         out: &mut Vec<ClauseResult>,
     ) -> Truth {
         let first = out.len();
-        let mut walk =
-            Walk { rule: self, segment, customer, leaf: 0, path: String::new(), out };
+        let mut walk = Walk {
+            rule: self,
+            segment,
+            customer,
+            bound,
+            leaf: 0,
+            path: String::new(),
+            out,
+        };
         let truth = walk.clause(&self.rule, 0);
         if let Some(outermost) = out.get_mut(first) {
             outermost.text = format!("{title}: {}", outermost.text);
@@ -31,9 +40,10 @@ impl CompiledRule {
 }
 
 struct Walk<'a> {
-    rule: &'a CompiledRule,
+    rule: &'a Compiled,
     segment: SegmentIndex,
     customer: &'a dyn Customer,
+    bound: Option<&'a Bound>,
     /// Number of the next leaf.
     leaf: usize,
     /// JSON pointer to the current clause.
@@ -75,7 +85,7 @@ impl Walk<'_> {
                 }
             }
             Rule::Not(rule) => self.below("not", |w| w.clause(rule, depth + 1)).not(),
-            Rule::Field(_) => self.test(at),
+            Rule::Field(_) | Rule::Event(_) => self.test(at),
         };
         self.out[at].truth = truth;
         truth
@@ -101,14 +111,17 @@ impl Walk<'_> {
     fn test(&mut self, at: usize) -> Truth {
         let leaf = &self.rule.leaves[self.leaf];
         self.leaf += 1;
-        let value = self.customer.value(leaf.feature);
-        match leaf.test(&value) {
-            Some(truth) => {
-                self.out[at].observed = Some(value.to_owned());
+        let tested = self.rule.value(leaf, self.customer, self.bound).and_then(|value| {
+            let truth = leaf.test(&value);
+            let truth = truth.ok_or_else(|| self.rule.fault_of(leaf, value))?;
+            Ok((truth, value.to_owned()))
+        });
+        match tested {
+            Ok((truth, value)) => {
+                self.out[at].observed = Some(value);
                 truth
             }
-            None => {
-                let fault = self.rule.fault(leaf.feature, value);
+            Err(fault) => {
                 self.out[at].text.push_str(&format!(" ({fault})"));
                 Truth::Unknown
             }

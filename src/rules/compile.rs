@@ -1,10 +1,14 @@
 //! From a checked rule to a program of jumps.
 
+use std::sync::Arc;
+
 use super::ast::Rule;
-use super::check::{Checker, Node};
-use super::leaf::{Check, Leaf, NumberCheck};
+use super::behaviour::Behaviour;
+use super::check::{Checker, Node, Parts};
+use super::leaf::{Check, Leaf, NumberCheck, Source};
 use super::limits::Limits;
-use crate::data::{FeatureIndex, Schema};
+use super::window::{Bound, Bounds};
+use crate::data::{FeatureIndex, Moment, Schema};
 use crate::error::Result;
 use crate::segmenter::Truth;
 
@@ -32,10 +36,20 @@ use crate::segmenter::Truth;
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct CompiledRule {
+    pub(super) rule: Arc<Compiled>,
+    windows: Arc<[Bounds]>,
+    pub(super) bound: Option<Arc<Bound>>,
+}
+
+/// A checked rule, without the instant at which it is asked.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Compiled {
     pub(super) schema: Schema,
     pub(super) rule: Rule,
     /// The tests, in the order in which the rule names them.
     pub(super) leaves: Box<[Leaf]>,
+    /// The aggregates of events that are tested.
+    pub(super) behaviours: Box<[Behaviour]>,
     pub(super) program: Program,
     /// Where to start to learn whether the rule is True …
     pub(super) holds: Label,
@@ -60,47 +74,84 @@ impl Rule {
     pub fn compile_with(&self, schema: &Schema, limits: &Limits) -> Result<CompiledRule> {
         limits.validate()?;
         let mut checker = Checker::new(schema, limits);
-        let mut leaves = Vec::new();
-        let node = checker.rule(self, &mut leaves);
-        checker.finish("the rule")?;
+        let mut parts = Parts::default();
+        let node = checker.rule(self, &mut parts);
+        let windows = checker.finish("the rule")?;
         // Without a fault there is a node.
         let node = node.unwrap_or(Node::Always(false));
-        Ok(CompiledRule::new(schema, self, leaves, &node))
+        let rule = Arc::new(Compiled::new(schema, self, parts, &node));
+        Ok(CompiledRule { rule, windows: windows.into(), bound: None })
     }
 }
 
-impl CompiledRule {
+impl Compiled {
     pub(super) fn new(
         schema: &Schema,
         rule: &Rule,
-        leaves: Vec<Leaf>,
+        parts: Parts,
         node: &Node,
-    ) -> CompiledRule {
+    ) -> Compiled {
+        let Parts { leaves, behaviours } = parts;
         let mut program = Program::default();
         let holds = program.emit(node, true, YES, NO);
         let fails = program.emit(node, false, YES, NO);
         let [holds, fails] = program.reverse([holds, fails]);
         program.lay_open(&leaves);
-        CompiledRule {
+        Compiled {
             schema: schema.clone(),
             rule: rule.clone(),
             leaves: leaves.into(),
+            behaviours: behaviours.into(),
             program,
             holds,
             fails,
         }
     }
+}
+
+impl CompiledRule {
+    /// The same rule at an instant. A rule that tests events needs one to be asked.
+    ///
+    /// ```
+    /// use segmenta::data::{
+    ///     EventLog, FeatureSpec, OwnedCustomer, Schema, Span, StreamSpec, Timestamp,
+    /// };
+    /// use segmenta::rules::events;
+    ///
+    /// let orders = StreamSpec::new("order", [FeatureSpec::number("amount")]);
+    /// let schema = Schema::builder().stream(orders.clone()).build()?;
+    /// let rule = events("order").last(Span::days(30)).sum("amount").ge(50).compile(&schema)?;
+    ///
+    /// let day = |n: i64| Timestamp::from_millis(n * 86_400_000);
+    /// let log = EventLog::new(&orders, [(day(10), [20.0]), (day(35), [30.0])])?;
+    /// let ann = OwnedCustomer::new(&schema, 1).set_events("order", log)?;
+    /// assert!(rule.at(day(36)).holds(&ann)?);
+    /// assert!(rule.at(day(40)).holds(&ann)?);
+    /// assert!(!rule.at(day(41)).holds(&ann)?);
+    /// # Ok::<(), segmenta::Error>(())
+    /// ```
+    #[must_use]
+    pub fn at(&self, moment: impl Into<Moment>) -> CompiledRule {
+        let bound = Bound::new(&self.windows, moment.into());
+        CompiledRule { bound: Some(Arc::new(bound)), ..self.clone() }
+    }
+
+    /// Whether the answer depends on the instant at which it is asked.
+    #[must_use]
+    pub fn depends_on_time(&self) -> bool {
+        !self.windows.is_empty()
+    }
 
     /// The definition.
     #[must_use]
     pub fn rule(&self) -> &Rule {
-        &self.rule
+        &self.rule.rule
     }
 
     /// The schema through which customers are seen.
     #[must_use]
     pub fn schema(&self) -> &Schema {
-        &self.schema
+        &self.rule.schema
     }
 }
 
@@ -215,9 +266,9 @@ impl Program {
     fn lay_open(&mut self, leaves: &[Leaf]) {
         for step in &mut self.steps {
             let Question::Leaf { leaf, truth } = step.question else { continue };
-            let Leaf { feature, missing, check } = &leaves[leaf as usize];
-            let (feature, missing, truth) =
-                (*feature, *missing == truth, truth.is_true());
+            let Leaf { source, missing, check } = &leaves[leaf as usize];
+            let Source::Feature(feature) = *source else { continue };
+            let (missing, truth) = (*missing == truth, truth.is_true());
             match check {
                 Check::Number(NumberCheck::Range(lo, hi)) => {
                     let (lo, hi) = (lo.max(f64::MIN), hi.min(f64::MAX));

@@ -3,6 +3,8 @@
 use std::ops::{BitAnd, BitOr, Not};
 
 use super::ast::{FieldTest, Literal, Rule, Test};
+use super::event::{Aggregate, CalendarUnit, EventTest, Window};
+use crate::data::Span;
 
 /// Starts a test of the feature of this name.
 ///
@@ -19,14 +21,150 @@ use super::ast::{FieldTest, Literal, Rule, Test};
 /// );
 /// ```
 pub fn field(name: impl Into<String>) -> Field {
-    Field { name: name.into(), when_missing: None, size: false }
+    Field { subject: Subject::Feature(name.into()), when_missing: None, size: false }
 }
 
-/// A feature about to be tested, made by [`field`]. Each test gives a [`Rule`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Starts a test of the events of the stream of this name.
+///
+/// ```
+/// use segmenta::data::Span;
+/// use segmenta::rules::{CalendarUnit, events, field};
+///
+/// let lapsed = events("order").last(Span::days(90)).count().eq(0)
+///     & events("order").filter(field("channel").eq("web")).sum("amount").ge(500)
+///     & events("visit").calendar(1, CalendarUnit::Month).active_days().ge(3);
+/// assert_eq!(
+///     lapsed.to_string(),
+///     "events(order).count in last 90d = 0 \
+///      and events(order where channel = 'web').sum(amount) >= 500 \
+///      and events(visit).active_days in last 1 whole month >= 3",
+/// );
+/// ```
+pub fn events(stream: impl Into<String>) -> Events {
+    Events { name: stream.into(), filter: None, window: Window::Ever }
+}
+
+/// Events about to be aggregated, made by [`events`]. An aggregate gives a [`Field`].
+#[derive(Clone, Debug, PartialEq)]
+#[must_use]
+pub struct Events {
+    name: String,
+    filter: Option<Box<Rule>>,
+    window: Window,
+}
+
+impl Events {
+    /// Only those for which a rule over their properties is True; with several, all of
+    /// them.
+    pub fn filter(mut self, rule: Rule) -> Events {
+        self.filter = Some(Box::new(match self.filter {
+            None => rule,
+            Some(filter) => *filter & rule,
+        }));
+        self
+    }
+
+    /// Only those of the last stretch of this length.
+    pub fn last(self, span: Span) -> Events {
+        self.within(Window::Last(span))
+    }
+
+    /// Only those between two ages, the greater first.
+    pub fn ago(self, from: Span, to: Span) -> Events {
+        self.within(Window::Ago { from, to })
+    }
+
+    /// Only those of so many whole units of the calendar before the present one.
+    pub fn calendar(self, n: u32, unit: CalendarUnit) -> Events {
+        self.within(Window::Calendar { n, unit, include_current: false })
+    }
+
+    /// Only those of the present unit of the calendar.
+    pub fn this(self, unit: CalendarUnit) -> Events {
+        self.within(Window::Calendar { n: 0, unit, include_current: true })
+    }
+
+    /// Only those in a window.
+    pub fn within(mut self, window: Window) -> Events {
+        self.window = window;
+        self
+    }
+
+    /// How many there are.
+    pub fn count(self) -> Field {
+        self.aggregate(Aggregate::Count)
+    }
+
+    /// The sum of a property.
+    pub fn sum(self, property: impl Into<String>) -> Field {
+        self.aggregate(Aggregate::Sum(property.into()))
+    }
+
+    /// The average of a property.
+    pub fn average(self, property: impl Into<String>) -> Field {
+        self.aggregate(Aggregate::Average(property.into()))
+    }
+
+    /// The least value of a property.
+    pub fn min(self, property: impl Into<String>) -> Field {
+        self.aggregate(Aggregate::Min(property.into()))
+    }
+
+    /// The greatest value of a property.
+    pub fn max(self, property: impl Into<String>) -> Field {
+        self.aggregate(Aggregate::Max(property.into()))
+    }
+
+    /// How many different values a property has.
+    pub fn distinct(self, property: impl Into<String>) -> Field {
+        self.aggregate(Aggregate::Distinct(property.into()))
+    }
+
+    /// A property of the first one.
+    pub fn first_value(self, property: impl Into<String>) -> Field {
+        self.aggregate(Aggregate::First(property.into()))
+    }
+
+    /// A property of the last one.
+    pub fn last_value(self, property: impl Into<String>) -> Field {
+        self.aggregate(Aggregate::Last(property.into()))
+    }
+
+    /// The day of the first one.
+    pub fn first_day(self) -> Field {
+        self.aggregate(Aggregate::FirstDay)
+    }
+
+    /// The day of the last one.
+    pub fn last_day(self) -> Field {
+        self.aggregate(Aggregate::LastDay)
+    }
+
+    /// How many different days have one.
+    pub fn active_days(self) -> Field {
+        self.aggregate(Aggregate::ActiveDays)
+    }
+
+    /// Any aggregate.
+    pub fn aggregate(self, aggregate: Aggregate) -> Field {
+        let subject = Subject::Events(self, aggregate);
+        Field { subject, when_missing: None, size: false }
+    }
+}
+
+/// What is tested.
+#[derive(Clone, Debug, PartialEq)]
+enum Subject {
+    Feature(String),
+    Events(Events, Aggregate),
+}
+
+/// A feature, or an aggregate of events, about to be tested, made by [`field`] and by
+/// [`Events`]. Each test gives a [`Rule`].
+#[derive(Clone, Debug, PartialEq)]
 #[must_use]
 pub struct Field {
-    name: String,
+    subject: Subject,
     when_missing: Option<bool>,
     /// Whether the number of tags is tested.
     size: bool,
@@ -123,7 +261,13 @@ impl Field {
     /// Satisfies a test that was made elsewhere.
     pub fn is(self, test: Test) -> Rule {
         let is = if self.size { Test::Size(Box::new(test)) } else { test };
-        Rule::Field(FieldTest { name: self.name, is, when_missing: self.when_missing })
+        let when_missing = self.when_missing;
+        match self.subject {
+            Subject::Feature(name) => Rule::Field(FieldTest { name, is, when_missing }),
+            Subject::Events(Events { name, filter, window }, agg) => {
+                Rule::Event(EventTest { name, filter, agg, window, is, when_missing })
+            }
+        }
     }
 }
 

@@ -12,13 +12,21 @@ use crate::segmenter::Truth;
 /// Lists up to this length are searched from the front: cheaper than halving.
 const SHORT: usize = 8;
 
-/// A test of one feature, resolved against the schema.
+/// A test of one value, resolved against the schema.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Leaf {
-    pub(super) feature: FeatureIndex,
+    pub(super) source: Source,
     /// The answer for a missing value.
     pub(super) missing: Truth,
     pub(super) check: Check,
+}
+
+/// Where the value that is tested comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Source {
+    Feature(FeatureIndex),
+    /// The aggregate of events at this place among those of the rule.
+    Events(u32),
 }
 
 /// What is asked of a value that is there, by its kind.

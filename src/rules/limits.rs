@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::ast::Rule;
+use crate::data::Span;
 use crate::error::{Error, Issue, Result};
 
 /// How large a rule may be, so that a rule from a stranger costs little.
@@ -29,6 +30,8 @@ pub struct Limits {
     pattern_len: usize,
     #[serde(default = "default_pattern_size")]
     pattern_size: usize,
+    #[serde(default = "default_window")]
+    window: Span,
 }
 
 const fn default_text_len() -> usize {
@@ -43,13 +46,17 @@ const fn default_pattern_size() -> usize {
     1 << 18
 }
 
+const fn default_window() -> Span {
+    Span::days(3653)
+}
+
 impl Limits {
     /// The greatest depth that can be allowed. A rule of this depth, saved as a model,
     /// nests 126 levels of JSON, and readers of JSON commonly stop at 128.
     pub const MAX_DEPTH: usize = 40;
 
     /// Depth 32, 1000 nodes, lists of 10 000, texts of 2^20 bytes, regular expressions of
-    /// 2^10 bytes and of 2^18 when compiled.
+    /// 2^10 bytes and of 2^18 when compiled, windows of 3653 days.
     #[must_use]
     pub const fn new() -> Limits {
         Limits {
@@ -59,6 +66,7 @@ impl Limits {
             text_len: default_text_len(),
             pattern_len: default_pattern_len(),
             pattern_size: default_pattern_size(),
+            window: default_window(),
         }
     }
 
@@ -105,6 +113,14 @@ impl Limits {
         self
     }
 
+    /// The length of the windows over events, and of their ages: at least a millisecond.
+    /// Windows between two given instants may be longer.
+    #[must_use]
+    pub const fn window(mut self, window: Span) -> Limits {
+        self.window = window;
+        self
+    }
+
     /// Checks the limits themselves.
     ///
     /// # Errors
@@ -120,6 +136,7 @@ impl Limits {
             ("text_len", self.text_len),
             ("pattern_len", self.pattern_len),
             ("pattern_size", self.pattern_size),
+            ("window", self.window.as_millis().min(1) as usize),
         ];
         for (name, value) in at_least_1 {
             if value == 0 {
@@ -127,6 +144,10 @@ impl Limits {
             }
         }
         Ok(())
+    }
+
+    pub(super) fn get_window(&self) -> Span {
+        self.window
     }
 
     pub(super) fn get_pattern_len(&self) -> usize {
@@ -171,6 +192,9 @@ impl Limits {
                     open.extend(enough.map(|rule| (rule, depth + 1)));
                 }
                 Rule::Not(rule) => open.push((rule, depth + 1)),
+                Rule::Event(test) => {
+                    open.extend(test.filter.iter().map(|rule| (&**rule, depth + 1)));
+                }
                 Rule::Everyone | Rule::Nobody | Rule::Field(_) => {}
             }
         }

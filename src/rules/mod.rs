@@ -18,10 +18,12 @@
 
 mod ast;
 mod batch;
+mod behaviour;
 mod book;
 mod check;
 mod clauses;
 mod compile;
+mod event;
 mod field;
 mod leaf;
 mod limits;
@@ -30,11 +32,13 @@ mod model;
 mod point;
 mod set;
 mod text;
+mod window;
 
 pub use self::ast::{FieldTest, Literal, Rule, Test};
 pub use self::book::RuleBook;
 pub use self::compile::CompiledRule;
-pub use self::field::{Field, field};
+pub use self::event::{Aggregate, CalendarUnit, EventTest, Window};
+pub use self::field::{Events, Field, events, field};
 pub use self::limits::Limits;
 pub use self::members::{MembershipCount, Memberships};
 pub use self::model::{RuleSegmenter, RulesBuilder, RulesRepr};

@@ -10,7 +10,7 @@ use super::batch::Batch;
 use super::book::RuleBook;
 use super::limits::Limits;
 use super::set::{CompiledSet, RestSegment, RuleSet, SegmentRule};
-use crate::data::{Customer, FeatureIndex, Schema, Table};
+use crate::data::{Customer, Moment, Schema, SchemaMap, Table};
 use crate::error::{Error, Result};
 use crate::segmenter::{
     Assignment, Capabilities, ClauseResult, Explanation, Persist, Reason, Registry,
@@ -77,6 +77,18 @@ impl RuleSegmenter {
         self.0.definition()
     }
 
+    /// The same segments at an instant. Rules that test events need one to be asked.
+    #[must_use]
+    pub fn at(&self, moment: impl Into<Moment>) -> RuleSegmenter {
+        RuleSegmenter(self.0.at(moment.into()))
+    }
+
+    /// Whether a rule tests events, so that the answer depends on the instant.
+    #[must_use]
+    pub fn depends_on_time(&self) -> bool {
+        self.0.depends_on_time()
+    }
+
     /// The same rules for segments that may overlap.
     #[must_use]
     pub fn into_book(self) -> RuleBook {
@@ -88,7 +100,7 @@ impl CompiledSet {
     /// The first segment whose rule holds, the rest segment, or none.
     pub(super) fn first_match(&self, customer: &dyn Customer) -> Result<Assignment> {
         for (i, rule) in self.rules.iter().enumerate() {
-            if rule.holds(customer)? {
+            if rule.holds(customer, self.bound.as_deref())? {
                 return Ok(Assignment::certain(SegmentIndex::new(i as u32)));
             }
         }
@@ -121,17 +133,15 @@ impl CompiledSet {
     pub(super) fn batch<'t>(
         &self,
         table: &'t Table<'t>,
-    ) -> Result<std::result::Result<Batch<'t>, Option<Vec<FeatureIndex>>>> {
+    ) -> Result<std::result::Result<Batch<'t>, Option<SchemaMap>>> {
         let map = if table.schema() == &self.schema {
             None
         } else {
             Some(self.schema.locate_in(table.schema())?)
         };
-        let place = |feature: FeatureIndex| match &map {
-            None => feature,
-            Some(map) => map[feature.get()],
-        };
-        Ok(Batch::new(&self.rules, self.has_rest(), table, place).ok_or(map))
+        let bound = self.bound.as_deref();
+        let batch = Batch::new(&self.rules, self.has_rest(), bound, table, map.as_ref());
+        Ok(batch.ok_or(map))
     }
 
     pub(super) fn rest_index(&self) -> Option<SegmentIndex> {
@@ -146,9 +156,12 @@ impl CompiledSet {
     ) -> Result<Explanation> {
         let assignment = self.first_match(customer)?;
         let mut clauses = Vec::new();
-        for (i, (rule, segment)) in self.rules.iter().zip(&self.segments).enumerate() {
+        for (i, (rule, segment)) in
+            self.rules.iter().zip(self.segments.iter()).enumerate()
+        {
             let index = SegmentIndex::new(i as u32);
-            rule.clauses(index, &segment.name, customer, &mut clauses);
+            let bound = self.bound.as_deref();
+            rule.clauses(index, &segment.name, customer, bound, &mut clauses);
             if assignment.segment() == Some(index) && !all {
                 break;
             }
@@ -176,8 +189,8 @@ impl CompiledSet {
 
     pub(super) fn to_repr(&self) -> RulesRepr {
         RulesRepr {
-            segments: self.segments.clone(),
-            rules: self.rules.iter().map(|rule| rule.rule().clone()).collect(),
+            segments: self.segments.to_vec(),
+            rules: self.rules.iter().map(|rule| rule.rule.clone()).collect(),
             limits: self.limits,
         }
     }
@@ -211,7 +224,7 @@ impl CompiledSet {
                 .collect(),
         };
         let compiled = CompiledSet::new(&set, schema, &limits).map_err(corrupt)?;
-        Ok(CompiledSet { segments, ..compiled })
+        Ok(CompiledSet { segments: Arc::new(segments), ..compiled })
     }
 }
 
@@ -250,7 +263,7 @@ impl Segmenter for RuleSegmenter {
 
 impl Relabel for RuleSegmenter {
     fn relabel(&mut self, segments: Vec<Segment>) -> Result<()> {
-        replace_segments(&mut self.0.segments, segments)
+        replace_segments(Arc::make_mut(&mut self.0.segments), segments)
     }
 }
 

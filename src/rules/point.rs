@@ -1,7 +1,8 @@
 //! Asks a compiled rule about one customer.
 
-use super::compile::{CompiledRule, Label, Question, YES};
-use super::leaf::fault;
+use super::compile::{Compiled, CompiledRule, Label, Question, YES};
+use super::leaf::{Leaf, Source, fault};
+use super::window::Bound;
 use crate::data::{Customer, FeatureIndex, Value};
 use crate::error::{Error, Result};
 use crate::segmenter::Truth;
@@ -14,7 +15,7 @@ impl CompiledRule {
     /// When a value that is looked at is of another kind than its feature, is NaN or
     /// infinite, or is not among the feature's levels; the error names the feature.
     pub fn holds<C: Customer + ?Sized>(&self, customer: &C) -> Result<bool> {
-        self.run(self.holds, customer)
+        self.rule.holds(customer, self.bound.as_deref())
     }
 
     /// The truth of the rule for the customer. Allocates nothing. For those who are no
@@ -24,9 +25,28 @@ impl CompiledRule {
     /// # Errors
     /// As [`holds`](CompiledRule::holds).
     pub fn truth<C: Customer + ?Sized>(&self, customer: &C) -> Result<Truth> {
-        if self.run(self.holds, customer)? {
+        self.rule.truth(customer, self.bound.as_deref())
+    }
+}
+
+impl Compiled {
+    #[inline]
+    pub(super) fn holds<C: Customer + ?Sized>(
+        &self,
+        customer: &C,
+        bound: Option<&Bound>,
+    ) -> Result<bool> {
+        self.run(self.holds, customer, bound)
+    }
+
+    pub(super) fn truth<C: Customer + ?Sized>(
+        &self,
+        customer: &C,
+        bound: Option<&Bound>,
+    ) -> Result<Truth> {
+        if self.run(self.holds, customer, bound)? {
             Ok(Truth::True)
-        } else if self.run(self.fails, customer)? {
+        } else if self.run(self.fails, customer, bound)? {
             Ok(Truth::False)
         } else {
             Ok(Truth::Unknown)
@@ -35,7 +55,12 @@ impl CompiledRule {
 
     /// Follows the program from `entry`. Recursion is as deep as `at_least` in the rule.
     #[inline]
-    fn run<C: Customer + ?Sized>(&self, entry: Label, customer: &C) -> Result<bool> {
+    fn run<C: Customer + ?Sized>(
+        &self,
+        entry: Label,
+        customer: &C,
+        bound: Option<&Bound>,
+    ) -> Result<bool> {
         let mut at = entry;
         // Both ends lie beyond the last step. Going on is a loop of its own, so that the
         // processor can guess it and need not wait for each answer.
@@ -61,7 +86,7 @@ impl CompiledRule {
                             value => return Err(self.fault(feature, value)),
                         }
                     }
-                    _ => self.answer(&step.question, customer)?,
+                    _ => self.answer(&step.question, customer, bound)?,
                 };
                 if yes == step.jump_if {
                     at = step.target;
@@ -80,21 +105,30 @@ impl CompiledRule {
         &self,
         question: &Question,
         customer: &C,
+        bound: Option<&Bound>,
     ) -> Result<bool> {
         match *question {
             Question::Leaf { leaf, truth } => {
                 let leaf = &self.leaves[leaf as usize];
-                let value = customer.value(leaf.feature);
+                let Source::Feature(feature) = leaf.source else {
+                    let value = self.value(leaf, customer, bound)?;
+                    let found = leaf.test(&value);
+                    let found = found.ok_or_else(|| self.fault_of(leaf, value))?;
+                    return Ok(found == truth);
+                };
+                let value = customer.value(feature);
                 // The commonest of them first: a name in a list.
                 if let (Value::Category(name), Some(names)) = (value, leaf.names()) {
                     return Ok(names.position(name).is_some() == truth.is_true());
                 }
                 match leaf.test(&value) {
                     Some(found) => Ok(found == truth),
-                    None => Err(self.fault(leaf.feature, value)),
+                    None => Err(self.fault(feature, value)),
                 }
             }
-            Question::AtLeast { n, from, to } => self.at_least(n, from, to, customer),
+            Question::AtLeast { n, from, to } => {
+                self.at_least(n, from, to, customer, bound)
+            }
             Question::Jump | Question::Range { .. } | Question::Flag { .. } => Ok(true),
         }
     }
@@ -105,13 +139,14 @@ impl CompiledRule {
         from: u32,
         to: u32,
         customer: &C,
+        bound: Option<&Bound>,
     ) -> Result<bool> {
         let mut needed = n;
         for i in from..to {
             if needed > to - i {
                 return Ok(false);
             }
-            if self.run(self.program.entries[i as usize], customer)? {
+            if self.run(self.program.entries[i as usize], customer, bound)? {
                 needed -= 1;
                 if needed == 0 {
                     return Ok(true);
@@ -119,6 +154,34 @@ impl CompiledRule {
             }
         }
         Ok(false)
+    }
+
+    /// The value that a leaf tests.
+    pub(super) fn value<'c, C: Customer + ?Sized>(
+        &self,
+        leaf: &Leaf,
+        customer: &'c C,
+        bound: Option<&Bound>,
+    ) -> Result<Value<'c>> {
+        match leaf.source {
+            Source::Feature(feature) => Ok(customer.value(feature)),
+            Source::Events(at) => {
+                let behaviour = &self.behaviours[at as usize];
+                // A behaviour's stream is one of the schema's.
+                let stream = self.schema.streams().get(behaviour.stream.get());
+                let stream = stream.map_or("", |stream| stream.name());
+                behaviour.value(stream, customer, bound)
+            }
+        }
+    }
+
+    /// Why a leaf cannot use a value.
+    #[cold]
+    pub(super) fn fault_of(&self, leaf: &Leaf, value: Value<'_>) -> Error {
+        match leaf.source {
+            Source::Feature(feature) => self.fault(feature, value),
+            Source::Events(at) => fault(&self.behaviours[at as usize].spec, value),
+        }
     }
 
     #[cold]

@@ -6,11 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use super::ast::Rule;
 use super::book::RuleBook;
-use super::check::{Checker, Node};
-use super::compile::CompiledRule;
+use super::check::{Checker, Node, Parts};
+use super::compile::Compiled;
 use super::limits::Limits;
 use super::model::RuleSegmenter;
-use crate::data::Schema;
+use super::window::{Bound, Bounds};
+use crate::data::{Moment, Schema};
 use crate::error::{ErrorKind, Issue, Result};
 use crate::segmenter::{Segment, SegmentId};
 
@@ -138,6 +139,13 @@ impl RuleSet {
     /// | `no-effect` | `when_missing` on a test that is never Unknown |
     /// | `too-deep` | a rule beyond [`Limits::depth`] |
     /// | `too-large` | a rule beyond [`Limits::nodes`] |
+    /// | `unknown-stream` | the schema has no such stream of events |
+    /// | `unknown-property` | the events have no such property |
+    /// | `wrong-property` | the property's kind has no such aggregate |
+    /// | `no-events-here` | a test of events inside a filter of events |
+    /// | `empty-window` | a window in which no time passes |
+    /// | `window-too-long` | a window beyond [`Limits::window`] |
+    /// | `bad-instant` | a text that is neither a date nor an instant |
     /// | `empty-id` | a segment without an id |
     /// | `duplicate-id` | two segments with one id |
     /// | `too-many-issues` | further faults, which are counted only |
@@ -189,9 +197,12 @@ fn bad_json(error: &serde_json::Error) -> crate::Error {
 pub(super) struct CompiledSet {
     pub(super) schema: Schema,
     /// One for each rule, then the rest if there is one.
-    pub(super) segments: Vec<Segment>,
-    pub(super) rules: Vec<CompiledRule>,
+    pub(super) segments: Arc<Vec<Segment>>,
+    pub(super) rules: Arc<[Compiled]>,
+    /// Those of all rules.
+    pub(super) windows: Arc<[Bounds]>,
     pub(super) limits: Limits,
+    pub(super) bound: Option<Arc<Bound>>,
 }
 
 impl CompiledSet {
@@ -204,20 +215,20 @@ impl CompiledSet {
         let mut checker = Checker::new(schema, limits);
         check_ids(&mut checker, set);
         let fits = checker.at("segments", |c| c.list_len(set.segments.len()));
-        let mut parts: Vec<(&Rule, Vec<_>, Option<Node>)> = Vec::new();
+        let mut checked: Vec<(&Rule, Parts, Option<Node>)> = Vec::new();
         if fits {
             for (i, SegmentRule { rule, .. }) in set.segments.iter().enumerate() {
-                let mut leaves = Vec::new();
+                let mut parts = Parts::default();
                 let path = format!("segments/{i}/rule");
-                let node = checker.at(path, |c| c.rule(rule, &mut leaves));
-                parts.push((rule, leaves, node));
+                let node = checker.at(path, |c| c.rule(rule, &mut parts));
+                checked.push((rule, parts, node));
             }
         }
-        checker.finish("the rules")?;
-        let rules = parts.into_iter().map(|(rule, leaves, node)| {
+        let windows = checker.finish("the rules")?;
+        let rules = checked.into_iter().map(|(rule, parts, node)| {
             // Without a fault there is a node.
             let node = node.unwrap_or(Node::Always(false));
-            CompiledRule::new(schema, rule, leaves, &node)
+            Compiled::new(schema, rule, parts, &node)
         });
         let segment =
             |id: &SegmentId, name: &String| Segment::new(id.as_str(), name.clone());
@@ -225,21 +236,23 @@ impl CompiledSet {
         let rest = set.rest.iter().map(|s| segment(&s.id, &s.name));
         Ok(CompiledSet {
             schema: schema.clone(),
-            segments: named.chain(rest).collect(),
+            segments: Arc::new(named.chain(rest).collect()),
             rules: rules.collect(),
+            windows: windows.into(),
             limits: *limits,
+            bound: None,
         })
     }
 
     /// The definition, with the current ids and names.
     pub(super) fn definition(&self) -> RuleSet {
-        let named = self.segments.iter().zip(&self.rules);
+        let named = self.segments.iter().zip(self.rules.iter());
         RuleSet {
             segments: named
                 .map(|(segment, rule)| SegmentRule {
                     id: segment.id.clone(),
                     name: segment.name.clone(),
-                    rule: rule.rule().clone(),
+                    rule: rule.rule.clone(),
                 })
                 .collect(),
             rest: self.segments.get(self.rules.len()).map(|segment| RestSegment {
@@ -249,12 +262,22 @@ impl CompiledSet {
         }
     }
 
+    /// The same rules at an instant.
+    pub(super) fn at(&self, moment: Moment) -> CompiledSet {
+        let bound = Bound::new(&self.windows, moment);
+        CompiledSet { bound: Some(Arc::new(bound)), ..self.clone() }
+    }
+
+    pub(super) fn depends_on_time(&self) -> bool {
+        !self.windows.is_empty()
+    }
+
     pub(super) fn has_rest(&self) -> bool {
         self.segments.len() > self.rules.len()
     }
 }
 
-fn check_ids(checker: &mut Checker<'_>, set: &RuleSet) {
+fn check_ids(checker: &mut Checker, set: &RuleSet) {
     let n = set.segments.len();
     let path = |i: usize| {
         if i < n { format!("segments/{i}/id") } else { "rest/id".to_owned() }

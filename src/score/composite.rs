@@ -359,7 +359,7 @@ impl CompositeModel {
     pub fn score_table(&self, table: &Table<'_>) -> Result<Vec<f64>> {
         let mut scores = vec![0.0; table.len()];
         let map = self.schema.locate_in(table.schema())?;
-        for (j, index) in map.into_iter().enumerate() {
+        for (j, &index) in map.features().iter().enumerate() {
             let values = numbers_of(table, index)?;
             for (row, (score, &x)) in scores.iter_mut().zip(values.iter()).enumerate() {
                 *score += self.part(j, x).map_err(|e| e.at_row(row))?.contribution;

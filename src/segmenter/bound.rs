@@ -1,7 +1,7 @@
 //! A segmenter seen through a host's schema.
 
 use super::{Assignment, Explanation, Scratch, Segmenter};
-use crate::data::{Customer, FeatureIndex, Remapped, Schema};
+use crate::data::{Customer, Remapped, Schema, SchemaMap};
 use crate::error::Result;
 
 /// A borrowed segmenter for customers that are seen through the host's schema, made by
@@ -26,7 +26,7 @@ use crate::error::Result;
 pub struct Bound<'s, S: ?Sized> {
     segmenter: &'s S,
     /// For each feature of the segmenter, its index in the host's schema.
-    map: Vec<FeatureIndex>,
+    map: SchemaMap,
 }
 
 impl<'s, S: Segmenter + ?Sized> Bound<'s, S> {

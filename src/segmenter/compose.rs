@@ -7,7 +7,7 @@ use super::{
     Scratch, Segment, SegmentId, SegmentIndex, Segmenter, check_affinities_len,
     check_segments,
 };
-use crate::data::{Customer, FeatureIndex, Remapped, Schema};
+use crate::data::{Customer, Remapped, Schema, SchemaMap};
 use crate::error::{Error, Result};
 
 /// One segmenter of a composition, seen through the composition's schema.
@@ -16,7 +16,7 @@ struct Member {
     name: String,
     segmenter: Box<dyn Segmenter>,
     /// For each feature of the segmenter, its index in the composition's schema.
-    map: Vec<FeatureIndex>,
+    map: SchemaMap,
     /// How many segments it had when it was added.
     n_segments: usize,
     /// Index of its first segment in the composition, where its segments are listed.

@@ -20,7 +20,7 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::data::{Customer, FeatureIndex, Remapped, Schema, Table};
+use crate::data::{Customer, Remapped, Schema, SchemaMap, Table};
 use crate::error::{Error, Result};
 
 pub(crate) use self::align::replace_segments;
@@ -335,7 +335,7 @@ pub(crate) fn assign_rows(
     if out.len() != table.len() {
         return Err(Error::length("the output", table.len(), out.len()));
     }
-    let map: Option<Vec<FeatureIndex>> = if table.schema() == schema {
+    let map: Option<SchemaMap> = if table.schema() == schema {
         None
     } else {
         Some(schema.locate_in(table.schema())?)

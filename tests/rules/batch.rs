@@ -17,7 +17,7 @@ const SIZES: [usize; 12] =
 
 /// Compares everything that a book and its segmenter say of a table with what they say of
 /// its rows.
-fn check(book: &RuleBook, table: &Table<'_>) {
+pub(crate) fn check(book: &RuleBook, table: &Table<'_>) {
     let n = book.segments().len();
     let segmenter = book.clone().into_segmenter();
     let memberships = book.memberships(table).unwrap();
@@ -64,7 +64,7 @@ fn check(book: &RuleBook, table: &Table<'_>) {
 }
 
 /// A sequence without a visible order.
-fn mixed(i: usize) -> usize {
+pub(crate) fn mixed(i: usize) -> usize {
     (i.wrapping_mul(2_654_435_761) >> 7) ^ i
 }
 

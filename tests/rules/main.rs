@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod batch;
+mod behaviour;
 mod checks;
 mod corpus;
 mod definitions;

@@ -11,16 +11,16 @@ use segmenta::{ErrorKind, Segmenter, SegmenterExt};
 const WORDS: [&str; 6] = ["ab", "b", "abc", "ca", "AB", "ä"];
 
 /// The obvious evaluation: `None` is Unknown, and everything is looked at.
-mod naive {
+pub(crate) mod naive {
     use super::*;
 
+    /// Of a rule whose tests are answered by `leaf`.
     pub(crate) fn truth(
         rule: &Rule,
-        schema: &Schema,
-        customer: &OwnedCustomer,
+        leaf: &dyn Fn(&Rule) -> Option<bool>,
     ) -> Option<bool> {
         let all = |rules: &[Rule]| -> Vec<Option<bool>> {
-            rules.iter().map(|r| truth(r, schema, customer)).collect()
+            rules.iter().map(|r| truth(r, leaf)).collect()
         };
         match rule {
             Rule::Everyone => Some(true),
@@ -57,24 +57,37 @@ mod naive {
                     None
                 }
             }
-            Rule::Not(rule) => truth(rule, schema, customer).map(|t| !t),
-            Rule::Field(test) => field(test, schema, customer),
-            _ => unreachable!("no other rules"),
+            Rule::Not(rule) => truth(rule, leaf).map(|t| !t),
+            test => leaf(test),
         }
     }
 
-    fn field(
-        test: &FieldTest,
-        schema: &Schema,
-        customer: &OwnedCustomer,
+    /// Of a rule without events.
+    pub(crate) fn plain(
+        rule: &Rule,
+        specs: &[FeatureSpec],
+        values: &[OwnedValue],
     ) -> Option<bool> {
-        let index = schema.require(&test.name).unwrap();
-        let value = &customer.values()[index.get()];
-        let spec = &schema.features()[index.get()];
-        match (&test.is, value) {
+        truth(rule, &|test| {
+            let Rule::Field(FieldTest { name, is, when_missing }) = test else {
+                panic!("{test:?}")
+            };
+            let at = specs.iter().position(|spec| spec.name() == name).unwrap();
+            tested(is, *when_missing, &specs[at], &values[at])
+        })
+    }
+
+    /// Of one test of one value.
+    pub(crate) fn tested(
+        test: &Test,
+        when_missing: Option<bool>,
+        spec: &FeatureSpec,
+        value: &OwnedValue,
+    ) -> Option<bool> {
+        match (test, value) {
             (Test::Set, OwnedValue::Missing) => Some(false),
             (Test::Missing, OwnedValue::Missing) => Some(true),
-            (_, OwnedValue::Missing) => test.when_missing,
+            (_, OwnedValue::Missing) => when_missing,
             // A value that cannot be used says nothing either way.
             (_, value) if !usable(spec, value) => None,
             (Test::Set, _) => Some(true),
@@ -156,7 +169,7 @@ mod naive {
     }
 }
 
-fn specs() -> impl Strategy<Value = Vec<FeatureSpec>> {
+pub(crate) fn specs() -> impl Strategy<Value = Vec<FeatureSpec>> {
     let kind = prop_oneof![
         Just(FeatureSpec::number("f")),
         Just(FeatureSpec::flag("f")),
@@ -199,7 +212,7 @@ fn date() -> impl Strategy<Value = Date> {
     (-2..3_i32).prop_map(|days| Date::from_days(days).unwrap())
 }
 
-fn value(spec: &FeatureSpec) -> BoxedStrategy<OwnedValue> {
+pub(crate) fn value(spec: &FeatureSpec) -> BoxedStrategy<OwnedValue> {
     let known = match spec.kind() {
         FeatureKind::Number => number().prop_map(OwnedValue::from).boxed(),
         FeatureKind::Flag => any::<bool>().prop_map(OwnedValue::from).boxed(),
@@ -248,7 +261,7 @@ fn comparison(literal: BoxedStrategy<Literal>, ordered: bool) -> BoxedStrategy<T
     .boxed()
 }
 
-fn test(spec: &FeatureSpec) -> BoxedStrategy<Test> {
+pub(crate) fn test(spec: &FeatureSpec) -> BoxedStrategy<Test> {
     let words = || prop::collection::vec(word(), 1..4);
     match spec.kind() {
         FeatureKind::Number => comparison(number().prop_map(Literal::from).boxed(), true),
@@ -285,7 +298,7 @@ fn test(spec: &FeatureSpec) -> BoxedStrategy<Test> {
     }
 }
 
-fn field_rule(specs: &[FeatureSpec]) -> BoxedStrategy<Rule> {
+pub(crate) fn field_rule(specs: &[FeatureSpec]) -> BoxedStrategy<Rule> {
     let tests: Vec<BoxedStrategy<(String, Test)>> = specs
         .iter()
         .map(|spec| {
@@ -304,7 +317,7 @@ fn field_rule(specs: &[FeatureSpec]) -> BoxedStrategy<Rule> {
         .boxed()
 }
 
-fn rule(specs: &[FeatureSpec]) -> BoxedStrategy<Rule> {
+pub(crate) fn rule(specs: &[FeatureSpec]) -> BoxedStrategy<Rule> {
     let leaf = prop_oneof![
         8 => field_rule(specs),
         1 => Just(Rule::Everyone),
@@ -347,7 +360,7 @@ impl Case {
 }
 
 /// Puts swapped ends of `between` in order, so that the rule can be compiled.
-fn tidy(rule: Rule, schema: &Schema) -> Rule {
+pub(crate) fn tidy(rule: Rule, schema: &Schema) -> Rule {
     let each = |rules: Vec<Rule>| {
         rules.into_iter().map(|rule| tidy(rule, schema)).collect::<Vec<_>>()
     };
@@ -371,7 +384,7 @@ fn tidy(rule: Rule, schema: &Schema) -> Rule {
     }
 }
 
-fn swap(test: &Test) -> Option<Test> {
+pub(crate) fn swap(test: &Test) -> Option<Test> {
     match test {
         Test::Between { lo, hi } => {
             Some(Test::Between { lo: hi.clone(), hi: lo.clone() })
@@ -409,7 +422,7 @@ pub(crate) fn case(liars: bool) -> impl Strategy<Value = Case> {
     })
 }
 
-fn kleene(truth: Option<bool>) -> Truth {
+pub(crate) fn kleene(truth: Option<bool>) -> Truth {
     truth.map_or(Truth::Unknown, Truth::from)
 }
 
@@ -428,7 +441,7 @@ proptest! {
             let naive: Vec<Truth> = case
                 .rules
                 .iter()
-                .map(|rule| kleene(naive::truth(rule, &case.schema, customer)))
+                .map(|rule| kleene(naive::plain(rule, case.schema.features(), customer.values())))
                 .collect();
             for (rule, &expected) in case.rules.iter().zip(&naive) {
                 let compiled = rule.compile(&case.schema).unwrap();
@@ -479,7 +492,7 @@ proptest! {
                     let json = serde_json::to_value(whole).unwrap();
                     let part = json.pointer(&clause.path).unwrap().clone();
                     let part: Rule = serde_json::from_value(part).unwrap();
-                    let expected = kleene(naive::truth(&part, &case.schema, customer));
+                    let expected = kleene(naive::plain(&part, case.schema.features(), customer.values()));
                     prop_assert_eq!(clause.truth, expected, "{} at {}", whole, clause.path);
                 }
             }
@@ -536,7 +549,7 @@ proptest! {
                 _ => false,
             };
             for rule in &case.rules {
-                let naive = kleene(naive::truth(rule, &case.schema, customer));
+                let naive = kleene(naive::plain(rule, case.schema.features(), customer.values()));
                 let compiled = rule.compile(&case.schema).unwrap();
                 match compiled.holds(customer) {
                     Ok(holds) => prop_assert_eq!(holds, naive.is_true(), "{}", rule),

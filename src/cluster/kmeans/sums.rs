@@ -7,7 +7,8 @@
 //! rounded away from each number once, the same way each time.
 
 use super::rows::{Rows, Storage};
-use super::tiles::{exponent, power_of_two};
+use super::tiles::exponent;
+use crate::exact::power_of_two;
 use crate::simd::{self, Arithmetic, Kernel};
 
 /// Adding it to a number below 2⁵¹ leaves the nearest integer in the low bits of the sum.

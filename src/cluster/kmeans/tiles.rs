@@ -1,6 +1,7 @@
 //! The rows once more, in single precision, laid out for a scan.
 
 use super::rows::{Overview, Rows, Storage, squared};
+use crate::exact::power_of_two;
 use crate::parallel::map_chunk_pairs;
 use crate::simd::{self, Arithmetic, Eight, Four, Kernel};
 
@@ -150,11 +151,6 @@ fn keep<A: Arithmetic>(
 /// The exponent `e` of a number's `m · 2^e` with `1 ≤ m < 2`; −1023 for 0.
 pub(super) fn exponent(x: f64) -> i32 {
     (x.to_bits() >> 52 & 0x7ff) as i32 - 1023
-}
-
-/// Two to a power between −1022 and 1023.
-pub(super) fn power_of_two(exponent: i32) -> f64 {
-    f64::from_bits(((1023 + exponent) as u64) << 52)
 }
 
 /// All rows in tiles. Needs half the memory of rows of `f64`.

@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use super::graph::{Graph, Node, Signal};
 use super::pages::{Classes, Coding, N_CODES, Page, Thresholds};
 use super::rows::{RowTest, key};
-use crate::data::{Column, FeatureIndex, Table};
+use crate::data::Column;
 use crate::rules::ast::Rule;
-use crate::rules::compile::CompiledRule;
 use crate::rules::leaf::{Check, Leaf, NumberCheck};
 use crate::segmenter::Truth;
 use crate::simd::ByteSet;
@@ -41,41 +40,70 @@ enum Codes {
     None,
 }
 
+/// Columns that rules are asked about.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Columns<'a> {
+    /// Those of a table, or the properties of events.
+    pub(super) stored: &'a [Column<'a>],
+    /// Those that are computed block by block, after the others. Only their kinds, levels
+    /// and whether values can be missing are known beforehand.
+    pub(super) derived: &'a [Column<'a>],
+    pub(super) n_rows: usize,
+}
+
+impl<'a> Columns<'a> {
+    pub(super) fn get(&self, place: usize) -> Option<&'a Column<'a>> {
+        self.stored.get(place).or_else(|| {
+            let derived = place.checked_sub(self.stored.len())?;
+            self.derived.get(derived)
+        })
+    }
+
+    fn is_derived(&self, place: usize) -> bool {
+        place >= self.stored.len()
+    }
+}
+
+/// A test, and the column of what it tests.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Placed<'r> {
+    pub(super) column: usize,
+    pub(super) leaf: &'r Leaf,
+}
+
 struct Lowering<'a> {
-    table: &'a Table<'a>,
+    columns: Columns<'a>,
     graph: Graph,
     pages: Vec<Page>,
     tests: Tests,
-    /// By the features of the rules.
-    columns: BTreeMap<FeatureIndex, (usize, Codes)>,
+    /// By the place of the column.
+    codes: BTreeMap<usize, Codes>,
 }
 
-/// Nothing when a column has a level that the rules' schema does not allow: then it depends
-/// on the row whether a test comes across it.
+/// Each rule with its tests in their order. Nothing when a column has a level that the
+/// rules' schema does not allow: then it depends on the row whether a test comes across it.
 pub(super) fn lower(
-    rules: &[CompiledRule],
-    table: &Table<'_>,
-    place: impl Fn(FeatureIndex) -> FeatureIndex,
+    rules: &[(&Rule, Vec<Placed<'_>>)],
+    columns: Columns<'_>,
 ) -> Option<Lowered> {
-    let mut leaves: BTreeMap<FeatureIndex, Vec<&Leaf>> = BTreeMap::new();
-    for leaf in rules.iter().flat_map(|rule| &rule.leaves) {
-        leaves.entry(leaf.feature).or_default().push(leaf);
+    let mut leaves: BTreeMap<usize, Vec<&Leaf>> = BTreeMap::new();
+    for placed in rules.iter().flat_map(|(_, tests)| tests) {
+        leaves.entry(placed.column).or_default().push(placed.leaf);
     }
     let mut lowering = Lowering {
-        table,
+        columns,
         graph: Graph::new(),
         pages: Vec::new(),
         tests: Tests::default(),
-        columns: BTreeMap::new(),
+        codes: BTreeMap::new(),
     };
-    for (feature, leaves) in leaves {
-        let column = place(feature);
-        let codes = lowering.codes(table.column(column)?, column.get(), &leaves)?;
-        lowering.columns.insert(feature, (column.get(), codes));
+    for (place, leaves) in leaves {
+        let codes = lowering.codes(columns.get(place)?, place, &leaves)?;
+        lowering.codes.insert(place, codes);
     }
     let mut answers = Vec::with_capacity(rules.len());
-    for rule in rules {
-        answers.push(lowering.rule(&rule.rule, &mut rule.leaves.iter())?);
+    for (rule, tests) in rules {
+        answers.push(lowering.rule(rule, &mut tests.iter().copied())?);
     }
     let Lowering { graph, pages, tests, .. } = lowering;
     Some(Lowered { graph, pages, tests: tests.all, answers })
@@ -89,10 +117,14 @@ impl Lowering<'_> {
         leaves: &[&Leaf],
     ) -> Option<Codes> {
         let first = self.pages.len();
+        let is_derived = self.columns.is_derived(place);
+        let longest = if is_derived { usize::MAX } else { LONGEST_LIST };
         let (codes, codings) = match column {
             Column::Number(..) | Column::Date(..) => {
                 let thresholds = leaves.iter().flat_map(|leaf| match &leaf.check {
-                    Check::Number(check) | Check::Date(check) => thresholds(check),
+                    Check::Number(check) | Check::Date(check) => {
+                        thresholds(check, longest)
+                    }
                     _ => Vec::new(),
                 });
                 let thresholds = Thresholds::new(thresholds.collect());
@@ -108,7 +140,7 @@ impl Lowering<'_> {
                 let classes = match levels.len() {
                     n if n <= N_CODES => Some(Classes::alone(n)),
                     // Most of them do not occur: those that do are asked.
-                    n if n > self.table.len() => None,
+                    n if n > self.columns.n_rows && !is_derived => None,
                     n => Classes::new(n, leaves.iter().map(|leaf| &leaf.check), levels),
                 };
                 match classes {
@@ -116,6 +148,8 @@ impl Lowering<'_> {
                         let codings = classes.codings();
                         (Codes::Levels { first, classes }, codings)
                     }
+                    // What is derived is not there to be asked row by row.
+                    None if is_derived => return None,
                     None => (Codes::None, Vec::new()),
                 }
             }
@@ -136,7 +170,7 @@ impl Lowering<'_> {
     fn rule<'l>(
         &mut self,
         rule: &Rule,
-        leaves: &mut impl Iterator<Item = &'l Leaf>,
+        leaves: &mut impl Iterator<Item = Placed<'l>>,
     ) -> Option<Answers> {
         let parts = |this: &mut Self, rules: &[Rule], leaves: &mut _| {
             let mut holds = Vec::with_capacity(rules.len());
@@ -174,13 +208,14 @@ impl Lowering<'_> {
                 let Answers { holds, fails } = self.rule(rule, leaves)?;
                 Answers { holds: fails, fails: holds }
             }
-            Rule::Field(_) => self.leaf(leaves.next()?)?,
+            Rule::Field(_) | Rule::Event(_) => self.leaf(leaves.next()?)?,
         })
     }
 
-    fn leaf(&mut self, leaf: &Leaf) -> Option<Answers> {
-        let passes = self.passes(leaf)?;
-        let present = self.present(leaf.feature)?;
+    fn leaf(&mut self, placed: Placed<'_>) -> Option<Answers> {
+        let Placed { column, leaf } = placed;
+        let passes = self.passes(placed)?;
+        let present = self.present(column)?;
         let fails = self.graph.and(present, !passes);
         Some(match leaf.missing {
             Truth::Unknown => Answers { holds: passes, fails },
@@ -189,9 +224,9 @@ impl Lowering<'_> {
         })
     }
 
-    fn present(&mut self, feature: FeatureIndex) -> Option<Signal> {
-        let (place, codes) = self.columns.get(&feature)?;
-        let column = self.table.column(FeatureIndex::new(*place as u32))?;
+    fn present(&mut self, place: usize) -> Option<Signal> {
+        let codes = self.codes.get(&place)?;
+        let column = self.columns.get(place)?;
         if column.validity().is_all() {
             return Some(Signal::TRUE);
         }
@@ -201,16 +236,18 @@ impl Lowering<'_> {
             | Codes::Flag { first } => {
                 self.graph.leaf(Node::AtLeast { page: *first as u32, code: 1 })
             }
-            Codes::None => self.graph.leaf(Node::Present { column: *place as u32 }),
+            Codes::None => self.graph.leaf(Node::Present { column: place as u32 }),
         })
     }
 
     /// The rows whose value is there and passes the test.
-    fn passes(&mut self, leaf: &Leaf) -> Option<Signal> {
-        let present = self.present(leaf.feature)?;
+    fn passes(&mut self, placed: Placed<'_>) -> Option<Signal> {
+        let Placed { column: place, leaf } = placed;
+        let present = self.present(place)?;
+        let is_derived = self.columns.is_derived(place);
         let graph = &mut self.graph;
-        let (place, codes) = self.columns.get(&leaf.feature)?;
-        let column = self.table.column(FeatureIndex::new(*place as u32))?;
+        let codes = self.codes.get(&place)?;
+        let column = self.columns.get(place)?;
         Some(match (codes, &leaf.check) {
             (
                 Codes::Numbers { first, thresholds },
@@ -233,7 +270,7 @@ impl Lowering<'_> {
                         };
                         graph.and(from, !beyond)
                     }
-                    NumberCheck::In(list) if list.len() <= LONGEST_LIST => {
+                    NumberCheck::In(list) if is_derived || list.len() <= LONGEST_LIST => {
                         let mut parts = Vec::with_capacity(list.len());
                         for &x in list {
                             let (from, beyond) =
@@ -243,9 +280,9 @@ impl Lowering<'_> {
                         graph.any(parts)
                     }
                     NumberCheck::In(_) => graph.leaf(self.tests.place(
-                        (*place, column),
+                        (place, column),
                         leaf,
-                        self.table.len(),
+                        self.columns.n_rows,
                     )),
                 }
             }
@@ -272,7 +309,7 @@ impl Lowering<'_> {
                 graph.any(parts)
             }
             (Codes::None, _) => {
-                graph.leaf(self.tests.place((*place, column), leaf, self.table.len()))
+                graph.leaf(self.tests.place((place, column), leaf, self.columns.n_rows))
             }
             // A table's columns are of the kinds of its features.
             _ => return None,
@@ -316,7 +353,7 @@ impl Tests {
 }
 
 /// The numbers at which the answer changes.
-fn thresholds(check: &NumberCheck) -> Vec<f64> {
+fn thresholds(check: &NumberCheck, longest: usize) -> Vec<f64> {
     match check {
         NumberCheck::Range(lo, hi) if lo > hi => Vec::new(),
         NumberCheck::Range(lo, hi) => {
@@ -324,7 +361,7 @@ fn thresholds(check: &NumberCheck) -> Vec<f64> {
             let beyond = (*hi != f64::INFINITY).then(|| hi.next_up());
             from.into_iter().chain(beyond).collect()
         }
-        NumberCheck::In(list) if list.len() <= LONGEST_LIST => {
+        NumberCheck::In(list) if list.len() <= longest => {
             list.iter().flat_map(|&x| [x, x.next_up()]).collect()
         }
         NumberCheck::In(_) => Vec::new(),

@@ -5,6 +5,8 @@
 //! once, and its answers a plane of bits. Rules combine planes; equal parts of different
 //! rules are one.
 
+mod events;
+mod fixed;
 mod graph;
 mod ladder;
 mod lower;
@@ -14,12 +16,15 @@ mod rows;
 
 use std::ops::{ControlFlow, Range};
 
+use self::events::{Plan, Scratch};
 use self::graph::Signal;
-use self::lower::{Answers, Lowered, lower};
+use self::lower::{Answers, Columns, Lowered, Placed, lower};
 use self::program::{Memory, Plane, Program, ROWS, Run};
-use super::compile::CompiledRule;
+use super::compile::Compiled;
+use super::leaf::Source;
 use super::members::{MembershipCount, Memberships, Planes, bits};
-use crate::data::{FeatureIndex, Table};
+use super::window::Bound;
+use crate::data::{SchemaMap, Table};
 use crate::parallel::{map_blocks, map_blocks_mut};
 use crate::segmenter::{Assignment, SegmentIndex};
 use crate::simd;
@@ -31,26 +36,56 @@ const TASK: usize = 8 * ROWS;
 #[derive(Debug)]
 pub(super) struct Batch<'t> {
     table: &'t Table<'t>,
+    /// The aggregates of events that the rules ask about.
+    plan: Option<Plan<'t>>,
     lowered: Lowered,
+}
+
+/// Memory of a task.
+struct TaskMemory {
+    memory: Memory,
+    scratch: Option<Scratch>,
 }
 
 impl<'t> Batch<'t> {
     /// Nothing when the answer to a row may be an error: when the column of a feature with
-    /// closed levels has one that is not among them. `place` says where a feature of the
-    /// rules stands in the table. With a `rest`, one more rule follows: that none is True.
+    /// closed levels has one that is not among them, or no instant is bound and rules ask
+    /// about events. `map` says where the features and streams of the rules stand in the
+    /// table. With a `rest`, one more rule follows: that none is True.
     pub(super) fn new(
-        rules: &[CompiledRule],
+        rules: &[Compiled],
         rest: bool,
+        bound: Option<&Bound>,
         table: &'t Table<'t>,
-        place: impl Fn(FeatureIndex) -> FeatureIndex,
+        map: Option<&SchemaMap>,
     ) -> Option<Batch<'t>> {
-        let mut lowered = lower(rules, table, place)?;
+        let plan = if rules.iter().all(|rule| rule.behaviours.is_empty()) {
+            None
+        } else {
+            Some(Plan::new(rules, bound?, table, map)?)
+        };
+        let n_stored = table.columns().len();
+        let column = |rule: usize, source: Source| match source {
+            Source::Feature(feature) => {
+                map.map_or(Some(feature), |map| map.feature(feature)).map(|f| f.get())
+            }
+            Source::Events(at) => Some(n_stored + plan.as_ref()?.place(rule, at)),
+        };
+        let mut placed = Vec::with_capacity(rules.len());
+        for (i, rule) in rules.iter().enumerate() {
+            let tests = rule
+                .leaves
+                .iter()
+                .map(|leaf| Some(Placed { column: column(i, leaf.source)?, leaf }));
+            placed.push((&rule.rule, tests.collect::<Option<Vec<_>>>()?));
+        }
+        let mut lowered = lower(&placed, columns(table, plan.as_ref()))?;
         if rest {
             let holds = lowered.answers.iter().map(|answers| answers.holds).collect();
             let taken = lowered.graph.any(holds);
             lowered.answers.push(Answers { holds: !taken, fails: taken });
         }
-        Some(Batch { table, lowered })
+        Some(Batch { table, plan, lowered })
     }
 
     /// How many rows are in each segment.
@@ -135,7 +170,7 @@ impl<'t> Batch<'t> {
         map_blocks_mut(out, TASK, |start, out| {
             out.fill(Assignment::none());
             let mut n_open: Vec<usize> = out.chunks(ROWS).map(<[_]>::len).collect();
-            let mut memory = Memory::new(&program, &self.lowered);
+            let mut memory = self.memory(&program);
             let rows = start..start + out.len();
             let mut blocks = Vec::from_iter(out.chunks_mut(ROWS));
             self.run(&program, rows, &mut memory, |result, block, plane, flip| {
@@ -168,13 +203,20 @@ impl<'t> Batch<'t> {
     fn map<T: Send>(
         &self,
         results: Vec<Signal>,
-        work: impl Fn(Range<usize>, &Program, &mut Memory) -> T + Sync,
+        work: impl Fn(Range<usize>, &Program, &mut TaskMemory) -> T + Sync,
     ) -> Vec<T> {
         let program = Program::new(&self.lowered.graph, &results);
         map_blocks(self.table.len(), TASK, |rows| {
-            let mut memory = Memory::new(&program, &self.lowered);
+            let mut memory = self.memory(&program);
             work(rows, &program, &mut memory)
         })
+    }
+
+    fn memory(&self, program: &Program) -> TaskMemory {
+        let n_stored = self.table.columns().len();
+        let scratch =
+            self.plan.as_ref().map(|plan| Scratch::new(plan, &self.lowered, n_stored));
+        TaskMemory { memory: Memory::new(program, &self.lowered), scratch }
     }
 
     /// Tells each result of each block: its number, that of the block, the plane, and what
@@ -183,23 +225,34 @@ impl<'t> Batch<'t> {
         &self,
         program: &Program,
         rows: Range<usize>,
-        memory: &mut Memory,
+        memory: &mut TaskMemory,
         mut tell: impl FnMut(usize, usize, &Plane, u64) -> ControlFlow<()>,
     ) {
         for (block, start) in rows.clone().step_by(ROWS).enumerate() {
             let rows = start..(start + ROWS).min(rows.end);
+            let TaskMemory { memory, scratch } = &mut *memory;
+            memory.is_coded.fill(false);
+            if let (Some(plan), Some(scratch)) = (&self.plan, scratch) {
+                let n_stored = self.table.columns().len();
+                plan.fill(rows.clone(), &self.lowered, n_stored, scratch, memory);
+            }
             simd::run(Run {
                 program,
                 lowered: &self.lowered,
-                table: self.table,
+                columns: columns(self.table, self.plan.as_ref()),
                 rows,
-                memory: &mut *memory,
+                memory,
                 tell: |result: usize, plane: &Plane, flip: u64| {
                     tell(result, block, plane, flip)
                 },
             });
         }
     }
+}
+
+fn columns<'a>(table: &'a Table<'a>, plan: Option<&'a Plan<'a>>) -> Columns<'a> {
+    let derived = plan.map_or(&[][..], |plan| &plan.columns);
+    Columns { stored: table.columns(), derived, n_rows: table.len() }
 }
 
 /// Rows whose bits are set.

@@ -3,9 +3,8 @@
 use std::ops::{ControlFlow, Range};
 
 use super::graph::{Graph, Node, Signal};
-use super::lower::Lowered;
+use super::lower::{Columns, Lowered};
 use super::rows::present;
-use crate::data::{Column, FeatureIndex, Table};
 use crate::simd::{Arithmetic, ByteSet, Bytes, Kernel, N_BYTES};
 
 /// Rows of a block: few enough that their codes and planes stay in the second-level cache.
@@ -173,9 +172,9 @@ fn order(graph: &Graph, results: &[Signal]) -> Vec<Item> {
 /// Memory of a computation.
 #[derive(Clone, Debug)]
 pub(super) struct Memory {
-    codes: Vec<[u8; ROWS]>,
+    pub(super) codes: Vec<[u8; ROWS]>,
     /// Whether the codes of a page are those of the current block.
-    is_coded: Vec<bool>,
+    pub(super) is_coded: Vec<bool>,
     planes: Vec<Plane>,
 }
 
@@ -190,12 +189,12 @@ impl Memory {
 }
 
 /// Computes all results for up to [`ROWS`] rows, and tells each: its number, its plane, and
-/// what that is to be xored with. Bits beyond the rows mean nothing. Whoever is told may
-/// break off the block.
+/// what that is to be xored with. Pages that are not coded yet are coded when they are
+/// needed. Bits beyond the rows mean nothing. Whoever is told may break off the block.
 pub(super) struct Run<'a, F> {
     pub(super) program: &'a Program,
     pub(super) lowered: &'a Lowered,
-    pub(super) table: &'a Table<'a>,
+    pub(super) columns: Columns<'a>,
     pub(super) rows: Range<usize>,
     pub(super) memory: &'a mut Memory,
     pub(super) tell: F,
@@ -206,16 +205,15 @@ impl<F: FnMut(usize, &Plane, u64) -> ControlFlow<()>> Kernel for Run<'_, F> {
 
     #[inline(always)]
     fn run<A: Arithmetic>(self) {
-        let Run { program, lowered, table, rows, memory, mut tell } = self;
+        let Run { program, lowered, columns, rows, memory, mut tell } = self;
         let Memory { codes, is_coded, planes } = memory;
-        is_coded.fill(false);
         for step in &program.steps {
             if let Step::AtLeast { page, .. } | Step::Among { page, .. } = *step {
                 let page = page as usize;
                 if !std::mem::replace(&mut is_coded[page], true) {
                     let codes = &mut codes[page][..rows.len()];
                     let page = &lowered.pages[page];
-                    if let Some(column) = column_at(table, page.column) {
+                    if let Some(column) = columns.get(page.column) {
                         page.code(column, rows.clone(), codes);
                     }
                 }
@@ -243,12 +241,12 @@ impl<F: FnMut(usize, &Plane, u64) -> ControlFlow<()>> Kernel for Run<'_, F> {
                 }
                 Step::Test { test, out } => {
                     let test = &lowered.tests[test as usize];
-                    if let Some(column) = column_at(table, test.column) {
+                    if let Some(column) = columns.get(test.column) {
                         test.ask(column, rows.clone(), &mut planes[out as usize]);
                     }
                 }
                 Step::Present { column, out } => {
-                    if let Some(column) = column_at(table, column as usize) {
+                    if let Some(column) = columns.get(column as usize) {
                         present(column, rows.clone(), &mut planes[out as usize]);
                     }
                 }
@@ -267,11 +265,6 @@ impl<F: FnMut(usize, &Plane, u64) -> ControlFlow<()>> Kernel for Run<'_, F> {
             }
         }
     }
-}
-
-/// The columns were looked up before: they are there.
-fn column_at<'t>(table: &'t Table<'t>, place: usize) -> Option<&'t Column<'t>> {
-    table.column(FeatureIndex::new(place as u32))
 }
 
 /// The operation is one on plain integers, which the loop inlines.

@@ -1,7 +1,8 @@
 //! A text, cut into tokens.
 
 use super::Faults;
-use crate::error::{Issue, Span};
+use crate::data::Span;
+use crate::error::{self, Issue};
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Token {
@@ -12,7 +13,9 @@ pub(super) enum Token {
     /// A text in single quotes.
     Text(String),
     Number(f64),
-    /// `(`, `)`, `,` or a comparison.
+    /// A length of time.
+    Span(Span),
+    /// `(`, `)`, `,`, `.` or a comparison.
     Symbol(&'static str),
     /// What cannot be read; the fault is noted.
     Bad,
@@ -35,6 +38,7 @@ impl Token {
             Token::Name(name) => format!("the name \"{}\"", short(name)),
             Token::Text(text) => format!("the text '{}'", short(text)),
             Token::Number(x) => format!("the number {x}"),
+            Token::Span(span) => format!("the time {span}"),
             Token::Symbol(symbol) => format!("`{symbol}`"),
             Token::Bad => "what cannot be read".to_owned(),
             Token::End => "the end of the text".to_owned(),
@@ -50,7 +54,7 @@ fn short(text: &str) -> String {
 }
 
 /// Longer ones first.
-const SYMBOLS: [&str; 9] = ["!=", "<=", ">=", "=", "<", ">", "(", ")", ","];
+const SYMBOLS: [&str; 10] = ["!=", "<=", ">=", "=", "<", ">", "(", ")", ",", "."];
 
 /// What is written elsewhere, and here otherwise.
 const FOREIGN: [(&str, &str); 8] = [
@@ -93,7 +97,10 @@ pub(super) fn tokens(text: &str, faults: &mut Faults<'_>) -> Vec<Placed> {
                     Token::Bad
                 }
             }
-        } else if first.is_ascii_digit() || matches!(first, '-' | '+' | '.') {
+        } else if first.is_ascii_digit()
+            || matches!(first, '-' | '+')
+            || first == '.' && rest[1..].starts_with(|c: char| c.is_ascii_digit())
+        {
             at += number_len(rest);
             number(&text[start..at], start, faults)
         } else if let Some(&(foreign, ours)) = FOREIGN
@@ -160,6 +167,9 @@ fn number_len(text: &str) -> usize {
 }
 
 fn number(text: &str, start: usize, faults: &mut Faults<'_>) -> Token {
+    if let Ok(span) = text.parse() {
+        return Token::Span(span);
+    }
     // Rust reads "inf" and "nan" too, but such a word is none of ours.
     let fits = text.chars().all(|c| c.is_ascii_digit() || "+-.eE".contains(c));
     match text.parse::<f64>() {
@@ -188,10 +198,10 @@ fn number(text: &str, start: usize, faults: &mut Faults<'_>) -> Token {
 pub(super) struct Lines<'t>(pub(super) &'t str);
 
 impl Lines<'_> {
-    pub(super) fn span(&self, start: usize, end: usize) -> Span {
+    pub(super) fn span(&self, start: usize, end: usize) -> error::Span {
         let before = &self.0[..start];
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-        Span {
+        error::Span {
             start,
             end,
             line: before.matches('\n').count() + 1,

@@ -1,5 +1,6 @@
 //! Rules as people write them.
 
+mod events;
 mod lexer;
 mod parser;
 mod write;
@@ -33,7 +34,15 @@ const MAX_ISSUES: usize = 100;
 ///            | "at least" integer "of" "(" rule { "," rule } ")"
 ///            | ( "all of" | "any of" ) "(" [ rule { "," rule } ] ")"
 ///            | subject [ test ] [ "when missing" ( "yes" | "no" ) ]
-/// subject    = { "size of" } name
+/// subject    = { "size of" } ( name | events )
+/// events     = "events" "(" name [ "where" rule ] ")" [ "." aggregate ] [ window ]
+/// aggregate  = "count" | "first_day" | "last_day" | "active_days"
+///            | ( "sum" | "average" | "min" | "max" | "distinct" | "first" | "last" )
+///              "(" name ")"
+/// window     = "in last" span | "from" span "to" span "ago" | "from" text "to" text
+///            | "in last" integer "whole" unit [ "to now" ] | "in this" unit
+/// unit       = ( "day" | "week" | "month" | "quarter" | "year" ) [ "s" ]
+/// span       = digits ( "w" | "d" | "h" | "m" | "s" | "ms" )
 /// test       = [ "not" ] comparison
 /// comparison = ( "=" | "!=" | "<" | "<=" | ">" | ">=" ) value
 ///            | "in" "(" [ value { "," value } ] ")"
@@ -50,8 +59,10 @@ const MAX_ISSUES: usize = 100;
 ///
 /// Keywords are the same in upper and lower case; a feature that is called like one stands
 /// in double quotes. Values in single quotes are categories, levels, tags, or dates as
-/// `'2024-05-31'`. A name alone is a flag: `opted_out` is `opted_out = true`. Lists without
-/// entries can be written, but not compiled.
+/// `'2024-05-31'`. A name alone is a flag: `opted_out` is `opted_out = true`; events alone are
+/// asked whether there are any: `events(order) in last 30d` is
+/// `events(order).count in last 30d >= 1`. Lists without entries can be written, but not
+/// compiled.
 ///
 /// `!=` and the tests with `not` are short for the negation of the whole condition, and
 /// `when missing` is said of the condition as it is written: with `country != 'DE' when

@@ -3,10 +3,11 @@
 use std::ops::Range;
 
 use super::Faults;
+use super::events::{Subject, What};
 use super::lexer::{Placed, Token, tokens};
 use super::write::quoted;
 use crate::error::{Issue, similar_names};
-use crate::rules::ast::{FieldTest, Literal, Rule, Test};
+use crate::rules::ast::{Literal, Rule, Test};
 
 /// Parentheses and negations inside each other; more than a rule may have that can be
 /// compiled.
@@ -28,11 +29,11 @@ pub(super) struct Places {
 }
 
 impl Places {
-    fn new(bytes: Range<usize>, below: Vec<Named>) -> Places {
+    pub(super) fn new(bytes: Range<usize>, below: Vec<Named>) -> Places {
         Places { bytes, below }
     }
 
-    fn leaf(bytes: Range<usize>) -> Places {
+    pub(super) fn leaf(bytes: Range<usize>) -> Places {
         Places::new(bytes, Vec::new())
     }
 
@@ -53,7 +54,7 @@ impl Places {
 type Part = (Rule, Places);
 
 /// A place, and the token of a JSON pointer that leads to it.
-type Named = (String, Places);
+pub(super) type Named = (String, Places);
 
 /// What is asked of a value, whether the answer is denied, and the places of what it is
 /// compared with.
@@ -81,9 +82,9 @@ pub(super) fn parse(text: &str, faults: &mut Faults<'_>) -> Part {
     part
 }
 
-struct Parser<'a, 't> {
+pub(super) struct Parser<'a, 't> {
     tokens: Vec<Placed>,
-    at: usize,
+    pub(super) at: usize,
     nesting: usize,
     /// Lists of rules that are open.
     lists: usize,
@@ -96,7 +97,7 @@ impl Parser<'_, '_> {
         &self.tokens[self.at.min(self.tokens.len() - 1)]
     }
 
-    fn peek(&self) -> &Token {
+    pub(super) fn peek(&self) -> &Token {
         &self.placed().token
     }
 
@@ -106,20 +107,25 @@ impl Parser<'_, '_> {
     }
 
     /// Whether a token is this keyword. Keywords are the same in upper and lower case.
-    fn is_word(&self, ahead: usize, keyword: &str) -> bool {
+    pub(super) fn is_word(&self, ahead: usize, keyword: &str) -> bool {
         self.tokens.get(self.at + ahead).is_some_and(
             |placed| matches!(&placed.token, Token::Word(word) if word.eq_ignore_ascii_case(keyword)),
         )
     }
 
     /// Takes these keywords, if all of them come next.
-    fn take(&mut self, keywords: &[&str]) -> bool {
+    pub(super) fn take(&mut self, keywords: &[&str]) -> bool {
         let all =
             keywords.iter().enumerate().all(|(i, keyword)| self.is_word(i, keyword));
         if all {
             self.at += keywords.len();
         }
         all
+    }
+
+    pub(super) fn is_symbol(&self, ahead: usize, symbol: &str) -> bool {
+        let token = self.tokens.get(self.at + ahead).map(|placed| &placed.token);
+        matches!(token, Some(Token::Symbol(found)) if *found == symbol)
     }
 
     fn is_name(&self) -> bool {
@@ -129,14 +135,14 @@ impl Parser<'_, '_> {
         }
     }
 
-    fn take_symbol(&mut self, symbol: &str) -> bool {
+    pub(super) fn take_symbol(&mut self, symbol: &str) -> bool {
         let found = matches!(self.peek(), Token::Symbol(found) if *found == symbol);
         self.at += usize::from(found);
         found
     }
 
     /// Notes that the next token is another one than expected.
-    fn unexpected(&mut self, expected: &str, suggestion: Option<String>) {
+    pub(super) fn unexpected(&mut self, expected: &str, suggestion: Option<String>) {
         let Placed { token, start, end } = self.placed().clone();
         // That it cannot be read was already said.
         if token != Token::Bad {
@@ -150,7 +156,7 @@ impl Parser<'_, '_> {
         }
     }
 
-    fn expect_symbol(&mut self, symbol: &str) -> bool {
+    pub(super) fn expect_symbol(&mut self, symbol: &str) -> bool {
         let found = self.take_symbol(symbol);
         if !found {
             self.unexpected(&format!("`{symbol}`"), None);
@@ -189,12 +195,12 @@ impl Parser<'_, '_> {
     }
 
     /// The bytes from this token to the one before the next.
-    fn since(&self, first: usize) -> Range<usize> {
+    pub(super) fn since(&self, first: usize) -> Range<usize> {
         let start = self.tokens[first].start;
         start..self.end().max(start)
     }
 
-    fn any(&mut self) -> Part {
+    pub(super) fn any(&mut self) -> Part {
         self.joined("or", "any", Rule::Any, Parser::all)
     }
 
@@ -338,24 +344,19 @@ impl Parser<'_, '_> {
         while self.take(&["size", "of"]) {
             sizes += 1;
         }
-        let name = match self.peek() {
-            Token::Word(word) if !is_keyword(word) => word.clone(),
-            Token::Name(name) => name.clone(),
-            Token::Word(word) => {
-                let quoted = (!matches!(word.as_str(), "and" | "or"))
-                    .then(|| format!("\"{word}\""));
-                self.unexpected("a condition", quoted);
-                return self.fault(first);
-            }
-            _ => {
-                self.unexpected("a condition", None);
-                return self.fault(first);
-            }
+        let subject = if self.is_events() { self.events() } else { self.feature() };
+        let Some(Subject { what, mut below }) = subject else {
+            return self.fault(first);
         };
-        let name_place = self.taken();
         let test_at = self.at;
         let negated = self.take(&["not"]);
-        let Some(Predicate { mut test, negated, places }) = self.predicate(negated)
+        let alone = match &what {
+            What::Feature(_) => Some(Test::Eq(Literal::Flag(true))),
+            What::Events { agg: None, .. } => Some(Test::Ge(Literal::Number(1.0))),
+            What::Events { .. } => None,
+        };
+        let Some(Predicate { mut test, negated, places }) =
+            self.predicate(negated, alone)
         else {
             return self.fault(first);
         };
@@ -380,18 +381,15 @@ impl Parser<'_, '_> {
         }
         // It is said of the condition as it is written.
         let when_missing = when_missing.map(|holds| holds != negated);
-        let mut below = vec![
-            ("name".to_owned(), name_place),
-            ("is".to_owned(), Places::new(test_bytes, vec![places])),
-        ];
+        below.push(("is".to_owned(), Places::new(test_bytes, vec![places])));
         if when_missing.is_some() {
             let place = Places::leaf(self.since(missing_at));
             below.push(("when_missing".to_owned(), place));
         }
         let bytes = self.since(first);
-        let below = vec![("field".to_owned(), Places::new(bytes.clone(), below))];
+        let (key, rule) = what.test(test, when_missing);
+        let below = vec![(key.to_owned(), Places::new(bytes.clone(), below))];
         let places = Places::new(bytes.clone(), below);
-        let rule = Rule::Field(FieldTest { name, is: test, when_missing });
         if negated {
             let below = vec![("not".to_owned(), places)];
             (Rule::Not(Box::new(rule)), Places::new(bytes, below))
@@ -400,8 +398,34 @@ impl Parser<'_, '_> {
         }
     }
 
-    /// What follows a name; nothing after a fault.
-    fn predicate(&mut self, negated: bool) -> Option<Predicate> {
+    /// The name of a feature; nothing after a fault.
+    fn feature(&mut self) -> Option<Subject> {
+        let (name, place) = self.name("a condition")?;
+        let below = vec![("name".to_owned(), place)];
+        Some(Subject { what: What::Feature(name), below })
+    }
+
+    /// A name; nothing after a fault.
+    pub(super) fn name(&mut self, expected: &str) -> Option<(String, Places)> {
+        let name = match self.peek() {
+            Token::Word(word) if !is_keyword(word) => word.clone(),
+            Token::Name(name) => name.clone(),
+            Token::Word(word) => {
+                let quoted = (!matches!(word.as_str(), "and" | "or"))
+                    .then(|| format!("\"{word}\""));
+                self.unexpected(expected, quoted);
+                return None;
+            }
+            _ => {
+                self.unexpected(expected, None);
+                return None;
+            }
+        };
+        Some((name, self.taken()))
+    }
+
+    /// What follows a name, which may stand `alone`; nothing after a fault.
+    fn predicate(&mut self, negated: bool, alone: Option<Test>) -> Option<Predicate> {
         let said = |test, places| Some(Predicate { test, negated, places });
         let comparison: Option<fn(Literal) -> Test> = match self.peek() {
             Token::Symbol("=" | "!=") => Some(Test::Eq),
@@ -454,9 +478,11 @@ impl Parser<'_, '_> {
                 return None;
             };
             Some(Predicate { test, negated, places: Vec::new() })
-        } else if !negated && self.is_end_of_test() {
-            // A flag's name alone.
-            said(Test::Eq(Literal::Flag(true)), Vec::new())
+        } else if let Some(test) = alone
+            && !negated
+            && self.is_end_of_test()
+        {
+            said(test, Vec::new())
         } else {
             let suggestion = match self.peek() {
                 Token::Word(word) => similar_names(
@@ -518,7 +544,7 @@ impl Parser<'_, '_> {
     }
 
     /// Takes the next token.
-    fn taken(&mut self) -> Places {
+    pub(super) fn taken(&mut self) -> Places {
         let Placed { start, end, .. } = *self.placed();
         self.at += 1;
         Places::leaf(start..end)

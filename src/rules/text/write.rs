@@ -5,6 +5,7 @@ use std::fmt;
 use super::lexer::is_of_word;
 use super::parser::is_keyword;
 use crate::rules::ast::{FieldTest, Literal, Rule, Test};
+use crate::rules::event::{Aggregate, EventTest, Window};
 
 /// How many entries of a list stand in an explanation before the rest is only counted.
 const LONGEST_LIST: usize = 20;
@@ -25,6 +26,7 @@ impl fmt::Display for Rule {
             }
             Rule::Not(rule) => write!(f, "not ({rule})"),
             Rule::Field(test) => fmt::Display::fmt(test, f),
+            Rule::Event(test) => fmt::Display::fmt(test, f),
         }
     }
 }
@@ -61,7 +63,10 @@ impl Rule {
             Rule::Any(_) => "any of".to_owned(),
             Rule::AtLeast { n, .. } => format!("at least {n} of"),
             Rule::Not(_) => "not".to_owned(),
-            Rule::Field(test) => Written(test, LONGEST_LIST).to_string(),
+            Rule::Field(test) => Written(Subject::of(test), LONGEST_LIST).to_string(),
+            Rule::Event(test) => {
+                Written(Subject::of_events(test), LONGEST_LIST).to_string()
+            }
             Rule::Everyone | Rule::Nobody => self.to_string(),
         }
     }
@@ -69,28 +74,102 @@ impl Rule {
 
 impl fmt::Display for FieldTest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Written(self, usize::MAX).fmt(f)
+        Written(Subject::of(self), usize::MAX).fmt(f)
+    }
+}
+
+impl fmt::Display for EventTest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Written(Subject::of_events(self), usize::MAX).fmt(f)
+    }
+}
+
+/// What is tested, and how.
+struct Subject<'a> {
+    write: Box<dyn Fn(&mut fmt::Formatter<'_>) -> fmt::Result + 'a>,
+    is: &'a Test,
+    when_missing: Option<bool>,
+}
+
+impl<'a> Subject<'a> {
+    fn of(test: &'a FieldTest) -> Subject<'a> {
+        let FieldTest { name, is, when_missing } = test;
+        let write = Box::new(|f: &mut fmt::Formatter<'_>| write_name(f, name));
+        Subject { write, is, when_missing: *when_missing }
+    }
+
+    fn of_events(test: &'a EventTest) -> Subject<'a> {
+        let write = Box::new(|f: &mut fmt::Formatter<'_>| write_events(f, test));
+        Subject { write, is: &test.is, when_missing: test.when_missing }
     }
 }
 
 /// A test, and how many entries of its list are written.
-struct Written<'a>(&'a FieldTest, usize);
+struct Written<'a>(Subject<'a>, usize);
+
+fn write_name(f: &mut fmt::Formatter<'_>, name: &str) -> fmt::Result {
+    let starts_well = |c: char| is_of_word(c) && !c.is_numeric();
+    let plain = name.starts_with(starts_well) && name.chars().all(is_of_word);
+    if plain && !is_keyword(name) {
+        f.write_str(name)
+    } else {
+        write!(f, "\"{}\"", name.replace('"', "\"\""))
+    }
+}
+
+fn write_events(f: &mut fmt::Formatter<'_>, test: &EventTest) -> fmt::Result {
+    f.write_str("events(")?;
+    write_name(f, &test.name)?;
+    if let Some(filter) = &test.filter {
+        write!(f, " where {filter}")?;
+    }
+    write!(f, ").{}{}", test.agg, test.window)
+}
+
+impl fmt::Display for Aggregate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())?;
+        if let Some(property) = self.property() {
+            f.write_str("(")?;
+            write_name(f, property)?;
+            f.write_str(")")?;
+        }
+        Ok(())
+    }
+}
+
+/// With a blank in front; nothing for ever.
+impl fmt::Display for Window {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Window::Ever => Ok(()),
+            Window::Last(span) => write!(f, " in last {span}"),
+            Window::Ago { from, to } => write!(f, " from {from} to {to} ago"),
+            Window::Calendar { n: 0, unit, include_current: true } => {
+                write!(f, " in this {}", unit.name())
+            }
+            Window::Calendar { n, unit, include_current } => {
+                let plural = if *n == 1 { "" } else { "s" };
+                write!(f, " in last {n} whole {}{plural}", unit.name())?;
+                f.write_str(if *include_current { " to now" } else { "" })
+            }
+            Window::Between { from, to } => {
+                write!(f, " from {} to {}", quoted(from), quoted(to))
+            }
+        }
+    }
+}
 
 impl fmt::Display for Written<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Written(FieldTest { name, is, when_missing }, longest) = self;
-        let mut test = is;
+        let Written(Subject { write, is, when_missing }, longest) = self;
+        let mut test: &Test = is;
         while let Test::Size(inner) = test {
             f.write_str("size of ")?;
             test = inner;
         }
-        let starts_well = |c: char| is_of_word(c) && !c.is_numeric();
-        let plain = name.starts_with(starts_well) && name.chars().all(is_of_word);
-        if plain && !is_keyword(name) {
-            write!(f, "{name} ")?;
-        } else {
-            write!(f, "\"{}\" ", name.replace('"', "\"\""))?;
-        }
+        write(f)?;
+        f.write_str(" ")?;
         write_test(f, test, *longest)?;
         match when_missing {
             Some(true) => f.write_str(" when missing yes"),

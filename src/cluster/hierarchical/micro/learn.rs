@@ -11,7 +11,7 @@ use super::clusters::MicroClusters;
 use super::feature::pull;
 use super::tree::CfTree;
 use crate::cluster::order::largest_first;
-use crate::data::{FeatureIndex, Remapped, Table};
+use crate::data::{Remapped, SchemaMap, Table};
 use crate::distance::squared_euclidean;
 use crate::encode::FittedEncoder;
 use crate::error::{Error, Result};
@@ -38,7 +38,7 @@ pub(super) struct Encoding<'t> {
     encoder: &'t FittedEncoder,
     table: &'t Table<'t>,
     /// Where the encoder's features are in the table, if its schema differs.
-    map: Option<Vec<FeatureIndex>>,
+    map: Option<SchemaMap>,
 }
 
 impl<'t> Encoding<'t> {

@@ -1,7 +1,6 @@
 //! k-means of rows that come in parts: from several machines, files or slices.
 
 mod coreset;
-mod exact;
 mod moments;
 mod step;
 

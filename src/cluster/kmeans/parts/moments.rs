@@ -4,10 +4,10 @@ use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
 use super::super::rows::Rows;
-use super::exact::{ExactSum, product};
 use super::{check_columns, check_version};
 use crate::data::array::row_major;
 use crate::error::{Error, Result};
+use crate::exact::{ExactSum, product};
 use crate::parallel::gather_blocks;
 use crate::simd::{self, Arithmetic, Kernel};
 

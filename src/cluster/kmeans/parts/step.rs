@@ -10,12 +10,12 @@ use super::super::label::{Labels, Pass, Prepared};
 use super::super::means::means;
 use super::super::rows::{Overview, Rows, squared};
 use super::super::sums::{Move, Scale, Sums};
-use super::exact::ExactSum;
 use super::moments::{Extent, Moments};
 use super::{check_columns, check_version};
 use crate::data::array::row_major;
 use crate::distance::squared_euclidean;
 use crate::error::{Error, Result};
+use crate::exact::ExactSum;
 use crate::parallel::gather_blocks;
 
 /// Rows of a block of a pass.

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::super::tiles::power_of_two;
+/// Two to a power between −1022 and 1023.
+pub(crate) fn power_of_two(exponent: i32) -> f64 {
+    f64::from_bits(((1023 + exponent) as u64) << 52)
+}
 
 /// Digits of 32 bits: from 2⁻¹⁰⁷⁴, the least number there is, past 2¹⁰²⁴ · 2⁶⁴.
 const DIGITS: usize = 68;
@@ -15,7 +18,7 @@ const ROOM: u32 = 1 << 30;
 /// grouping leaves a trace, and no scale has to be known beforehand.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(into = "Digits", try_from = "Digits")]
-pub(super) struct ExactSum {
+pub(crate) struct ExactSum {
     /// After [`settle`](ExactSum::settle) all but the last are digits, and the last one
     /// has the sign: each sum has one form.
     digits: [i64; DIGITS],
@@ -24,13 +27,13 @@ pub(super) struct ExactSum {
 }
 
 impl ExactSum {
-    pub(super) fn new() -> ExactSum {
+    pub(crate) fn new() -> ExactSum {
         ExactSum { digits: [0; DIGITS], room: ROOM }
     }
 
     /// Adds a finite number.
     #[inline(always)]
-    pub(super) fn add(&mut self, x: f64) {
+    pub(crate) fn add(&mut self, x: f64) {
         if self.room == 0 {
             self.settle();
         }
@@ -52,7 +55,7 @@ impl ExactSum {
         }
     }
 
-    pub(super) fn merge(&mut self, other: &ExactSum) {
+    pub(crate) fn merge(&mut self, other: &ExactSum) {
         self.settle();
         let mut other = other.clone();
         other.settle();
@@ -64,7 +67,7 @@ impl ExactSum {
     }
 
     /// Passes on the carries.
-    pub(super) fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         if self.room == ROOM {
             return;
         }
@@ -80,7 +83,7 @@ impl ExactSum {
 
     /// The sum, rounded once to the nearest number, ties to even; infinite when it is too
     /// large.
-    pub(super) fn value(&self) -> f64 {
+    pub(crate) fn value(&self) -> f64 {
         let (negative, digits) = self.magnitude();
         let Some(top) = digits.iter().rposition(|&digit| digit != 0) else { return 0.0 };
         let first = top.saturating_sub(2);
@@ -101,7 +104,7 @@ impl ExactSum {
 
     /// The sum as a number and what rounding has cut off it, which is at most half a unit
     /// of its last digit: about 106 binary digits. `None` when it is too large.
-    pub(super) fn double(&self) -> Option<(f64, f64)> {
+    pub(crate) fn double(&self) -> Option<(f64, f64)> {
         let high = self.value();
         if !high.is_finite() {
             return None;
@@ -171,7 +174,7 @@ impl TryFrom<Digits> for ExactSum {
 /// The product of two numbers and what rounding has cut off it (Dekker 1971): exact when
 /// nothing over- or underflows.
 #[inline(always)]
-pub(super) fn product(a: f64, b: f64) -> (f64, f64) {
+pub(crate) fn product(a: f64, b: f64) -> (f64, f64) {
     let whole = a * b;
     let ((a1, a2), (b1, b2)) = (halves(a), halves(b));
     (whole, ((a1 * b1 - whole) + a1 * b2 + a2 * b1) + a2 * b2)

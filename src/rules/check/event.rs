@@ -1,0 +1,261 @@
+//! Tests of events, checked against their streams.
+
+use std::sync::Arc;
+
+use super::{Checker, Key, Parts, missing};
+use crate::data::{FeatureIndex, FeatureKind, FeatureSpec, Schema, Span, StreamIndex};
+use crate::error::similar_names;
+use crate::rules::ast::Test;
+use crate::rules::behaviour::{Behaviour, Property, Summary};
+use crate::rules::compile::Compiled;
+use crate::rules::event::{Aggregate, EventTest, Window};
+use crate::rules::leaf::{Leaf, Source};
+use crate::rules::window::Bounds;
+
+impl Checker {
+    pub(super) fn event(&mut self, test: &EventTest, parts: &mut Parts) -> Option<Leaf> {
+        if self.stream.is_some() {
+            let message = "events are asked about their properties only";
+            self.issue("no-events-here", message, |i| {
+                i.expected("`all`, `any`, `at_least`, `not` or `field`").found("`event`")
+            });
+            return None;
+        }
+        if let Some(why) = needless(test) {
+            self.at("when_missing", |c| {
+                c.issue("no-effect", why, |i| i.expected("nothing here"));
+            });
+        }
+        let window = self.at("window", |c| c.window(&test.window));
+        let Some(stream) = self.schema.stream_index_of(&test.name) else {
+            self.at("name", |c| c.unknown_stream(&test.name));
+            self.at("is", |c| c.values_without_feature(&test.is));
+            return None;
+        };
+        let schema = self.properties_of(stream)?;
+        let filter = test.filter.as_ref().map(|rule| {
+            self.at("where", |c| {
+                let outside = std::mem::replace(&mut c.schema, schema.clone());
+                c.stream = Some(stream);
+                let mut parts = Parts::default();
+                let node = c.node(rule, &mut parts);
+                c.stream = None;
+                c.schema = outside;
+                // What is made of a faulty rule is not used.
+                Arc::new(Compiled::new(&schema, rule, parts, &node))
+            })
+        });
+        let property = self.at("agg", |c| c.property(&test.agg, stream, &schema))?;
+        let spec = spec(test, property.as_ref());
+        let feature = property.as_ref().map_or(FeatureIndex::new(0), |p| p.feature);
+        let key = Key { stream: Some(stream), feature };
+        let what = format!("`{}`", spec.name());
+        let check = self.at("is", |c| c.test(key, &spec, &what, &test.is))?;
+        let missing = missing(&test.is, test.when_missing);
+        parts.behaviours.push(Behaviour {
+            stream,
+            filter,
+            summary: Summary::of(&test.agg),
+            property,
+            window: window?,
+            spec,
+        });
+        let source = Source::Events((parts.behaviours.len() - 1) as u32);
+        Some(Leaf { source, missing, check })
+    }
+
+    fn properties_of(&mut self, stream: StreamIndex) -> Option<Schema> {
+        if let Some(schema) = self.properties.get(&stream) {
+            return Some(schema.clone());
+        }
+        let properties = self.schema.streams().get(stream.get())?.properties();
+        // A stream's properties were checked as those of a schema are.
+        let schema = Schema::new(properties.iter().cloned()).ok()?;
+        self.properties.insert(stream, schema.clone());
+        Some(schema)
+    }
+
+    fn unknown_stream(&mut self, name: &str) {
+        let schema = self.schema.clone();
+        self.issue("unknown-stream", format!("no stream is named `{name}`"), |i| {
+            let names = schema.streams().iter().map(crate::data::StreamSpec::name);
+            i.found(format!("`{name}`"))
+                .suggest(similar_names(name, names).into_iter().next())
+        });
+    }
+
+    /// The property of an aggregate, if it has one; `None` after a fault.
+    fn property(
+        &mut self,
+        aggregate: &Aggregate,
+        stream: StreamIndex,
+        schema: &Schema,
+    ) -> Option<Option<Property>> {
+        let Some(name) = aggregate.property() else { return Some(None) };
+        self.at(aggregate.name(), |c| {
+            let feature = schema.index_of(name);
+            let Some((feature, spec)) = feature.and_then(|i| Some((i, schema.get(i)?)))
+            else {
+                let message = format!("no property of these events is named `{name}`");
+                c.issue("unknown-property", message, |i| {
+                    let names = schema.features().iter().map(FeatureSpec::name);
+                    i.found(format!("`{name}`"))
+                        .suggest(similar_names(name, names).into_iter().next())
+                });
+                return None;
+            };
+            let fits = match aggregate {
+                Aggregate::Sum(_) | Aggregate::Average(_) => {
+                    spec.kind() == FeatureKind::Number
+                }
+                Aggregate::Min(_) | Aggregate::Max(_) => {
+                    matches!(spec.kind(), FeatureKind::Number | FeatureKind::Date)
+                }
+                _ => spec.kind() != FeatureKind::Tags,
+            };
+            if !fits {
+                let (kind, agg) = (spec.kind(), aggregate.name());
+                let message = format!("property `{name}` of kind {kind} has no `{agg}`");
+                c.issue("wrong-property", message, |i| {
+                    let expected = match aggregate {
+                        Aggregate::Sum(_) | Aggregate::Average(_) => "a number",
+                        Aggregate::Min(_) | Aggregate::Max(_) => "a number or a date",
+                        _ => "a property that has one value",
+                    };
+                    i.expected(expected).found(format!("`{name}`"))
+                });
+                return None;
+            }
+            let closed = !spec.get_levels().is_empty();
+            let key = Key { stream: Some(stream), feature };
+            let levels = closed.then(|| c.levels_of(key, spec));
+            Some(Some(Property { feature, spec: spec.clone(), levels }))
+        })
+    }
+
+    /// The place of a window among those of all rules; `None` after a fault.
+    fn window(&mut self, window: &Window) -> Option<u32> {
+        let bounds = match window {
+            Window::Ever => Bounds::read(window)?,
+            Window::Last(span) => {
+                self.at("last", |c| c.span(*span))?;
+                Bounds::read(window)?
+            }
+            Window::Ago { from, to } => self.at("ago", |c| {
+                if from <= to {
+                    c.issue("empty-window", "the window ends before it begins", |i| {
+                        i.expected(format!("from more than {to}")).found(from.to_string())
+                    });
+                    return None;
+                }
+                c.at("from", |c| c.span(*from))?;
+                Bounds::read(window)
+            })?,
+            Window::Calendar { n, unit, include_current } => {
+                self.at("calendar", |c| {
+                    if *n == 0 && !include_current {
+                        c.issue("empty-window", "the window holds no time", |i| {
+                            i.expected("n at least 1, or include_current").found("0")
+                        });
+                        return None;
+                    }
+                    let most = c.limits.get_window().as_millis();
+                    if u64::from(*n).saturating_mul(unit.least_millis()) > most {
+                        c.at("n", |c| c.too_long(format!("{n} {}s", unit.name())));
+                        return None;
+                    }
+                    Bounds::read(window)
+                })?
+            }
+            Window::Between { from, to } => self.at("between", |c| {
+                let ends = [("from", from), ("to", to)].map(|(name, text)| {
+                    let end = crate::rules::window::End::read(text);
+                    if end.is_none() {
+                        c.at(name, |c| {
+                            c.issue("bad-instant", "the instant cannot be read", |i| {
+                                i.expected(
+                                    "a date as YYYY-MM-DD, or YYYY-MM-DDTHH:MM:SSZ",
+                                )
+                                .found(text.chars().take(40).collect::<String>())
+                            });
+                        });
+                    }
+                    end
+                });
+                let [Some(from_end), Some(to_end)] = ends else { return None };
+                if from_end.is_never_before(to_end) {
+                    c.issue("empty-window", "the window ends before it begins", |i| {
+                        i.expected(format!("from before {to}")).found(from.clone())
+                    });
+                    return None;
+                }
+                Bounds::read(window)
+            })?,
+        };
+        let next = self.windows.all.len() as u32;
+        let place = *self.windows.places.entry(bounds.clone()).or_insert(next);
+        if place == next {
+            self.windows.all.push(bounds);
+        }
+        Some(place)
+    }
+
+    fn span(&mut self, span: Span) -> Option<()> {
+        if span.as_millis() == 0 {
+            self.issue("empty-window", "the window holds no time", |i| {
+                i.expected("at least 1ms").found(span.to_string())
+            });
+            None
+        } else if span > self.limits.get_window() {
+            self.too_long(span.to_string());
+            None
+        } else {
+            Some(())
+        }
+    }
+
+    fn too_long(&mut self, found: String) {
+        let most = self.limits.get_window();
+        self.issue("window-too-long", "the window is too long", |i| {
+            i.expected(format!("at most {most}")).found(found)
+        });
+    }
+}
+
+/// Why an answer for a missing aggregate says nothing, if it does.
+fn needless(test: &EventTest) -> Option<&'static str> {
+    test.when_missing?;
+    if matches!(test.is, Test::Set | Test::Missing) {
+        Some("a test for missing values needs no answer for them")
+    } else if !test.agg.may_be_missing() {
+        Some("this aggregate is never missing: over no events it is 0")
+    } else {
+        None
+    }
+}
+
+/// What the aggregate is, as if it were a feature.
+fn spec(test: &EventTest, property: Option<&Property>) -> FeatureSpec {
+    let mut name = format!("{}.{}", test.name, test.agg.name());
+    if let Some(property) = test.agg.property() {
+        name.push_str(&format!("({property})"));
+    }
+    let kind = match (&test.agg, property) {
+        (
+            Aggregate::Min(_)
+            | Aggregate::Max(_)
+            | Aggregate::First(_)
+            | Aggregate::Last(_),
+            Some(property),
+        ) => property.spec.kind(),
+        (Aggregate::FirstDay | Aggregate::LastDay, _) => FeatureKind::Date,
+        _ => FeatureKind::Number,
+    };
+    let spec = FeatureSpec::new(name, kind);
+    match property {
+        Some(property) if kind != FeatureKind::Number && kind != FeatureKind::Date => {
+            spec.levels(property.spec.get_levels().to_vec())
+        }
+        _ => spec,
+    }
+}

@@ -1,0 +1,283 @@
+//! Checks a rule against a schema, and resolves it on the way.
+
+mod event;
+mod kinds;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use super::ast::{FieldTest, Rule, Test};
+use super::behaviour::Behaviour;
+use super::leaf::{Check, Leaf, Names, NumberCheck, Source};
+use super::limits::Limits;
+use super::window::Bounds;
+use crate::data::{FeatureIndex, FeatureSpec, Schema, StreamIndex};
+use crate::error::{ErrorKind, Issue, Result, similar_names};
+use crate::segmenter::Truth;
+
+/// Faults that are described; those beyond are counted.
+const MAX_ISSUES: usize = 100;
+
+/// A rule with its tests replaced by the positions of their leaves. Leaves are numbered
+/// in the order in which the rule names them.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Node {
+    Always(bool),
+    All(Vec<Node>),
+    Any(Vec<Node>),
+    AtLeast(usize, Vec<Node>),
+    Not(Box<Node>),
+    Leaf(u32),
+}
+
+/// Collects the faults of rules. Its methods go on after a fault, and what they give is
+/// of use only if [`Checker::finish`] finds none.
+pub(super) struct Checker {
+    schema: Schema,
+    /// The stream whose events are looked at, inside a filter.
+    stream: Option<StreamIndex>,
+    limits: Limits,
+    issues: Vec<Issue>,
+    /// Faults that are not in `issues`.
+    n_more: usize,
+    /// JSON pointer to the place that is being checked.
+    path: String,
+    /// The levels of features in ascending order of name, made when first needed.
+    levels: BTreeMap<Key, Arc<Names>>,
+    /// The properties of streams as schemas, made when first needed.
+    properties: BTreeMap<StreamIndex, Schema>,
+    windows: Windows,
+}
+
+/// A feature, or a property of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    stream: Option<StreamIndex>,
+    feature: FeatureIndex,
+}
+
+/// Different windows, by the order in which they were met.
+#[derive(Debug, Default)]
+struct Windows {
+    all: Vec<Bounds>,
+    places: BTreeMap<Bounds, u32>,
+}
+
+/// What the nodes of a rule refer to.
+#[derive(Debug, Default)]
+pub(super) struct Parts {
+    pub(super) leaves: Vec<Leaf>,
+    pub(super) behaviours: Vec<Behaviour>,
+}
+
+impl Checker {
+    pub(super) fn new(schema: &Schema, limits: &Limits) -> Checker {
+        Checker {
+            schema: schema.clone(),
+            stream: None,
+            limits: *limits,
+            issues: Vec::new(),
+            n_more: 0,
+            path: String::new(),
+            levels: BTreeMap::new(),
+            properties: BTreeMap::new(),
+            windows: Windows::default(),
+        }
+    }
+
+    /// The windows of the rules if there was no fault, else all faults.
+    pub(super) fn finish(mut self, what: &'static str) -> Result<Box<[Bounds]>> {
+        if self.issues.is_empty() {
+            return Ok(self.windows.all.into());
+        }
+        if self.n_more > 0 {
+            let message = format!("{} more faults are not listed", self.n_more);
+            self.issues.push(Issue::new("too-many-issues", "", message));
+        }
+        Err(ErrorKind::Definition { what: what.into(), issues: self.issues }.into())
+    }
+
+    /// Does `work` at a place below the current one.
+    pub(super) fn at<T>(
+        &mut self,
+        token: impl fmt::Display,
+        work: impl FnOnce(&mut Self) -> T,
+    ) -> T {
+        let len = self.path.len();
+        self.path.push_str(&format!("/{token}"));
+        let result = work(self);
+        self.path.truncate(len);
+        result
+    }
+
+    /// Notes a fault at the current place.
+    pub(super) fn issue(
+        &mut self,
+        code: &str,
+        message: impl Into<String>,
+        detail: impl FnOnce(Issue) -> Issue,
+    ) {
+        if self.issues.len() < MAX_ISSUES {
+            self.issues.push(detail(Issue::new(code, self.path.clone(), message)));
+        } else {
+            self.n_more += 1;
+        }
+    }
+
+    /// Checks that a list is neither empty nor too long.
+    pub(super) fn list_len(&mut self, len: usize) -> bool {
+        let most = self.limits.get_list_len();
+        if len == 0 {
+            self.issue("empty-list", "the list is empty", |i| {
+                i.expected("at least one entry")
+            });
+        } else if len > most {
+            self.issue("list-too-long", "the list is too long", |i| {
+                i.expected(format!("at most {most} entries")).found(len.to_string())
+            });
+        }
+        (1..=most).contains(&len)
+    }
+
+    /// The resolved rule, with its leaves appended to `parts`. `None` for a rule beyond
+    /// the limits, at which this does not look.
+    pub(super) fn rule(&mut self, rule: &Rule, parts: &mut Parts) -> Option<Node> {
+        if let Some(issue) = self.limits.check_size(rule, &self.path) {
+            let Issue { code, message, expected, found, .. } = issue;
+            self.issue(&code, message, |i| Issue { expected, found, ..i });
+            return None;
+        }
+        Some(self.node(rule, parts))
+    }
+
+    fn node(&mut self, rule: &Rule, parts: &mut Parts) -> Node {
+        match rule {
+            Rule::Everyone => Node::Always(true),
+            Rule::Nobody => Node::Always(false),
+            Rule::All(rules) => Node::All(self.at("all", |c| c.nodes(rules, parts))),
+            Rule::Any(rules) => Node::Any(self.at("any", |c| c.nodes(rules, parts))),
+            Rule::AtLeast { n, of } => self.at("at_least", |c| {
+                if *n == 0 || *n > of.len() {
+                    c.at("n", |c| {
+                        c.issue("bad-count", "the count does not fit the list", |i| {
+                            i.expected(format!("from 1 to {}", of.len()))
+                                .found(n.to_string())
+                        });
+                    });
+                }
+                Node::AtLeast(*n, c.at("of", |c| c.nodes(of, parts)))
+            }),
+            Rule::Not(rule) => {
+                Node::Not(Box::new(self.at("not", |c| c.node(rule, parts))))
+            }
+            Rule::Field(test) => {
+                let leaf = self.at("field", |c| c.field(test));
+                parts.leaf(leaf)
+            }
+            Rule::Event(test) => {
+                let leaf = self.at("event", |c| c.event(test, parts));
+                parts.leaf(leaf)
+            }
+        }
+    }
+
+    fn nodes(&mut self, rules: &[Rule], parts: &mut Parts) -> Vec<Node> {
+        if rules.is_empty() {
+            self.issue("empty-list", "the list is empty", |i| {
+                i.expected("at least one rule")
+            });
+        }
+        let node = |(i, rule)| self.at(i, |c| c.node(rule, parts));
+        rules.iter().enumerate().map(node).collect()
+    }
+
+    fn field(&mut self, test: &FieldTest) -> Option<Leaf> {
+        if test.when_missing.is_some() && matches!(test.is, Test::Set | Test::Missing) {
+            self.at("when_missing", |c| {
+                let message = "a test for missing values needs no answer for them";
+                c.issue("no-effect", message, |i| i.expected("nothing here"));
+            });
+        }
+        let schema = self.schema.clone();
+        let feature = schema.index_of(&test.name);
+        let Some((feature, spec)) = feature.and_then(|i| Some((i, schema.get(i)?)))
+        else {
+            self.at("name", |c| c.unknown_feature(&test.name));
+            self.at("is", |c| c.values_without_feature(&test.is));
+            return None;
+        };
+        let what = match self.stream {
+            None => format!("feature `{}`", spec.name()),
+            Some(_) => format!("property `{}`", spec.name()),
+        };
+        let key = Key { stream: self.stream, feature };
+        let check = self.at("is", |c| c.test(key, spec, &what, &test.is))?;
+        let missing = missing(&test.is, test.when_missing);
+        Some(Leaf { source: Source::Feature(feature), missing, check })
+    }
+
+    fn unknown_feature(&mut self, name: &str) {
+        let schema = self.schema.clone();
+        let (code, what) = match self.stream {
+            None => ("unknown-feature", "feature"),
+            Some(_) => ("unknown-property", "property of these events"),
+        };
+        self.issue(code, format!("no {what} is named `{name}`"), |i| {
+            let names = schema.features().iter().map(FeatureSpec::name);
+            i.found(format!("`{name}`"))
+                .suggest(similar_names(name, names).into_iter().next())
+        });
+    }
+
+    /// What can be said of a test although its feature is not known.
+    fn values_without_feature(&mut self, test: &Test) {
+        self.at(test.operator(), |c| match test {
+            Test::Eq(x) | Test::Lt(x) | Test::Le(x) | Test::Gt(x) | Test::Ge(x) => {
+                c.finite(x);
+            }
+            Test::Between { lo, hi } => {
+                c.at("lo", |c| c.finite(lo));
+                c.at("hi", |c| c.finite(hi));
+            }
+            Test::In(list) => {
+                if c.list_len(list.len()) {
+                    for (i, x) in list.iter().enumerate() {
+                        c.at(i, |c| c.finite(x));
+                    }
+                }
+            }
+            Test::HasAny(names) | Test::HasAll(names) => {
+                c.list_len(names.len());
+            }
+            Test::Contains(text) | Test::StartsWith(text) | Test::EndsWith(text) => {
+                c.text(text);
+            }
+            Test::Matches(pattern) => {
+                c.pattern(pattern);
+            }
+            Test::Size(_) | Test::Set | Test::Missing => {}
+        });
+    }
+}
+
+impl Parts {
+    /// A place is taken also for a faulty test, to keep the numbering.
+    fn leaf(&mut self, leaf: Option<Leaf>) -> Node {
+        self.leaves.push(leaf.unwrap_or(Leaf {
+            source: Source::Feature(FeatureIndex::new(0)),
+            missing: Truth::Unknown,
+            check: Check::Number(NumberCheck::NONE),
+        }));
+        Node::Leaf((self.leaves.len() - 1) as u32)
+    }
+}
+
+/// The answer of a test for a missing value.
+fn missing(test: &Test, when_missing: Option<bool>) -> Truth {
+    match test {
+        Test::Set => Truth::False,
+        Test::Missing => Truth::True,
+        _ => when_missing.map_or(Truth::Unknown, Truth::from),
+    }
+}

@@ -1,0 +1,214 @@
+//! The part of the grammar that speaks of events.
+
+use super::lexer::Token;
+use super::parser::{Named, Parser, Places};
+use crate::data::Span;
+use crate::error::similar_names;
+use crate::rules::ast::{FieldTest, Rule, Test};
+use crate::rules::event::{Aggregate, CalendarUnit, EventTest, Window};
+
+/// What a test is about, and the places of its parts.
+pub(super) struct Subject {
+    pub(super) what: What,
+    pub(super) below: Vec<Named>,
+}
+
+pub(super) enum What {
+    Feature(String),
+    Events {
+        name: String,
+        filter: Option<Box<Rule>>,
+        /// Absent where only the events are named.
+        agg: Option<Aggregate>,
+        window: Window,
+    },
+}
+
+impl What {
+    /// The rule that tests it, and its key in JSON.
+    pub(super) fn test(
+        self,
+        is: Test,
+        when_missing: Option<bool>,
+    ) -> (&'static str, Rule) {
+        match self {
+            What::Feature(name) => {
+                ("field", Rule::Field(FieldTest { name, is, when_missing }))
+            }
+            What::Events { name, filter, agg, window } => {
+                let agg = agg.unwrap_or(Aggregate::Count);
+                let test = EventTest { name, filter, agg, window, is, when_missing };
+                ("event", Rule::Event(test))
+            }
+        }
+    }
+}
+
+const AGGREGATES: [&str; 11] = [
+    "count",
+    "sum",
+    "average",
+    "min",
+    "max",
+    "distinct",
+    "first",
+    "last",
+    "first_day",
+    "last_day",
+    "active_days",
+];
+
+impl Parser<'_, '_> {
+    /// Whether the word is no feature of that name.
+    pub(super) fn is_events(&self) -> bool {
+        self.is_word(0, "events") && self.is_symbol(1, "(")
+    }
+
+    /// The events of a stream, their aggregate and window; nothing after a fault.
+    pub(super) fn events(&mut self) -> Option<Subject> {
+        self.at += 2;
+        let (name, place) = self.name("the name of a stream")?;
+        let mut below = vec![("name".to_owned(), place)];
+        let mut filter = None;
+        if self.take(&["where"]) {
+            let (rule, places) = self.any();
+            below.push(("where".to_owned(), places));
+            filter = Some(Box::new(rule));
+        }
+        if !self.expect_symbol(")") {
+            return None;
+        }
+        let agg_at = self.at;
+        let agg = if self.take_symbol(".") { Some(self.aggregate()?) } else { None };
+        below.push(("agg".to_owned(), Places::leaf(self.since(agg_at.min(self.at - 1)))));
+        let window_at = self.at;
+        let window = self.window()?;
+        if self.at > window_at {
+            below.push(("window".to_owned(), Places::leaf(self.since(window_at))));
+        }
+        Some(Subject { what: What::Events { name, filter, agg, window }, below })
+    }
+
+    fn aggregate(&mut self) -> Option<Aggregate> {
+        let of: fn(String) -> Aggregate = match AGGREGATES
+            .into_iter()
+            .find(|name| self.is_word(0, name))
+        {
+            Some("count") => return self.took(Aggregate::Count),
+            Some("first_day") => return self.took(Aggregate::FirstDay),
+            Some("last_day") => return self.took(Aggregate::LastDay),
+            Some("active_days") => return self.took(Aggregate::ActiveDays),
+            Some("sum") => Aggregate::Sum,
+            Some("average") => Aggregate::Average,
+            Some("min") => Aggregate::Min,
+            Some("max") => Aggregate::Max,
+            Some("distinct") => Aggregate::Distinct,
+            Some("first") => Aggregate::First,
+            Some("last") => Aggregate::Last,
+            _ => {
+                let suggestion = match self.peek() {
+                    Token::Word(word) => {
+                        similar_names(word, AGGREGATES).into_iter().next()
+                    }
+                    _ => None,
+                };
+                self.unexpected(&format!("one of {}", AGGREGATES.join(", ")), suggestion);
+                return None;
+            }
+        };
+        self.at += 1;
+        if !self.expect_symbol("(") {
+            return None;
+        }
+        let (property, _) = self.name("the name of a property")?;
+        self.expect_symbol(")").then(|| of(property))
+    }
+
+    /// Takes a word.
+    fn took<T>(&mut self, what: T) -> Option<T> {
+        self.at += 1;
+        Some(what)
+    }
+
+    fn window(&mut self) -> Option<Window> {
+        if self.take(&["in", "this"]) {
+            let unit = self.unit()?;
+            Some(Window::Calendar { n: 0, unit, include_current: true })
+        } else if self.take(&["in", "last"]) {
+            match *self.peek() {
+                Token::Span(span) => self.took(Window::Last(span)),
+                Token::Number(x) if x >= 0.0 && x.fract() == 0.0 && x < 4e9 => {
+                    self.at += 1;
+                    if !self.take(&["whole"]) {
+                        self.unexpected("`whole` and a unit of the calendar", None);
+                        return None;
+                    }
+                    let unit = self.unit()?;
+                    let include_current = self.take(&["to", "now"]);
+                    Some(Window::Calendar { n: x as u32, unit, include_current })
+                }
+                _ => {
+                    self.unexpected("a time as 90d or 36h, or a whole number", None);
+                    None
+                }
+            }
+        } else if self.take(&["from"]) {
+            match self.peek().clone() {
+                Token::Span(from) => {
+                    self.at += 1;
+                    let to = self.to(Parser::span)?;
+                    if !self.take(&["ago"]) {
+                        self.unexpected("`ago`", None);
+                        return None;
+                    }
+                    Some(Window::Ago { from, to })
+                }
+                Token::Text(from) => {
+                    self.at += 1;
+                    let to = self.to(Parser::instant)?;
+                    Some(Window::Between { from, to })
+                }
+                _ => {
+                    self.unexpected("a time as 90d, or a date in single quotes", None);
+                    None
+                }
+            }
+        } else {
+            Some(Window::Ever)
+        }
+    }
+
+    fn to<T>(&mut self, end: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
+        if !self.take(&["to"]) {
+            self.unexpected("`to`", None);
+            return None;
+        }
+        end(self)
+    }
+
+    fn span(&mut self) -> Option<Span> {
+        let Token::Span(span) = *self.peek() else {
+            self.unexpected("a time as 90d or 36h", None);
+            return None;
+        };
+        self.took(span)
+    }
+
+    fn instant(&mut self) -> Option<String> {
+        let Token::Text(text) = self.peek().clone() else {
+            self.unexpected("a date in single quotes", None);
+            return None;
+        };
+        self.took(text)
+    }
+
+    fn unit(&mut self) -> Option<CalendarUnit> {
+        let found = CalendarUnit::ALL.into_iter().find(|unit| {
+            self.is_word(0, unit.name()) || self.is_word(0, &format!("{}s", unit.name()))
+        });
+        if found.is_none() {
+            self.unexpected("`day`, `week`, `month`, `quarter` or `year`", None);
+        }
+        found.and_then(|unit| self.took(unit))
+    }
+}

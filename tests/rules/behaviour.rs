@@ -1,0 +1,521 @@
+//! Rules over events against a naive interpreter.
+
+use proptest::prelude::*;
+use segmenta::Segmenter;
+use segmenta::data::{
+    Customer, Date, EventLog, FeatureKind, FeatureSpec, Moment, OwnedCustomer, OwnedValue,
+    Schema, Span, StreamIndex, StreamSpec, Table, Timestamp, Weekday, Zone,
+};
+use segmenta::rules::{
+    Aggregate, CalendarUnit, EventTest, Rule, RuleBook, RuleSet, Window, events, field,
+};
+use segmenta::segmenter::{Persist, Saved, Truth};
+
+use super::batch::{check, mixed};
+use super::properties::{
+    kleene, naive, rule as plain_rule, specs, swap, test as any_test, value,
+};
+
+const DAY: i64 = 86_400_000;
+/// 2024-05-31T12:00:00Z, a Friday.
+const NOW: i64 = 1_717_156_800_000;
+
+/// What a customer is, and did: for each stream, times and values.
+#[derive(Clone, Debug)]
+struct Person {
+    values: Vec<OwnedValue>,
+    streams: Vec<Vec<(i64, Vec<OwnedValue>)>>,
+}
+
+#[derive(Clone, Debug)]
+struct Case {
+    features: Vec<FeatureSpec>,
+    /// The properties of each stream.
+    streams: Vec<Vec<FeatureSpec>>,
+    rules: Vec<Rule>,
+    people: Vec<Person>,
+    now: i64,
+    /// Minutes ahead of UTC.
+    offset: i32,
+    week_start: usize,
+}
+
+const WEEK: [Weekday; 7] = [
+    Weekday::Monday,
+    Weekday::Tuesday,
+    Weekday::Wednesday,
+    Weekday::Thursday,
+    Weekday::Friday,
+    Weekday::Saturday,
+    Weekday::Sunday,
+];
+
+/// The obvious evaluation of tests of events.
+mod oracle {
+    use super::*;
+
+    fn day(case: &Case, time: i64) -> i64 {
+        (time + i64::from(case.offset) * 60_000).div_euclid(DAY)
+    }
+
+    /// A number that is the same for all days of a unit, and one more for the next.
+    fn unit(case: &Case, day: i64, unit: CalendarUnit) -> i64 {
+        let (year, month, _) = Date::from_days(day as i32).unwrap().to_ymd();
+        let months = i64::from(year) * 12 + i64::from(month) - 1;
+        match unit {
+            CalendarUnit::Day => day,
+            // Day 4 of 1970 is a Monday.
+            CalendarUnit::Week => (day - 4 - case.week_start as i64).div_euclid(7),
+            CalendarUnit::Month => months,
+            CalendarUnit::Quarter => months.div_euclid(3),
+            CalendarUnit::Year => i64::from(year),
+        }
+    }
+
+    fn is_in(case: &Case, window: &Window, time: i64) -> bool {
+        let now = case.now;
+        let span = |span: &Span| span.as_millis() as i64;
+        time < now
+            && match window {
+                Window::Ever => true,
+                Window::Last(length) => now - span(length) <= time,
+                Window::Ago { from, to } => {
+                    now - span(from) <= time && time < now - span(to)
+                }
+                Window::Calendar { n, unit: kind, include_current } => {
+                    let here = unit(case, day(case, time), *kind);
+                    let today = unit(case, day(case, now), *kind);
+                    (today - i64::from(*n)..today).contains(&here)
+                        || *include_current && here == today
+                }
+                Window::Between { from, to } => {
+                    let reached = |text: &str| match text.parse::<Date>() {
+                        Ok(date) => day(case, time) >= date.days_since_epoch().into(),
+                        Err(_) => time >= text.parse::<Timestamp>().unwrap().as_millis(),
+                    };
+                    reached(from) && !reached(to)
+                }
+                _ => unreachable!(),
+            }
+    }
+
+    fn aggregate(case: &Case, test: &EventTest, person: &Person) -> OwnedValue {
+        let stream = test.name[1..].parse::<usize>().unwrap();
+        let specs = &case.streams[stream];
+        let mut chosen: Vec<&(i64, Vec<OwnedValue>)> = person.streams[stream]
+            .iter()
+            .filter(|(time, values)| {
+                let passes = test.filter.as_ref().map(|r| naive::plain(r, specs, values));
+                is_in(case, &test.window, *time) && passes != Some(None)
+                    && passes != Some(Some(false))
+            })
+            .collect();
+        chosen.sort_by_key(|(time, _)| *time);
+        let property = test.agg.property().map(|name| {
+            let at = specs.iter().position(|spec| spec.name() == name).unwrap();
+            chosen.iter().map(|(_, values)| &values[at]).collect::<Vec<_>>()
+        });
+        let property = property.unwrap_or_default();
+        let there: Vec<&OwnedValue> =
+            property.iter().copied().filter(|v| **v != OwnedValue::Missing).collect();
+        let numbers: Vec<f64> = there
+            .iter()
+            .filter_map(|value| match value {
+                OwnedValue::Number(x) => Some(*x),
+                _ => None,
+            })
+            .collect();
+        let number = |n: usize| OwnedValue::Number(n as f64);
+        let date = |event: Option<&&(i64, Vec<OwnedValue>)>| {
+            event.map_or(OwnedValue::Missing, |(time, _)| {
+                OwnedValue::Date(Date::from_days(day(case, *time) as i32).unwrap())
+            })
+        };
+        // The values that are drawn are added without rounding, but for 1e300, which
+        // nothing that is added can change.
+        let sum = numbers.iter().sum::<f64>().clamp(f64::MIN, f64::MAX);
+        let best = |sign: f64| {
+            let rank = |value: &OwnedValue| {
+                sign * match value {
+                    OwnedValue::Number(x) => *x,
+                    OwnedValue::Date(date) => f64::from(date.days_since_epoch()),
+                    other => panic!("{other:?}"),
+                }
+            };
+            let best = there.iter().copied().cloned().max_by(|a, b| {
+                rank(a).partial_cmp(&rank(b)).unwrap()
+            });
+            best.unwrap_or_default()
+        };
+        match &test.agg {
+            Aggregate::Count => number(chosen.len()),
+            Aggregate::Sum(_) => OwnedValue::Number(sum),
+            Aggregate::Average(_) if numbers.is_empty() => OwnedValue::Missing,
+            Aggregate::Average(_) => OwnedValue::Number(sum / numbers.len() as f64),
+            Aggregate::Min(_) => best(-1.0),
+            Aggregate::Max(_) => best(1.0),
+            Aggregate::Distinct(_) => {
+                let mut seen: Vec<&OwnedValue> = Vec::new();
+                for value in there {
+                    if !seen.contains(&value) {
+                        seen.push(value);
+                    }
+                }
+                number(seen.len())
+            }
+            Aggregate::First(_) => {
+                property.first().map_or(OwnedValue::Missing, |v| (*v).clone())
+            }
+            Aggregate::Last(_) => {
+                property.last().map_or(OwnedValue::Missing, |v| (*v).clone())
+            }
+            Aggregate::FirstDay => date(chosen.first()),
+            Aggregate::LastDay => date(chosen.last()),
+            Aggregate::ActiveDays => {
+                let mut days: Vec<i64> =
+                    chosen.iter().map(|(time, _)| day(case, *time)).collect();
+                days.dedup();
+                number(days.len())
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(crate) fn truth(case: &Case, rule: &Rule, person: &Person) -> Option<bool> {
+        naive::truth(rule, &|test| match test {
+            Rule::Event(test) => {
+                let stream = test.name[1..].parse::<usize>().unwrap();
+                let spec = result(&test.agg, &case.streams[stream]);
+                let value = aggregate(case, test, person);
+                naive::tested(&test.is, test.when_missing, &spec, &value)
+            }
+            test => naive::plain(test, &case.features, &person.values),
+        })
+    }
+}
+
+/// The kind and levels of an aggregate.
+fn result(aggregate: &Aggregate, properties: &[FeatureSpec]) -> FeatureSpec {
+    let property = aggregate
+        .property()
+        .map(|name| properties.iter().find(|p| p.name() == name).unwrap().clone());
+    match aggregate {
+        Aggregate::FirstDay | Aggregate::LastDay => FeatureSpec::date("result"),
+        Aggregate::Min(_)
+        | Aggregate::Max(_)
+        | Aggregate::First(_)
+        | Aggregate::Last(_) => property.unwrap(),
+        _ => FeatureSpec::number("result"),
+    }
+}
+
+fn aggregates(properties: &[FeatureSpec]) -> Vec<Aggregate> {
+    let mut all = vec![
+        Aggregate::Count,
+        Aggregate::Count,
+        Aggregate::FirstDay,
+        Aggregate::LastDay,
+        Aggregate::ActiveDays,
+    ];
+    for property in properties {
+        let name = || property.name().to_owned();
+        let kind = property.kind();
+        if kind == FeatureKind::Number {
+            all.extend([Aggregate::Sum(name()), Aggregate::Average(name())]);
+        }
+        if matches!(kind, FeatureKind::Number | FeatureKind::Date) {
+            all.extend([Aggregate::Min(name()), Aggregate::Max(name())]);
+        }
+        if kind != FeatureKind::Tags {
+            all.extend([
+                Aggregate::Distinct(name()),
+                Aggregate::First(name()),
+                Aggregate::Last(name()),
+            ]);
+        }
+    }
+    all
+}
+
+fn span(days: impl Strategy<Value = u32>) -> impl Strategy<Value = Span> {
+    days.prop_map(Span::days)
+}
+
+fn window() -> impl Strategy<Value = Window> {
+    let units = prop::sample::select(vec![
+        CalendarUnit::Day,
+        CalendarUnit::Week,
+        CalendarUnit::Month,
+        CalendarUnit::Quarter,
+        CalendarUnit::Year,
+    ]);
+    prop_oneof![
+        2 => Just(Window::Ever),
+        3 => span(1..60_u32).prop_map(Window::Last),
+        1 => (1..9000_000_u64).prop_map(|ms| Window::Last(Span::from_millis(ms))),
+        2 => (0..30_u32, 1..30_u32).prop_map(|(to, more)| Window::Ago {
+            from: Span::days(to + more),
+            to: Span::days(to),
+        }),
+        3 => (1..4_u32, units.clone(), any::<bool>())
+            .prop_map(|(n, unit, include_current)| Window::Calendar { n, unit, include_current }),
+        1 => units.prop_map(|unit| Window::Calendar { n: 0, unit, include_current: true }),
+        1 => (1..30_u32, 1..30_u32).prop_map(|(from, to)| Window::Between {
+            from: format!("2024-05-{from:02}"),
+            to: format!("2024-06-{to:02}"),
+        }),
+        1 => (1..30_u32, 0..24_u32).prop_map(|(from, hour)| Window::Between {
+            from: format!("2024-04-{from:02}T{hour:02}:00Z"),
+            to: "2024-05-20T00:00:00.001Z".to_owned(),
+        }),
+    ]
+}
+
+fn event_rule(streams: Vec<Vec<FeatureSpec>>) -> impl Strategy<Value = Rule> {
+    let tests: Vec<BoxedStrategy<Rule>> = streams
+        .into_iter()
+        .enumerate()
+        .map(|(i, properties)| {
+            let filter = prop::option::of(plain_rule(&properties).prop_map(Box::new));
+            let agg = prop::sample::select(aggregates(&properties)).prop_flat_map(
+                move |agg| {
+                    let spec = result(&agg, &properties);
+                    (any_test(&spec), Just(agg), prop::option::of(any::<bool>()))
+                },
+            );
+            (filter, window(), agg)
+                .prop_map(move |(filter, window, (is, agg, when_missing))| {
+                    use segmenta::rules::Test;
+                    let total =
+                        matches!(is, Test::Set | Test::Missing) || !agg.may_be_missing();
+                    let when_missing = if total { None } else { when_missing };
+                    let name = format!("e{i}");
+                    Rule::Event(EventTest { name, filter, agg, window, is, when_missing })
+                })
+                .boxed()
+        })
+        .collect();
+    prop::strategy::Union::new(tests)
+}
+
+/// Times at which windows begin and end, and beside them.
+fn time() -> impl Strategy<Value = i64> {
+    let days = prop_oneof![
+        4 => (-4..40_i64).prop_map(|days| NOW - days * DAY),
+        2 => (0..400_i64).prop_map(|days| NOW - NOW % DAY - days * DAY),
+        1 => Just(NOW - 800 * DAY),
+    ];
+    let beside =
+        prop_oneof![Just(0), Just(-1), Just(1), (-20..20_i64).prop_map(|h| h * 3_600_000)];
+    (days, beside).prop_map(|(day, beside)| day + beside)
+}
+
+fn case() -> impl Strategy<Value = Case> {
+    let streams = prop::collection::vec(specs(), 1..3);
+    (specs(), streams).prop_flat_map(|(features, streams)| {
+        let leaf = prop_oneof![
+            5 => event_rule(streams.clone()),
+            1 => super::properties::field_rule(&features),
+        ];
+        let rule = leaf.prop_recursive(3, 12, 4, |inner| {
+            let some = prop::collection::vec(inner.clone(), 1..4);
+            prop_oneof![
+                some.clone().prop_map(Rule::All),
+                some.clone().prop_map(Rule::Any),
+                (some, any::<prop::sample::Index>())
+                    .prop_map(|(of, n)| Rule::AtLeast { n: n.index(of.len()) + 1, of }),
+                inner.prop_map(|rule| !rule),
+            ]
+        });
+        let values = |specs: &[FeatureSpec]| specs.iter().map(value).collect::<Vec<_>>();
+        let logs: Vec<_> = streams
+            .iter()
+            .map(|properties| prop::collection::vec((time(), values(properties)), 0..12))
+            .collect();
+        let person = (values(&features), logs)
+            .prop_map(|(values, streams)| Person { values, streams });
+        (
+            prop::collection::vec(rule, 1..5),
+            prop::collection::vec(person, 1..6),
+            (-2..3_i64, prop_oneof![Just(0), Just(1), (-12..12_i64).prop_map(|h| h * 3_600_000)]),
+            (-14..15_i32).prop_map(|hours| hours * 60 + 30 * (hours % 2)),
+            0..7_usize,
+        )
+            .prop_map(move |(rules, people, (days, beside), offset, week_start)| {
+                let case = Case {
+                    features: features.clone(),
+                    streams: streams.clone(),
+                    rules: Vec::new(),
+                    people,
+                    now: NOW + days * DAY + beside,
+                    offset,
+                    week_start,
+                };
+                let schema = case.schema();
+                Case { rules: rules.into_iter().map(|r| tidy(r, &schema)).collect(), ..case }
+            })
+    })
+}
+
+/// Puts swapped ends of `between` in order, so that the rule can be compiled.
+fn tidy(rule: Rule, schema: &Schema) -> Rule {
+    let each =
+        |rules: Vec<Rule>| rules.into_iter().map(|r| tidy(r, schema)).collect::<Vec<_>>();
+    match rule {
+        Rule::All(rules) => Rule::All(each(rules)),
+        Rule::Any(rules) => Rule::Any(each(rules)),
+        Rule::AtLeast { n, of } => Rule::AtLeast { n, of: each(of) },
+        Rule::Not(rule) => !tidy(*rule, schema),
+        Rule::Event(mut test) => {
+            let stream = schema.stream_index_of(&test.name).unwrap();
+            let properties = schema.streams()[stream.get()].properties().to_vec();
+            let properties = Schema::new(properties).unwrap();
+            test.filter = test
+                .filter
+                .map(|rule| Box::new(super::properties::tidy(*rule, &properties)));
+            let rule = Rule::Event(test.clone());
+            match swap(&test.is) {
+                Some(is) if rule.compile(schema).is_err() => {
+                    Rule::Event(EventTest { is, ..test })
+                }
+                _ => rule,
+            }
+        }
+        rule => super::properties::tidy(rule, schema),
+    }
+}
+
+impl Case {
+    fn schema(&self) -> Schema {
+        let features =
+            self.features.iter().cloned().fold(Schema::builder(), |b, f| b.feature(f));
+        let streams = self.streams.iter().enumerate();
+        streams
+            .map(|(i, properties)| StreamSpec::new(format!("e{i}"), properties.clone()))
+            .fold(features, |b, s| b.stream(s))
+            .build()
+            .unwrap()
+    }
+
+    fn customers(&self) -> Vec<OwnedCustomer> {
+        let schema = self.schema();
+        let customer = |person: &Person| {
+            let values = person.values.clone();
+            let customer = OwnedCustomer::with_values(&schema, 1_u64, values).unwrap();
+            let streams = schema.streams().iter().zip(&person.streams);
+            streams.fold(customer, |customer, (spec, events)| {
+                let events = events.iter().cloned();
+                let events =
+                    events.map(|(time, values)| (Timestamp::from_millis(time), values));
+                let log = EventLog::new(spec, events).unwrap();
+                customer.set_events(spec.name(), log).unwrap()
+            })
+        };
+        self.people.iter().map(customer).collect()
+    }
+
+    fn set(&self) -> RuleSet {
+        let rules = self.rules.iter().enumerate();
+        rules.fold(RuleSet::new(), |set, (i, rule)| {
+            set.segment(format!("s{i}"), format!("Segment {i}"), rule.clone())
+        })
+    }
+
+    fn moment(&self) -> Moment {
+        Moment::new(Timestamp::from_millis(self.now))
+            .zone(Zone::fixed(self.offset).unwrap())
+            .week_start(WEEK[self.week_start])
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(600)
+    })]
+
+    #[test]
+    fn all_ways_to_ask_agree_with_the_naive_interpreter(case in case()) {
+        let schema = case.schema();
+        let set = case.set();
+        let book = set.compile_book(&schema).unwrap().at(case.moment());
+        let customers = case.customers();
+        let table = Table::from_customers(&schema, &customers).unwrap();
+        let memberships = book.memberships(&table).unwrap();
+        for (row, (person, customer)) in case.people.iter().zip(&customers).enumerate() {
+            let truths: Vec<Truth> = case
+                .rules
+                .iter()
+                .map(|rule| kleene(oracle::truth(&case, rule, person)))
+                .collect();
+            prop_assert_eq!(&book.membership(customer).unwrap(), &truths);
+            for (s, truth) in truths.iter().enumerate() {
+                let segment = segmenta::segmenter::SegmentIndex::new(s as u32);
+                prop_assert_eq!(memberships.truth(row, segment), *truth);
+            }
+            let explanation = book.explain(customer).unwrap();
+            let segmenta::segmenter::Reason::Rules { clauses } = explanation.reason else {
+                panic!("not by rules")
+            };
+            let outermost: Vec<Truth> =
+                clauses.iter().filter(|c| c.depth == 0).map(|c| c.truth).collect();
+            prop_assert_eq!(outermost, truths);
+        }
+    }
+
+    #[test]
+    fn definitions_go_through_both_written_forms(case in case()) {
+        let schema = case.schema();
+        let set = case.set();
+        for rule in &case.rules {
+            prop_assert_eq!(&rule.to_string().parse::<Rule>().unwrap(), rule);
+        }
+        prop_assert_eq!(&RuleSet::from_json(&set.to_json().unwrap()).unwrap(), &set);
+        let book = set.compile_book(&schema).unwrap();
+        let saved = serde_json::to_string(&book.save().unwrap()).unwrap();
+        let saved: Saved = serde_json::from_str(&saved).unwrap();
+        let loaded = RuleBook::load(&saved).unwrap();
+        prop_assert_eq!(&loaded, &book);
+        prop_assert_eq!(loaded.at(case.moment()), book.at(case.moment()));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(40)
+    })]
+
+    #[test]
+    fn tables_of_all_sizes_are_answered_as_their_rows_are(case in case(), size in 0..5_usize) {
+        let table = Table::from_customers(&case.schema(), case.customers()).unwrap();
+        let n_rows = [1, 257, 4096, 4097, 9000][size];
+        let rows: Vec<usize> = (0..n_rows).map(|i| mixed(i) % table.len()).collect();
+        let book = case.set().compile_book(&case.schema()).unwrap().at(case.moment());
+        check(&book, &table.select_rows(&rows).unwrap());
+    }
+}
+
+#[test]
+fn without_an_instant_the_answer_is_an_error() {
+    let schema = Schema::builder().stream(StreamSpec::new("order", [])).build().unwrap();
+    let rule = events("order").count().eq(0);
+    let set = RuleSet::new().segment("a", "A", rule.clone());
+    let book = set.compile_book(&schema).unwrap();
+    let ann = OwnedCustomer::new(&schema, 1);
+    let table = Table::from_customers(&schema, [&ann]).unwrap();
+    let expected = "parameter `now` must be stated with `at`, since the rules depend on \
+                    time, but is absent";
+    assert!(book.depends_on_time());
+    assert_eq!(book.membership(&ann).unwrap_err().to_string(), expected);
+    assert_eq!(book.count(&table).unwrap_err().to_string(), expected);
+    assert_eq!(book.explain(&ann).unwrap_err().to_string(), expected);
+    let rule = rule.compile(&schema).unwrap();
+    assert_eq!(rule.holds(&ann).unwrap_err().to_string(), expected);
+    assert!(rule.at(Timestamp::from_millis(0)).holds(&ann).unwrap());
+    // A rule without events needs none.
+    let plain = field("x").is_set().compile(&Schema::new([FeatureSpec::flag("x")]).unwrap());
+    assert!(!plain.unwrap().depends_on_time());
+    let _ = StreamIndex::new(0);
+    assert!(ann.events(StreamIndex::new(0)).is_empty());
+}
