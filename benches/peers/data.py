@@ -83,3 +83,45 @@ def rules(n, n_rules, seed=0):
         "category": small(rng.integers(0, 5, n_rules)),
         "levels": small(three()),
     }
+
+
+DAY = 86_400_000
+# The ages in days between which events count: the older one, or -1 for ever.
+WINDOWS = [(7, 0), (30, 0), (90, 0), (365, 0), (60, 30), (-1, 0)]
+
+
+def events(n, n_customers, n_rules, unit, seed=0):
+    """Two years of purchases, by customer and time, and random rules of two tests of them.
+
+    A test asks how many purchases there were, what they sum up to, or whether there was none, in
+    a window, through one channel or all. Amounts are multiples of a unit, and no sum is
+    compared with one.
+    """
+    rng = np.random.default_rng(seed)
+    now = 20_000 * DAY
+    # Most have few purchases, some many, and about one in twelve none.
+    shares = rng.gamma(0.8, size=n_customers)
+    counts = rng.multinomial(n, shares / shares.sum())
+    times = now - 1 - rng.integers(0, 730 * DAY, n)
+    customer = np.repeat(np.arange(n_customers, dtype=np.int32), counts)
+    times = times[np.lexsort((times, customer))]
+    amounts = np.round(rng.lognormal(3, 1, n) * 100)
+    small = lambda x: np.asarray(x, dtype=np.int32)
+    aggregate = rng.choice(3, (n_rules, 2), p=[0.4, 0.4, 0.2])
+    sums = (np.round(rng.lognormal(6, 1.5, (n_rules, 2)) * 100) + 0.5) * unit
+    bound = np.where(aggregate == 1, sums, rng.integers(1, 15, (n_rules, 2)))
+    channel = rng.integers(0, 5, (n_rules, 2))
+    return {
+        "customer": customer,
+        "time": times,
+        "amount": amounts * unit,
+        "channel": small(rng.integers(0, 5, n)),
+        "offsets": np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        "now": np.array([now], dtype=np.int64),
+        "aggregate": small(aggregate),
+        "window": small(rng.integers(0, len(WINDOWS), (n_rules, 2))),
+        "windows": small(WINDOWS),
+        "through": small(np.where(rng.random((n_rules, 2)) < 0.5, channel, -1)),
+        "bound": bound,
+        "joins": small(rng.integers(0, 2, n_rules)),
+    }

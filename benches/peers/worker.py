@@ -244,6 +244,138 @@ def duckdb_rules(data, task):
     return lambda: db.execute(query).fetchone(), answer
 
 
+CHANNELS = [f"channel {i}" for i in range(5)]
+
+
+class EventRules:
+    """The rules of a task: which aggregates they need, each once, and how they join them."""
+
+    def __init__(self, data):
+        self.data = data
+        # By aggregate (count or sum), window and channel.
+        self.aggregates = {}
+
+    def name(self, aggregate, window, channel):
+        key = ("sum" if aggregate == 1 else "count", int(window), int(channel))
+        return self.aggregates.setdefault(key, f"a{len(self.aggregates)}")
+
+    def tests(self, r):
+        """Of each test of a rule its aggregate, the operator, and what it is compared with."""
+        for j in range(2):
+            aggregate = self.data["aggregate"][r, j]
+            name = self.name(aggregate, self.data["window"][r, j], self.data["through"][r, j])
+            bound = float(self.data["bound"][r, j])
+            yield (name, "=", 0) if aggregate == 2 else (name, ">=", bound)
+
+    def window(self, window):
+        """From which time on events count, and up to which."""
+        now = int(self.data["now"][0])
+        older, newer = (int(days) for days in self.data["windows"][window])
+        since = now - older * 86_400_000 if older >= 0 else None
+        return since, now - newer * 86_400_000
+
+
+def polars_events(data, task):
+    import polars as pl
+
+    names = pl.Enum(CHANNELS)
+    n_customers = len(data["offsets"]) - 1
+    events = pl.DataFrame(
+        {
+            "customer": pl.Series(data["customer"]).set_sorted(),
+            "time": data["time"],
+            "amount": data["amount"],
+            "channel": pl.Series(np.array(CHANNELS)[data["channel"]]).cast(names),
+        }
+    )
+    customers = pl.DataFrame(
+        {"customer": pl.Series(np.arange(n_customers, dtype=np.int32)).set_sorted()}
+    )
+    rules = EventRules(data)
+
+    def rule(r):
+        parts = [
+            pl.col(name) == bound if operator == "=" else pl.col(name) >= bound
+            for name, operator, bound in rules.tests(r)
+        ]
+        return parts[0] & parts[1] if data["joins"][r] else parts[0] | parts[1]
+
+    counts = [rule(r).sum().alias(str(r)) for r in range(len(data["joins"]))]
+
+    def aggregate(kind, window, channel):
+        since, until = rules.window(window)
+        chosen = pl.col("time") < until
+        if since is not None:
+            chosen = (pl.col("time") >= since) & chosen
+        if channel >= 0:
+            chosen = chosen & (pl.col("channel") == CHANNELS[channel])
+        if kind == "count":
+            return chosen.sum()
+        return pl.when(chosen).then(pl.col("amount")).otherwise(0.0).sum()
+
+    columns = [aggregate(*key).alias(name) for key, name in rules.aggregates.items()]
+
+    def call():
+        by_customer = events.lazy().group_by("customer").agg(columns)
+        whole = customers.lazy().join(by_customer, on="customer", how="left")
+        return whole.with_columns(pl.exclude("customer").fill_null(0)).select(counts).collect()
+
+    return call, lambda table: ({}, {"counts": np.array(table.row(0), dtype=np.int64)})
+
+
+def duckdb_events(data, task):
+    import duckdb
+    import pyarrow
+
+    db = duckdb.connect()
+    db.execute(f"SET threads = {THREADS}")
+    names = ", ".join(f"'{name}'" for name in CHANNELS)
+    db.execute(f"CREATE TYPE channel AS ENUM ({names})")
+    given = pyarrow.table(
+        {
+            "customer": data["customer"],
+            "time": data["time"],
+            "amount": data["amount"],
+            "channel": pyarrow.DictionaryArray.from_arrays(data["channel"], CHANNELS),
+        }
+    )
+    db.register("given", given)
+    db.execute(
+        "CREATE TABLE events AS SELECT customer, time, amount, channel::channel AS channel"
+        " FROM given"
+    )
+    db.unregister("given")
+    n_customers = len(data["offsets"]) - 1
+    db.execute(f"CREATE TABLE customers AS SELECT range::INTEGER AS customer FROM range({n_customers})")
+    rules = EventRules(data)
+
+    def rule(r):
+        parts = [f"{name} {operator} {bound!r}" for name, operator, bound in rules.tests(r)]
+        return (" AND " if data["joins"][r] else " OR ").join(parts)
+
+    counts = [f"count(*) FILTER (WHERE {rule(r)})" for r in range(len(data["joins"]))]
+
+    def aggregate(kind, window, channel):
+        since, until = rules.window(window)
+        chosen = [f"time < {until}"]
+        if since is not None:
+            chosen.insert(0, f"time >= {since}")
+        if channel >= 0:
+            chosen.append(f"channel = '{CHANNELS[channel]}'")
+        what = "count(*)" if kind == "count" else "sum(amount)"
+        return f"{what} FILTER (WHERE {' AND '.join(chosen)})"
+
+    columns = [f"{aggregate(*key)} AS {name}" for key, name in rules.aggregates.items()]
+    filled = [f"coalesce({name}, 0) AS {name}" for name in rules.aggregates.values()]
+    query = f"""
+        WITH by_customer AS (SELECT customer, {", ".join(columns)} FROM events GROUP BY customer),
+        filled AS (SELECT {", ".join(filled)} FROM customers LEFT JOIN by_customer USING (customer))
+        SELECT {", ".join(counts)} FROM filled
+    """
+    answer = lambda row: ({}, {"counts": np.array(row, dtype=np.int64)})
+    return lambda: db.execute(query).fetchone(), answer
+
+
 def customer_table(columns):
     column = lambda name, dtype: np.asarray(columns[name]).astype(dtype)
     count = lambda name: np.bincount(column(name, np.int64), minlength=6)[1:]
@@ -271,6 +403,8 @@ PROGRAMS = {
     "duckdb_rfm": (duckdb_rfm, "duckdb"),
     "polars_rules": (polars_rules, "polars"),
     "duckdb_rules": (duckdb_rules, "duckdb"),
+    "polars_events": (polars_events, "polars"),
+    "duckdb_events": (duckdb_events, "duckdb"),
 }
 
 

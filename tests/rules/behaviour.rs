@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 use segmenta::Segmenter;
 use segmenta::data::{
-    Customer, Date, EventLog, FeatureKind, FeatureSpec, Moment, OwnedCustomer, OwnedValue,
-    Schema, Span, StreamIndex, StreamSpec, Table, Timestamp, Weekday, Zone,
+    Customer, Date, EventLog, FeatureKind, FeatureSpec, Moment, OwnedCustomer,
+    OwnedValue, Schema, Span, StreamIndex, StreamSpec, Table, Timestamp, Weekday, Zone,
 };
 use segmenta::rules::{
     Aggregate, CalendarUnit, EventTest, Rule, RuleBook, RuleSet, Window, events, field,
@@ -106,7 +106,8 @@ mod oracle {
             .iter()
             .filter(|(time, values)| {
                 let passes = test.filter.as_ref().map(|r| naive::plain(r, specs, values));
-                is_in(case, &test.window, *time) && passes != Some(None)
+                is_in(case, &test.window, *time)
+                    && passes != Some(None)
                     && passes != Some(Some(false))
             })
             .collect();
@@ -142,9 +143,11 @@ mod oracle {
                     other => panic!("{other:?}"),
                 }
             };
-            let best = there.iter().copied().cloned().max_by(|a, b| {
-                rank(a).partial_cmp(&rank(b)).unwrap()
-            });
+            let best = there
+                .iter()
+                .copied()
+                .cloned()
+                .max_by(|a, b| rank(a).partial_cmp(&rank(b)).unwrap());
             best.unwrap_or_default()
         };
         match &test.agg {
@@ -277,12 +280,11 @@ fn event_rule(streams: Vec<Vec<FeatureSpec>>) -> impl Strategy<Value = Rule> {
         .enumerate()
         .map(|(i, properties)| {
             let filter = prop::option::of(plain_rule(&properties).prop_map(Box::new));
-            let agg = prop::sample::select(aggregates(&properties)).prop_flat_map(
-                move |agg| {
+            let agg =
+                prop::sample::select(aggregates(&properties)).prop_flat_map(move |agg| {
                     let spec = result(&agg, &properties);
                     (any_test(&spec), Just(agg), prop::option::of(any::<bool>()))
-                },
-            );
+                });
             (filter, window(), agg)
                 .prop_map(move |(filter, window, (is, agg, when_missing))| {
                     use segmenta::rules::Test;
@@ -305,8 +307,12 @@ fn time() -> impl Strategy<Value = i64> {
         2 => (0..400_i64).prop_map(|days| NOW - NOW % DAY - days * DAY),
         1 => Just(NOW - 800 * DAY),
     ];
-    let beside =
-        prop_oneof![Just(0), Just(-1), Just(1), (-20..20_i64).prop_map(|h| h * 3_600_000)];
+    let beside = prop_oneof![
+        Just(0),
+        Just(-1),
+        Just(1),
+        (-20..20_i64).prop_map(|h| h * 3_600_000)
+    ];
     (days, beside).prop_map(|(day, beside)| day + beside)
 }
 
@@ -337,23 +343,31 @@ fn case() -> impl Strategy<Value = Case> {
         (
             prop::collection::vec(rule, 1..5),
             prop::collection::vec(person, 1..6),
-            (-2..3_i64, prop_oneof![Just(0), Just(1), (-12..12_i64).prop_map(|h| h * 3_600_000)]),
+            (
+                -2..3_i64,
+                prop_oneof![Just(0), Just(1), (-12..12_i64).prop_map(|h| h * 3_600_000)],
+            ),
             (-14..15_i32).prop_map(|hours| hours * 60 + 30 * (hours % 2)),
             0..7_usize,
         )
-            .prop_map(move |(rules, people, (days, beside), offset, week_start)| {
-                let case = Case {
-                    features: features.clone(),
-                    streams: streams.clone(),
-                    rules: Vec::new(),
-                    people,
-                    now: NOW + days * DAY + beside,
-                    offset,
-                    week_start,
-                };
-                let schema = case.schema();
-                Case { rules: rules.into_iter().map(|r| tidy(r, &schema)).collect(), ..case }
-            })
+            .prop_map(
+                move |(rules, people, (days, beside), offset, week_start)| {
+                    let case = Case {
+                        features: features.clone(),
+                        streams: streams.clone(),
+                        rules: Vec::new(),
+                        people,
+                        now: NOW + days * DAY + beside,
+                        offset,
+                        week_start,
+                    };
+                    let schema = case.schema();
+                    Case {
+                        rules: rules.into_iter().map(|r| tidy(r, &schema)).collect(),
+                        ..case
+                    }
+                },
+            )
     })
 }
 
@@ -514,7 +528,8 @@ fn without_an_instant_the_answer_is_an_error() {
     assert_eq!(rule.holds(&ann).unwrap_err().to_string(), expected);
     assert!(rule.at(Timestamp::from_millis(0)).holds(&ann).unwrap());
     // A rule without events needs none.
-    let plain = field("x").is_set().compile(&Schema::new([FeatureSpec::flag("x")]).unwrap());
+    let plain =
+        field("x").is_set().compile(&Schema::new([FeatureSpec::flag("x")]).unwrap());
     assert!(!plain.unwrap().depends_on_time());
     let _ = StreamIndex::new(0);
     assert!(ann.events(StreamIndex::new(0)).is_empty());

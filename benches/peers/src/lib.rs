@@ -1,6 +1,7 @@
 //! The calls that are measured: those of segmenta, and those of its peers in Rust.
 
 pub mod arrays;
+pub mod events;
 pub mod kernels;
 pub mod measure;
 pub mod peers;

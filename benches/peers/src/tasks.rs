@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::arrays::{Numbers, Spec};
+use crate::events::Log;
 use crate::measure::{Measured, measure};
 use crate::rfm::Transactions;
 use crate::rules::Columns;
@@ -33,6 +34,7 @@ pub enum Call {
     Silhouette,
     Rfm,
     Rules,
+    Events,
 }
 
 /// What a call returned, for comparison.
@@ -136,6 +138,27 @@ impl Task {
                 Ok(Box::new(move || {
                     let (table, measured) = measure(|| rfm::rfm(&transactions));
                     Ok((measured, customers(table?)))
+                }))
+            }
+            Call::Events => {
+                let log = Log {
+                    offsets: self.spec("offsets")?.i64s()?,
+                    time: self.spec("time")?.i64s()?,
+                    amount: self.spec("amount")?.f64s()?,
+                    channel: self.spec("channel")?.i32s()?,
+                    now: self.spec("now")?.i64s()?,
+                    aggregate: self.spec("aggregate")?.i32s()?,
+                    window: self.spec("window")?.i32s()?,
+                    windows: self.spec("windows")?.i32s()?,
+                    through: self.spec("through")?.i32s()?,
+                    bound: self.spec("bound")?.f64s()?,
+                    joins: self.spec("joins")?.i32s()?,
+                };
+                let segments = log.prepare()?;
+                Ok(Box::new(move || {
+                    let (counts, measured) = measure(|| segments.count());
+                    let counts = Numbers::I64(counts?);
+                    Ok((measured, Answer::default().array("counts", counts)))
                 }))
             }
             Call::Rules => {
