@@ -69,6 +69,14 @@ impl Summary {
             Aggregate::ActiveDays => Summary::ActiveDays,
         }
     }
+
+    /// Whether the aggregate of no events is missing.
+    pub(super) fn may_be_missing(self) -> bool {
+        !matches!(
+            self,
+            Summary::Count | Summary::Sum | Summary::Distinct | Summary::ActiveDays
+        )
+    }
 }
 
 /// One event, as what a filter asks.

@@ -1,4 +1,4 @@
-//! Aggregates of events, block by block, as columns that rules are asked about.
+//! Aggregates of events, block by block, as codes that rules are asked about.
 //!
 //! The events of a customer are ordered by time, so that a window is a range of them, found
 //! once for all aggregates. Counts and sums of a range are differences of two running
@@ -6,196 +6,69 @@
 //! pass over the events.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::ops::{ControlFlow, Range};
 
-use super::fixed::{Fixed, Width};
-use super::lower::{Columns, Lowered, Placed, lower};
-use super::pages::Page;
-use super::program::{Memory, Plane, Program, ROWS, Run};
-use crate::data::{
-    Column, Events, FeatureIndex, FeatureKind, Flags, Levels, SchemaMap, Stream,
-    StreamIndex, Table, Timestamp, Validity, Value, Zone,
-};
-use crate::rules::behaviour::{Behaviour, Summary};
-use crate::rules::compile::Compiled;
-use crate::rules::leaf::Source;
-use crate::rules::window::Bound;
-use crate::simd;
+use super::lower::Lowered;
+use super::plan::{Aggregate, Filters, Plan, StreamPlan, borrowed, columns_of};
+use super::program::{Memory, Plane, ROWS, Run};
+use crate::data::{Column, Events, FeatureKind, Flags, Timestamp, Validity, Value};
+use crate::rules::behaviour::Summary;
+use crate::simd::{Arithmetic, Kernel};
+
+/// Customers that are looked at together: few enough that what is computed of their events
+/// stays in the second-level cache.
+const CUSTOMERS: usize = 256;
 
 /// Up to so many events are looked at one by one to find a window.
 const FEW: usize = 32;
 
-/// The aggregates that rules ask about, each once.
-#[derive(Debug)]
-pub(super) struct Plan<'t> {
-    streams: Vec<StreamPlan<'t>>,
-    /// For each aggregate its kind, its levels, and whether it can be missing.
-    pub(super) columns: Vec<Column<'t>>,
-    /// For each rule, the aggregates of its behaviours.
-    places: Vec<Vec<usize>>,
-}
+/// One number for each customer.
+type OfEach<T> = [T; CUSTOMERS];
 
-/// The aggregates of one stream.
-#[derive(Debug)]
-struct StreamPlan<'t> {
-    stream: &'t Stream<'t>,
-    zone: Zone,
-    /// The ends of all windows, ascending.
-    instants: Vec<i64>,
-    filters: Filters,
-    groups: Vec<Group>,
-}
-
-/// Which events pass which filters.
-#[derive(Debug)]
-struct Filters {
-    lowered: Lowered,
-    program: Program,
-    n: usize,
-}
-
-/// The aggregates of the events that pass one filter, or of all events.
-#[derive(Debug)]
-struct Group {
-    filter: Option<usize>,
-    counts: Vec<Aggregate>,
-    /// By property.
-    sums: Vec<(FeatureIndex, Fixed, Vec<Aggregate>)>,
-    others: Vec<Aggregate>,
-}
-
-/// One aggregate, over the events between two instants.
-#[derive(Debug)]
-struct Aggregate {
-    /// Place among the columns of the plan.
-    place: usize,
-    from: usize,
-    to: usize,
-    behaviour: Behaviour,
-}
-
-impl<'t> Plan<'t> {
-    /// Nothing where rules must be asked row by row.
-    pub(super) fn new(
-        rules: &[Compiled],
-        bound: &Bound,
-        table: &'t Table<'t>,
-        map: Option<&SchemaMap>,
-    ) -> Option<Plan<'t>> {
-        let mut plan =
-            Plan { streams: Vec::new(), columns: Vec::new(), places: Vec::new() };
-        // By stream, filter as it is written, aggregate, property and window.
-        let mut known = BTreeMap::new();
-        let mut by_stream: BTreeMap<StreamIndex, Vec<(usize, &Behaviour)>> =
-            BTreeMap::new();
-        for rule in rules {
-            let mut places = Vec::with_capacity(rule.behaviours.len());
-            for behaviour in &rule.behaviours {
-                let filter = behaviour.filter.as_ref().map(|f| f.rule.to_string());
-                let property = behaviour.property.as_ref().map(|p| p.feature);
-                let key = (
-                    behaviour.stream,
-                    filter,
-                    behaviour.summary,
-                    property,
-                    behaviour.window,
-                );
-                let next = known.len();
-                let place = *known.entry(key).or_insert(next);
-                if place == next {
-                    by_stream
-                        .entry(behaviour.stream)
-                        .or_default()
-                        .push((place, behaviour));
-                }
-                places.push(place);
-            }
-            plan.places.push(places);
-        }
-        let mut columns: Vec<Option<Column<'t>>> = vec![None; known.len()];
-        for (stream, aggregates) in by_stream {
-            let place = map.map_or(Some(stream), |map| map.stream(stream))?;
-            let stream = table.stream(place)?;
-            for &(place, behaviour) in &aggregates {
-                columns[place] = Some(prototype(behaviour, stream)?);
-            }
-            plan.streams.push(StreamPlan::new(stream, bound, &aggregates)?);
-        }
-        plan.columns = columns.into_iter().collect::<Option<_>>()?;
-        Some(plan)
-    }
-
-    /// Where the aggregate of a rule's behaviour stands.
-    pub(super) fn place(&self, rule: usize, behaviour: u32) -> usize {
-        self.places[rule][behaviour as usize]
-    }
-
-    /// Computes all aggregates of a block of customers, and codes them.
-    pub(super) fn fill(
-        &self,
-        rows: Range<usize>,
-        lowered: &Lowered,
-        n_stored: usize,
-        scratch: &mut Scratch,
-        memory: &mut Memory,
-    ) {
-        for (stream, filtered) in self.streams.iter().zip(&mut scratch.filtered) {
-            let block = stream.block(rows.clone(), filtered, &mut scratch.positions);
-            let mut code = |place: usize, column: &Column<'_>| {
-                for &page in &scratch.pages[place] {
-                    let Page { column: stored, .. } = lowered.pages[page];
-                    debug_assert_eq!(stored, n_stored + place);
-                    let codes = &mut memory.codes[page][..rows.len()];
-                    lowered.pages[page].code(column, 0..rows.len(), codes);
-                    memory.is_coded[page] = true;
-                }
-            };
-            stream.aggregates(
-                &block,
-                &mut scratch.totals,
-                &mut scratch.values,
-                &mut code,
-            );
-        }
-    }
-}
-
-/// Memory for the aggregates of a block.
+/// Memory for the aggregates of some customers.
 #[derive(Debug)]
 pub(super) struct Scratch {
     /// For each aggregate, the pages into which it is coded.
     pages: Vec<Vec<usize>>,
     /// For each stream, the memory of its filters.
     filtered: Vec<Filtered>,
-    /// For each instant, the number of events of the block before it, by customer.
-    positions: Vec<Vec<u32>>,
-    totals: Totals,
+    /// For each instant, how many of the events lie before it.
+    positions: Vec<OfEach<u32>>,
+    /// The same of the events that pass a filter.
+    ranks: Vec<OfEach<u32>>,
+    /// The events that pass a filter and lie before each word of its plane.
+    passed: Vec<u32>,
+    one_limb: Added<i64>,
+    two_limbs: Added<[i64; 2]>,
     values: Values,
 }
 
 #[derive(Debug)]
 struct Filtered {
     memory: Memory,
-    /// For each filter, a bit for each event of the block.
+    /// For each filter, a bit for each event.
     planes: Vec<Vec<u64>>,
 }
 
-#[derive(Debug, Default)]
-struct Totals {
-    counts: Vec<u32>,
-    narrow: Vec<i64>,
-    wide: Vec<i128>,
+/// Numbers that are added up, as one limb or two.
+#[derive(Debug)]
+struct Added<T> {
+    /// Of each event.
+    all: Vec<T>,
+    /// The totals of the first 0, 1, 2, … events that pass a filter.
+    totals: Vec<T>,
+    /// The totals before each instant.
+    before: Vec<OfEach<T>>,
 }
 
 /// Values of one aggregate, of whatever kind.
 #[derive(Debug)]
 struct Values {
-    numbers: Vec<f64>,
-    codes: Vec<u32>,
-    days: Vec<i32>,
-    flags: Vec<bool>,
-    valid: Vec<bool>,
+    numbers: OfEach<f64>,
+    codes: OfEach<u32>,
+    days: OfEach<i32>,
+    flags: OfEach<bool>,
+    valid: OfEach<bool>,
 }
 
 impl Scratch {
@@ -213,73 +86,84 @@ impl Scratch {
                 planes: vec![Vec::new(); *n],
             }
         };
+        let n_instants = plan.streams.iter().map(|stream| stream.instants.len()).max();
+        let n_instants = n_instants.unwrap_or(0);
         Scratch {
             pages,
             filtered: plan.streams.iter().map(filtered).collect(),
-            positions: Vec::new(),
-            totals: Totals::default(),
+            positions: vec![[0; CUSTOMERS]; n_instants],
+            ranks: vec![[0; CUSTOMERS]; n_instants],
+            passed: Vec::new(),
+            one_limb: Added::new(n_instants),
+            two_limbs: Added::new(n_instants),
             values: Values {
-                numbers: vec![0.0; ROWS],
-                codes: vec![0; ROWS],
-                days: vec![0; ROWS],
-                flags: vec![false; ROWS],
-                valid: vec![false; ROWS],
+                numbers: [0.0; CUSTOMERS],
+                codes: [0; CUSTOMERS],
+                days: [0; CUSTOMERS],
+                flags: [false; CUSTOMERS],
+                valid: [false; CUSTOMERS],
             },
         }
     }
 }
 
-/// A column of the kind of an aggregate, without values.
-fn prototype<'t>(behaviour: &Behaviour, stream: &'t Stream<'t>) -> Option<Column<'t>> {
-    let validity = match behaviour.summary {
-        Summary::Count | Summary::Sum | Summary::Distinct | Summary::ActiveDays => {
-            Validity::All
-        }
-        _ => Validity::Mask(Cow::Borrowed(&[])),
-    };
-    let property = match &behaviour.property {
-        Some(property) => {
-            let column = stream.columns.get(property.feature.get())?;
-            if let (Some(known), Column::Category(_, levels, _)) =
-                (&property.levels, column)
-            {
-                // Whether that is an error depends on the row.
-                levels.iter().all(|l| known.position(l).is_some()).then_some(())?;
-            }
-            Some(column)
-        }
-        None => None,
-    };
-    Some(match (behaviour.spec.kind(), property) {
-        (FeatureKind::Number, _) => {
-            let none: &'static [f64] = &[];
-            Column::Number(none.into(), validity)
-        }
-        (FeatureKind::Date, _) => Column::Date(Cow::Borrowed(&[]), validity),
-        (FeatureKind::Flag, _) => {
-            Column::Flag(Flags::Bools(Cow::Borrowed(&[])), validity)
-        }
-        (_, Some(Column::Category(_, levels, _))) => {
-            Column::Category(Cow::Borrowed(&[]), borrowed(levels), validity)
-        }
-        _ => return None,
-    })
+/// Computes all aggregates of up to [`ROWS`] customers, and codes them.
+pub(super) struct Fill<'a> {
+    pub(super) plan: &'a Plan<'a>,
+    pub(super) lowered: &'a Lowered,
+    pub(super) rows: Range<usize>,
+    pub(super) scratch: &'a mut Scratch,
+    pub(super) memory: &'a mut Memory,
 }
 
-fn borrowed<'a>(levels: &'a Levels<'_>) -> Levels<'a> {
-    match levels {
-        Levels::Strs(names) => Levels::Strs(names),
-        Levels::Strings(names) => Levels::Strings(Cow::Borrowed(names)),
+impl Kernel for Fill<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<A: Arithmetic>(self) {
+        let Fill { plan, lowered, rows, scratch, memory } = self;
+        for (stream, at) in plan.streams.iter().zip(0..) {
+            for start in rows.clone().step_by(CUSTOMERS) {
+                let some = start..(start + CUSTOMERS).min(rows.end);
+                let offset = start - rows.start;
+                aggregates::<A>(
+                    stream,
+                    at,
+                    some,
+                    scratch,
+                    &mut Codes { lowered, memory, offset },
+                );
+            }
+        }
+        for &page in scratch.pages.iter().flatten() {
+            memory.is_coded[page] = true;
+        }
     }
 }
 
-/// The events of a block of customers.
+/// Where the codes of some customers of a block go.
+struct Codes<'a> {
+    lowered: &'a Lowered,
+    memory: &'a mut Memory,
+    /// Of the first of these customers in the block.
+    offset: usize,
+}
+
+impl Codes<'_> {
+    #[inline(always)]
+    fn write(&mut self, pages: &[usize], column: &Column<'_>, n: usize) {
+        for &page in pages {
+            let codes = &mut self.memory.codes[page][self.offset..][..n];
+            self.lowered.pages[page].code(column, 0..n, codes);
+        }
+    }
+}
+
+/// The events of some customers.
 struct Block<'b> {
     /// Of the customers, and one more: where their events begin, in the stream.
     offsets: &'b [usize],
-    /// For each instant, by customer.
-    positions: &'b [Vec<u32>],
-    planes: &'b [Vec<u64>],
+    positions: &'b [OfEach<u32>],
 }
 
 impl Block<'_> {
@@ -287,391 +171,370 @@ impl Block<'_> {
         self.offsets.len() - 1
     }
 
-    /// The block's events, by their places in the stream.
+    /// The events, by their places in the stream.
     fn events(&self) -> Range<usize> {
         self.offsets[0]..self.offsets[self.offsets.len() - 1]
     }
-
-    /// The places of a customer's events in a window, in the block.
-    fn window(&self, aggregate: &Aggregate, customer: usize) -> Range<usize> {
-        let at = |instant: usize| self.positions[instant][customer] as usize;
-        at(aggregate.from)..at(aggregate.to)
-    }
 }
 
-impl<'t> StreamPlan<'t> {
-    fn new(
-        stream: &'t Stream<'t>,
-        bound: &Bound,
-        aggregates: &[(usize, &Behaviour)],
-    ) -> Option<StreamPlan<'t>> {
-        let range = |behaviour: &Behaviour| &bound.windows[behaviour.window as usize];
-        let mut instants: Vec<i64> = aggregates
-            .iter()
-            .flat_map(|(_, behaviour)| [range(behaviour).start, range(behaviour).end])
-            .collect();
-        instants.sort_unstable();
-        instants.dedup();
-        let instant = |at: i64| instants.partition_point(|&instant| instant < at);
-        // Places in a block are half as wide as those in the stream.
-        u32::try_from(stream.times.len()).ok()?;
-        let longest = stream.offsets.windows(2).map(|pair| pair[1] - pair[0]).max();
-        let mut filters: Vec<&Compiled> = Vec::new();
-        let mut known: BTreeMap<String, usize> = BTreeMap::new();
-        let mut groups: BTreeMap<Option<usize>, Group> = BTreeMap::new();
-        let mut scales: BTreeMap<FeatureIndex, Option<Fixed>> = BTreeMap::new();
-        for &(place, behaviour) in aggregates {
-            let filter = behaviour.filter.as_ref().map(|rule| {
-                *known.entry(rule.rule.to_string()).or_insert_with(|| {
-                    filters.push(rule);
-                    filters.len() - 1
-                })
-            });
-            let group = groups.entry(filter).or_insert_with(|| Group {
-                filter,
-                counts: Vec::new(),
-                sums: Vec::new(),
-                others: Vec::new(),
-            });
-            let aggregate = Aggregate {
-                place,
-                from: instant(range(behaviour).start),
-                to: instant(range(behaviour).end),
-                behaviour: behaviour.clone(),
+#[inline(always)]
+fn aggregates<A: Arithmetic>(
+    plan: &StreamPlan<'_>,
+    at: usize,
+    rows: Range<usize>,
+    scratch: &mut Scratch,
+    codes: &mut Codes<'_>,
+) {
+    let Scratch {
+        pages,
+        filtered,
+        positions,
+        ranks,
+        passed,
+        one_limb,
+        two_limbs,
+        values,
+    } = scratch;
+    let Filtered { memory, planes } = &mut filtered[at];
+    let offsets = &plan.stream.offsets[rows.start..=rows.end];
+    find_windows(plan, offsets, positions);
+    let block = Block { offsets, positions };
+    let n = block.n_customers();
+    filter::<A>(plan, block.events(), memory, planes);
+    for group in &plan.groups {
+        let plane = group.filter.map(|filter| &planes[filter][..]);
+        if !group.counts.is_empty() {
+            let before = match plane {
+                None => block.positions,
+                Some(plane) => {
+                    rank(plane, &block, plan.instants.len(), passed, ranks);
+                    &ranks[..]
+                }
             };
-            let scale = match (behaviour.summary, &behaviour.property) {
-                (Summary::Sum, Some(property)) => {
-                    let feature = property.feature;
-                    let column = stream.columns.get(feature.get())?;
-                    let scale = scales
-                        .entry(feature)
-                        .or_insert_with(|| Fixed::new(column, longest.unwrap_or(0)));
-                    scale.map(|scale| (feature, scale))
+            for aggregate in &group.counts {
+                let (from, to) = (&before[aggregate.from], &before[aggregate.to]);
+                for ((number, from), to) in values.numbers.iter_mut().zip(from).zip(to) {
+                    *number = f64::from(to.wrapping_sub(*from) as i32);
                 }
-                _ => None,
-            };
-            match (behaviour.summary, scale) {
-                (Summary::Count, _) => group.counts.push(aggregate),
-                (_, None) => group.others.push(aggregate),
-                (_, Some((feature, scale))) => {
-                    match group.sums.iter_mut().find(|(f, ..)| *f == feature) {
-                        Some((.., sums)) => sums.push(aggregate),
-                        None => group.sums.push((feature, scale, vec![aggregate])),
-                    }
-                }
+                let column = Column::Number((&values.numbers[..n]).into(), Validity::All);
+                codes.write(&pages[aggregate.place], &column, n);
             }
         }
-        let zone = bound.moment.get_zone().clone();
-        let filters = Filters::new(&filters, stream)?;
-        let groups = groups.into_values().collect();
-        Some(StreamPlan { stream, zone, instants, filters, groups })
-    }
-
-    /// The events of some customers: which are in which window, and pass which filter.
-    fn block<'b>(
-        &'b self,
-        rows: Range<usize>,
-        filtered: &'b mut Filtered,
-        positions: &'b mut Vec<Vec<u32>>,
-    ) -> Block<'b> {
-        let offsets = &self.stream.offsets[rows.start..=rows.end];
-        let first = offsets[0];
-        positions.resize_with(self.instants.len().max(positions.len()), Vec::new);
-        for (place, &instant) in positions.iter_mut().zip(&self.instants) {
-            place.clear();
-            place.extend(offsets.windows(2).map(|pair| {
-                let times = &self.stream.times[pair[0]..pair[1]];
-                (pair[0] - first + before(times, instant)) as u32
-            }));
-        }
-        let Filtered { memory, planes } = filtered;
-        planes.iter_mut().for_each(Vec::clear);
-        let end = offsets[offsets.len() - 1];
-        if !planes.is_empty() {
-            for start in (first..end).step_by(ROWS) {
-                memory.is_coded.fill(false);
-                let rows = start..(start + ROWS).min(end);
-                let n_words = rows.len().div_ceil(64);
-                simd::run(Run {
-                    program: &self.filters.program,
-                    lowered: &self.filters.lowered,
-                    columns: columns_of(self.stream),
-                    rows,
-                    memory,
-                    tell: |filter: usize, plane: &Plane, flip: u64| {
-                        planes[filter]
-                            .extend(plane[..n_words].iter().map(|word| word ^ flip));
-                        ControlFlow::Continue(())
-                    },
-                });
-            }
-        }
-        Block { offsets, positions, planes }
-    }
-
-    /// Tells the column of each aggregate of a block.
-    fn aggregates(
-        &self,
-        block: &Block<'_>,
-        totals: &mut Totals,
-        values: &mut Values,
-        tell: &mut impl FnMut(usize, &Column<'_>),
-    ) {
-        for group in &self.groups {
-            let plane = group.filter.map(|filter| &block.planes[filter][..]);
-            self.counts(group, block, plane, totals, values, tell);
-            for (feature, fixed, sums) in &group.sums {
-                let column = &self.stream.columns[feature.get()];
-                self.sums(column, *fixed, sums, block, plane, totals, values, tell);
-            }
-            for aggregate in &group.others {
-                self.other(aggregate, block, plane, values, tell);
+        for aggregate in &group.others {
+            let column = other(plan, aggregate, &block, plane, values);
+            if let Some(column) = column {
+                codes.write(&pages[aggregate.place], &column, n);
             }
         }
     }
-
-    fn counts(
-        &self,
-        group: &Group,
-        block: &Block<'_>,
-        plane: Option<&[u64]>,
-        totals: &mut Totals,
-        values: &mut Values,
-        tell: &mut impl FnMut(usize, &Column<'_>),
-    ) {
-        if group.counts.is_empty() {
-            return;
-        }
-        let numbers = &mut values.numbers[..block.n_customers()];
-        if let Some(plane) = plane {
-            running(&mut totals.counts, block.events().len(), |i| bit(plane, i) as u32);
-        }
-        for aggregate in &group.counts {
-            let (from, to) =
-                (&block.positions[aggregate.from], &block.positions[aggregate.to]);
-            let ends = from.iter().zip(to);
-            match plane {
-                None => {
-                    for (number, (from, to)) in numbers.iter_mut().zip(ends) {
-                        *number = f64::from(to - from);
-                    }
-                }
-                Some(_) => {
-                    let totals = &totals.counts[..];
-                    for (number, (&from, &to)) in numbers.iter_mut().zip(ends) {
-                        let count = totals[to as usize] - totals[from as usize];
-                        *number = f64::from(count);
-                    }
-                }
-            }
-            let column = Column::Number((&*numbers).into(), Validity::All);
-            tell(aggregate.place, &column);
-        }
-    }
-
-    #[allow(clippy::too_many_arguments, reason = "one place calls it")]
-    fn sums(
-        &self,
-        column: &Column<'_>,
-        fixed: Fixed,
-        sums: &[Aggregate],
-        block: &Block<'_>,
-        plane: Option<&[u64]>,
-        totals: &mut Totals,
-        values: &mut Values,
-        tell: &mut impl FnMut(usize, &Column<'_>),
-    ) {
-        let Column::Number(stored, validity) = column else { return };
-        let events = block.events();
-        let first = events.start;
-        let numbers = stored.as_slice().map(|numbers| &numbers[events.clone()]);
-        let number = |i: usize| match numbers {
-            Some(numbers) => numbers[i],
-            None => stored.get(first + i).unwrap_or_default(),
+    for (at, added) in plan.added.iter().enumerate() {
+        let column = &plan.stream.columns[added.property.get()];
+        let fixed = added.fixed;
+        let mut tell = |aggregate: &Aggregate, numbers: &OfEach<f64>| {
+            let column = Column::Number((&numbers[..n]).into(), Validity::All);
+            codes.write(&pages[aggregate.place], &column, n);
         };
-        // Minus one for the events that count, 0 for the others.
-        let mask = |i: usize| {
-            let passes = plane.map_or(1, |plane| bit(plane, i));
-            let valid = validity.is_all() || validity.is_valid(first + i);
-            0_i64.wrapping_sub((passes & u64::from(valid)) as i64)
-        };
-        let scale = fixed.scale();
-        match fixed.width {
-            Width::Narrow => running(&mut totals.narrow, events.len(), |i| {
-                fixed.narrow(scale, number(i)) & mask(i)
-            }),
-            Width::Wide => running(&mut totals.wide, events.len(), |i| {
-                fixed.wide(number(i)) & i128::from(mask(i))
-            }),
-        }
-        let out = &mut values.numbers[..block.n_customers()];
-        for aggregate in sums {
-            let (from, to) =
-                (&block.positions[aggregate.from], &block.positions[aggregate.to]);
-            let ends = from.iter().zip(to);
-            match fixed.width {
-                Width::Narrow => {
-                    let totals = &totals.narrow[..];
-                    for (number, (&from, &to)) in out.iter_mut().zip(ends) {
-                        let sum = totals[to as usize].wrapping_sub(totals[from as usize]);
-                        *number = fixed.number_of_narrow(sum);
-                    }
-                }
-                Width::Wide => {
-                    let totals = &totals.wide[..];
-                    for (number, (&from, &to)) in out.iter_mut().zip(ends) {
-                        let sum = totals[to as usize].wrapping_sub(totals[from as usize]);
-                        *number = fixed.number_of_wide(sum);
-                    }
+        let sums = plan.groups.iter().filter_map(|group| {
+            let plane = group.filter.map(|filter| &planes[filter][..]);
+            Some((plane, &group.sums.get(at)?[..]))
+        });
+        let sums = sums.filter(|(_, sums)| !sums.is_empty());
+        let numbers = &mut values.numbers;
+        if fixed.has_two {
+            two_limbs.cut(column, block.events(), |x| fixed.limbs(x));
+            for (plane, sums) in sums {
+                two_limbs.add_up(plane, &block, plan.instants.len());
+                for sum in sums {
+                    two_limbs.between(sum, numbers, |[low, high]| {
+                        fixed.number_of_two(low, high)
+                    });
+                    tell(sum, numbers);
                 }
             }
-            tell(aggregate.place, &Column::Number((&*out).into(), Validity::All));
-        }
-    }
-
-    /// Aggregates that are computed customer by customer.
-    fn other(
-        &self,
-        aggregate: &Aggregate,
-        block: &Block<'_>,
-        plane: Option<&[u64]>,
-        values: &mut Values,
-        tell: &mut impl FnMut(usize, &Column<'_>),
-    ) {
-        let n = block.n_customers();
-        let first = block.offsets[0];
-        let behaviour = &aggregate.behaviour;
-        let Values { numbers, codes, days, flags, valid } = values;
-        let column = behaviour.property.as_ref();
-        let column = column.and_then(|p| self.stream.columns.get(p.feature.get()));
-        for customer in 0..n {
-            // By the places in the stream.
-            let window = block.window(aggregate, customer);
-            let window = first + window.start..first + window.end;
-            let mut rows =
-                window.filter(|at| plane.is_none_or(|plane| bit(plane, at - first) == 1));
-            let name = match (behaviour.summary, column) {
-                (Summary::First, Some(Column::Category(codes, _, validity))) => {
-                    Some(rows.next().map(|at| (codes, validity, at)))
-                }
-                (Summary::Last, Some(Column::Category(codes, _, validity))) => {
-                    Some(rows.next_back().map(|at| (codes, validity, at)))
-                }
-                _ => None,
-            };
-            if let Some(found) = name {
-                let code = found.filter(|(_, validity, at)| validity.is_valid(*at));
-                codes[customer] = code.map_or(0, |(codes, _, at)| codes[at]);
-                valid[customer] = code.is_some();
-                continue;
-            }
-            let events = Events::checked(&self.stream.times, &self.stream.columns, 0);
-            // A table's values were checked.
-            let value = behaviour.aggregate(&events, rows, &self.zone);
-            let value = value.unwrap_or(Value::Missing);
-            valid[customer] = !value.is_missing();
-            match value {
-                Value::Number(x) => numbers[customer] = x,
-                Value::Date(date) => days[customer] = date.days_since_epoch(),
-                Value::Flag(flag) => flags[customer] = flag,
-                _ => {
-                    numbers[customer] = 0.0;
-                    days[customer] = 0;
-                    flags[customer] = false;
-                }
-            }
-        }
-        let validity = if prototype_is_never_missing(behaviour.summary) {
-            Validity::All
         } else {
-            Validity::Mask(Cow::Borrowed(&valid[..n]))
-        };
-        let computed = match (behaviour.spec.kind(), column) {
-            (FeatureKind::Number, _) => Column::Number((&numbers[..n]).into(), validity),
-            (FeatureKind::Date, _) => Column::Date(Cow::Borrowed(&days[..n]), validity),
-            (FeatureKind::Flag, _) => {
-                Column::Flag(Flags::Bools(Cow::Borrowed(&flags[..n])), validity)
+            one_limb.cut(column, block.events(), |x| fixed.limb(x));
+            for (plane, sums) in sums {
+                one_limb.add_up(plane, &block, plan.instants.len());
+                for sum in sums {
+                    one_limb.between(sum, numbers, |limb| fixed.number(limb));
+                    tell(sum, numbers);
+                }
             }
-            (_, Some(Column::Category(_, levels, _))) => {
-                Column::Category(Cow::Borrowed(&codes[..n]), borrowed(levels), validity)
-            }
-            // A plan has no other kinds.
-            _ => return,
-        };
-        tell(aggregate.place, &computed);
+        }
     }
 }
 
-fn prototype_is_never_missing(summary: Summary) -> bool {
-    matches!(
-        summary,
-        Summary::Count | Summary::Sum | Summary::Distinct | Summary::ActiveDays
-    )
-}
-
-impl Filters {
-    fn new(rules: &[&Compiled], stream: &Stream<'_>) -> Option<Filters> {
-        let placed: Vec<_> = rules
-            .iter()
-            .map(|rule| {
-                let tests = rule.leaves.iter().map(|leaf| {
-                    let Source::Feature(property) = leaf.source else { return None };
-                    Some(Placed { column: property.get(), leaf })
-                });
-                Some((&rule.rule, tests.collect::<Option<Vec<_>>>()?))
-            })
-            .collect::<Option<_>>()?;
-        let lowered = lower(&placed, columns_of(stream))?;
-        let holds: Vec<_> = lowered.answers.iter().map(|a| a.holds).collect();
-        let program = Program::new(&lowered.graph, &holds);
-        Some(Filters { lowered, program, n: rules.len() })
+/// For each instant and customer, how many events lie before, those of customers before
+/// this one included.
+#[inline(always)]
+fn find_windows(plan: &StreamPlan<'_>, offsets: &[usize], positions: &mut [OfEach<u32>]) {
+    let first = offsets[0];
+    for (customer, pair) in offsets.windows(2).enumerate() {
+        let times = &plan.stream.times[pair[0]..pair[1]];
+        for (place, &instant) in positions.iter_mut().zip(&plan.instants) {
+            place[customer] = (pair[0] - first + before(times, instant)) as u32;
+        }
     }
-}
-
-fn columns_of<'a>(stream: &'a Stream<'_>) -> Columns<'a> {
-    Columns { stored: &stream.columns, derived: &[], n_rows: stream.times.len() }
 }
 
 /// How many of a customer's events lie before an instant.
 #[inline(always)]
 fn before(times: &[Timestamp], instant: i64) -> usize {
     if times.len() <= FEW {
-        times.iter().map(|time| usize::from(time.as_millis() < instant)).sum()
+        let mut n = 0;
+        for time in times {
+            n += u64::from(time.as_millis() < instant);
+        }
+        n as usize
     } else {
         times.partition_point(|time| time.as_millis() < instant)
     }
 }
 
+/// A bit for each event and filter.
 #[inline(always)]
-fn bit(plane: &[u64], i: usize) -> u64 {
-    plane[i / 64] >> (i % 64) & 1
+fn filter<A: Arithmetic>(
+    plan: &StreamPlan<'_>,
+    events: Range<usize>,
+    memory: &mut Memory,
+    planes: &mut [Vec<u64>],
+) {
+    if planes.is_empty() {
+        return;
+    }
+    for plane in planes.iter_mut() {
+        plane.clear();
+    }
+    for start in events.clone().step_by(ROWS) {
+        memory.is_coded.fill(false);
+        let rows = start..(start + ROWS).min(events.end);
+        let n_words = rows.len().div_ceil(64);
+        let run = Run {
+            program: &plan.filters.program,
+            lowered: &plan.filters.lowered,
+            columns: columns_of(plan.stream),
+            rows,
+            memory,
+            tell: |filter: usize, plane: &Plane, flip: u64| {
+                planes[filter].extend(plane[..n_words].iter().map(|word| word ^ flip));
+                ControlFlow::Continue(())
+            },
+        };
+        run.run::<A>();
+    }
 }
 
-/// Totals of the first 0, 1, 2, … of `n` numbers, wrapped around where they overflow.
+/// For each instant and customer, how many events before it pass.
 #[inline(always)]
-fn running<T: Wrapping>(totals: &mut Vec<T>, n: usize, number: impl Fn(usize) -> T) {
-    totals.clear();
-    totals.reserve(n + 1);
-    let mut total = T::default();
-    totals.push(total);
-    totals.extend((0..n).map(|i| {
-        total = total.plus(number(i));
-        total
-    }));
+fn rank(
+    plane: &[u64],
+    block: &Block<'_>,
+    n_instants: usize,
+    passed: &mut Vec<u32>,
+    ranks: &mut [OfEach<u32>],
+) {
+    passed.clear();
+    let mut n = 0;
+    for word in plane {
+        passed.push(n);
+        n += word.count_ones();
+    }
+    for (ranks, positions) in ranks.iter_mut().zip(&block.positions[..n_instants]) {
+        for (rank, &at) in ranks.iter_mut().zip(&positions[..block.n_customers()]) {
+            let (word, bit) = (at as usize / 64, at % 64);
+            // The end of the last word lies in none.
+            *rank = match (plane.get(word), passed.get(word)) {
+                (Some(word), Some(passed)) => {
+                    passed + (word & ((1 << bit) - 1)).count_ones()
+                }
+                _ => n,
+            };
+        }
+    }
 }
 
-trait Wrapping: Copy + Default {
+/// One limb or two, which wrap around.
+trait Limbs: Copy + Default {
     fn plus(self, other: Self) -> Self;
+    fn minus(self, other: Self) -> Self;
+    fn and(self, mask: i64) -> Self;
 }
 
-macro_rules! wrapping {
-    ($($t:ty)*) => {$(
-        impl Wrapping for $t {
-            #[inline(always)]
-            fn plus(self, other: Self) -> Self {
-                self.wrapping_add(other)
+impl Limbs for i64 {
+    #[inline(always)]
+    fn plus(self, other: Self) -> Self {
+        self.wrapping_add(other)
+    }
+
+    #[inline(always)]
+    fn minus(self, other: Self) -> Self {
+        self.wrapping_sub(other)
+    }
+
+    #[inline(always)]
+    fn and(self, mask: i64) -> Self {
+        self & mask
+    }
+}
+
+impl Limbs for [i64; 2] {
+    #[inline(always)]
+    fn plus(self, other: Self) -> Self {
+        [self[0].wrapping_add(other[0]), self[1].wrapping_add(other[1])]
+    }
+
+    #[inline(always)]
+    fn minus(self, other: Self) -> Self {
+        [self[0].wrapping_sub(other[0]), self[1].wrapping_sub(other[1])]
+    }
+
+    #[inline(always)]
+    fn and(self, mask: i64) -> Self {
+        [self[0] & mask, self[1] & mask]
+    }
+}
+
+impl<T: Limbs> Added<T> {
+    fn new(n_instants: usize) -> Added<T> {
+        Added {
+            all: Vec::new(),
+            totals: Vec::new(),
+            before: vec![[T::default(); CUSTOMERS]; n_instants],
+        }
+    }
+
+    /// Keeps each event's number, 0 where it is missing.
+    #[inline(always)]
+    fn cut(&mut self, column: &Column<'_>, events: Range<usize>, cut: impl Fn(f64) -> T) {
+        let Column::Number(numbers, validity) = column else { return };
+        self.all.resize(events.len(), T::default());
+        match (numbers.as_slice(), validity) {
+            (Some(numbers), Validity::All) => {
+                for (place, &x) in self.all.iter_mut().zip(&numbers[events]) {
+                    *place = cut(x);
+                }
+            }
+            _ => {
+                for (place, event) in self.all.iter_mut().zip(events) {
+                    let number = numbers.get(event);
+                    let number = number.filter(|_| validity.is_valid(event));
+                    *place = cut(number.unwrap_or_default());
+                }
             }
         }
-    )*};
+    }
+
+    /// Adds up the events that pass, up to each instant and customer.
+    #[inline(always)]
+    fn add_up(&mut self, plane: Option<&[u64]>, block: &Block<'_>, n_instants: usize) {
+        let Added { all, totals, before } = self;
+        totals.resize(all.len() + 1, T::default());
+        let mut total = T::default();
+        match plane {
+            None => {
+                for (place, &number) in totals[1..].iter_mut().zip(&*all) {
+                    total = total.plus(number);
+                    *place = total;
+                }
+            }
+            Some(plane) => {
+                let chunks = totals[1..].chunks_mut(64).zip(all.chunks(64));
+                for ((places, numbers), &word) in chunks.zip(plane) {
+                    let mut word = word;
+                    for (place, &number) in places.iter_mut().zip(numbers) {
+                        let mask = 0_i64.wrapping_sub((word & 1) as i64);
+                        total = total.plus(number.and(mask));
+                        *place = total;
+                        word >>= 1;
+                    }
+                }
+            }
+        }
+        for (before, positions) in before.iter_mut().zip(&block.positions[..n_instants]) {
+            let positions = &positions[..block.n_customers()];
+            for (before, &at) in before.iter_mut().zip(positions) {
+                *before = totals[at as usize];
+            }
+        }
+    }
+
+    /// The sums between two instants.
+    #[inline(always)]
+    fn between(
+        &self,
+        aggregate: &Aggregate,
+        numbers: &mut OfEach<f64>,
+        number: impl Fn(T) -> f64,
+    ) {
+        let (from, to) = (&self.before[aggregate.from], &self.before[aggregate.to]);
+        for ((place, from), to) in numbers.iter_mut().zip(from).zip(to) {
+            *place = number(to.minus(*from));
+        }
+    }
 }
-wrapping!(u32 i64 i128);
+
+/// An aggregate that is computed customer by customer.
+fn other<'v>(
+    plan: &'v StreamPlan<'_>,
+    aggregate: &Aggregate,
+    block: &Block<'_>,
+    plane: Option<&[u64]>,
+    values: &'v mut Values,
+) -> Option<Column<'v>> {
+    let n = block.n_customers();
+    let first = block.offsets[0];
+    let behaviour = &aggregate.behaviour;
+    let Values { numbers, codes, days, flags, valid } = values;
+    let column = behaviour.property.as_ref();
+    let column = column.and_then(|p| plan.stream.columns.get(p.feature.get()));
+    let events = Events::checked(&plan.stream.times, &plan.stream.columns, 0);
+    for customer in 0..n {
+        // By the places in the stream.
+        let at = |instant: usize| first + block.positions[instant][customer] as usize;
+        let window = at(aggregate.from)..at(aggregate.to);
+        let passes = |at: usize| {
+            plane.is_none_or(|plane| {
+                plane[(at - first) / 64] >> ((at - first) % 64) & 1 == 1
+            })
+        };
+        let mut rows = window.filter(|&at| passes(at));
+        // Names are not looked up.
+        let event = match (behaviour.summary, column) {
+            (Summary::First, Some(Column::Category(..))) => Some(rows.next()),
+            (Summary::Last, Some(Column::Category(..))) => Some(rows.next_back()),
+            _ => None,
+        };
+        if let (Some(event), Some(Column::Category(names, _, validity))) = (event, column)
+        {
+            let event = event.filter(|&event| validity.is_valid(event));
+            codes[customer] = event.map_or(0, |event| names[event]);
+            valid[customer] = event.is_some();
+            continue;
+        }
+        // A table's values were checked.
+        let value = behaviour.aggregate(&events, rows, &plan.zone);
+        let value = value.unwrap_or(Value::Missing);
+        valid[customer] = !value.is_missing();
+        numbers[customer] = if let Value::Number(x) = value { x } else { 0.0 };
+        flags[customer] = value == Value::Flag(true);
+        days[customer] =
+            if let Value::Date(date) = value { date.days_since_epoch() } else { 0 };
+    }
+    let validity = if behaviour.summary.may_be_missing() {
+        Validity::Mask(Cow::Borrowed(&valid[..n]))
+    } else {
+        Validity::All
+    };
+    Some(match (behaviour.spec.kind(), column) {
+        (FeatureKind::Number, _) => Column::Number((&numbers[..n]).into(), validity),
+        (FeatureKind::Date, _) => Column::Date(Cow::Borrowed(&days[..n]), validity),
+        (FeatureKind::Flag, _) => {
+            Column::Flag(Flags::Bools(Cow::Borrowed(&flags[..n])), validity)
+        }
+        (_, Some(Column::Category(_, levels, _))) => {
+            Column::Category(Cow::Borrowed(&codes[..n]), borrowed(levels), validity)
+        }
+        // A plan has no other kinds.
+        _ => return None,
+    })
+}

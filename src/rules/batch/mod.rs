@@ -11,14 +11,16 @@ mod graph;
 mod ladder;
 mod lower;
 mod pages;
+mod plan;
 mod program;
 mod rows;
 
 use std::ops::{ControlFlow, Range};
 
-use self::events::{Plan, Scratch};
+use self::events::{Fill, Scratch};
 use self::graph::Signal;
 use self::lower::{Answers, Columns, Lowered, Placed, lower};
+use self::plan::Plan;
 use self::program::{Memory, Plane, Program, ROWS, Run};
 use super::compile::Compiled;
 use super::leaf::Source;
@@ -233,8 +235,8 @@ impl<'t> Batch<'t> {
             let TaskMemory { memory, scratch } = &mut *memory;
             memory.is_coded.fill(false);
             if let (Some(plan), Some(scratch)) = (&self.plan, scratch) {
-                let n_stored = self.table.columns().len();
-                plan.fill(rows.clone(), &self.lowered, n_stored, scratch, memory);
+                let lowered = &self.lowered;
+                simd::run(Fill { plan, lowered, rows: rows.clone(), scratch, memory });
             }
             simd::run(Run {
                 program,
