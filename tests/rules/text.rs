@@ -1,8 +1,11 @@
 //! The written form: what it says, how it is written back, and what it says of mistakes.
 
 use proptest::prelude::*;
+use segmenta::data::Span;
 use segmenta::error::{Error, ErrorKind, Issue};
-use segmenta::rules::{FieldTest, Limits, Literal, Rule, RuleText, Test, field};
+use segmenta::rules::{
+    CalendarUnit, FieldTest, Limits, Literal, Rule, RuleText, Test, Window, events, field,
+};
 
 use super::properties::case;
 use super::schema;
@@ -265,6 +268,122 @@ fn faults_against_a_schema_have_their_places() {
     assert_eq!(text.rule(), &text.clone().into_rule());
     let span = text.span("/nowhere");
     assert_eq!((span.start, span.end), (0, 26));
+}
+
+#[test]
+fn conditions_on_events() {
+    let orders = || events("order");
+    means("events(order).count >= 3", orders().count().ge(3));
+    means("EVENTS(order) . COUNT = 0", orders().count().eq(0));
+    means("events(order)", orders().count().ge(1));
+    means("not events(order) in last 30d", !orders().last(Span::days(30)).count().ge(1));
+    means(
+        "events(order) in last 90d and x",
+        orders().last(Span::days(90)).count().ge(1) & field("x").eq(true),
+    );
+    means(
+        "events(order).count in last 2w in (1, 2)",
+        orders().last(Span::days(14)).count().is_in([1, 2]),
+    );
+    means("events(order).count not in (1)", !orders().count().is_in([1]));
+    means(
+        "events(order).count in last 1d != 2",
+        !orders().last(Span::days(1)).count().eq(2),
+    );
+    means(
+        "events(order where amount > 5 and (a or b)).sum(amount) from 60d to 36h ago < 10",
+        orders()
+            .filter(field("amount").gt(5) & (field("a").eq(true) | field("b").eq(true)))
+            .ago(Span::days(60), Span::hours(36))
+            .sum("amount")
+            .lt(10),
+    );
+    means(
+        "events(\"my orders\").average(\"the amount\") in this quarter is missing",
+        events("my orders")
+            .this(CalendarUnit::Quarter)
+            .average("the amount")
+            .is_missing(),
+    );
+    means(
+        "events(order).last(channel) in last 1 whole week = 'web' when missing no",
+        orders()
+            .calendar(1, CalendarUnit::Week)
+            .last_value("channel")
+            .when_missing(false)
+            .eq("web"),
+    );
+    means(
+        "events(order).first(channel) in last 3 whole months to now starts with 'w'",
+        orders()
+            .within(Window::Calendar {
+                n: 3,
+                unit: CalendarUnit::Month,
+                include_current: true,
+            })
+            .first_value("channel")
+            .starts_with("w"),
+    );
+    means(
+        "events(order).max(amount) from '2024-01-01' to '2024-02-01T00:00Z' between 1 and 2",
+        orders()
+            .within(Window::Between {
+                from: "2024-01-01".into(),
+                to: "2024-02-01T00:00Z".into(),
+            })
+            .max("amount")
+            .between(1, 2),
+    );
+    means("events(a).min(b) > 1", events("a").min("b").gt(1));
+    means("events(a).distinct(b) > 1", events("a").distinct("b").gt(1));
+    means("events(a).active_days > 1", events("a").active_days().gt(1));
+    means("events(a).first_day > '2024-01-01'", events("a").first_day().gt("2024-01-01"));
+    means("events(a).last_day is set", events("a").last_day().is_set());
+    means("size of events(a).count is set", events("a").count().size().is(Test::Set));
+    // The words mean nothing elsewhere.
+    means(
+        "events and last and ago",
+        field("events").eq(true) & field("last").eq(true) & field("ago").eq(true),
+    );
+    means("where in ('from', 'to')", field("where").is_in(["from", "to"]));
+}
+
+#[test]
+fn mistakes_about_events_are_told() {
+    let fault = |text: &str| {
+        let error = text.parse::<Rule>().unwrap_err();
+        let issue = issues(&error)[0].clone();
+        let span = issue.span.unwrap();
+        (issue.code, text[span.start..span.end].to_owned(), issue.suggestion)
+    };
+    let said = |code: &str, at: &str, suggestion: Option<&str>| {
+        (code.to_owned(), at.to_owned(), suggestion.map(str::to_owned))
+    };
+    assert_eq!(fault("events().count = 1"), said("unexpected", ")", None));
+    assert_eq!(fault("events(order = 1"), said("unexpected", "=", None));
+    assert_eq!(
+        fault("events(order).cuont = 1"),
+        said("unexpected", "cuont", Some("count"))
+    );
+    assert_eq!(fault("events(order).count"), said("unexpected", "", None));
+    assert_eq!(fault("events(order).sum >= 1"), said("unexpected", ">=", None));
+    assert_eq!(fault("events(order).sum() >= 1"), said("unexpected", ")", None));
+    assert_eq!(fault("events(order) in last 30"), said("unexpected", "", None));
+    assert_eq!(fault("events(order) in last 30 days"), said("unexpected", "days", None));
+    assert_eq!(fault("events(order) in last month"), said("unexpected", "month", None));
+    assert_eq!(
+        fault("events(order) in last 2 whole moons"),
+        said("unexpected", "moons", None)
+    );
+    assert_eq!(fault("events(order) from 3d ago"), said("unexpected", "ago", None));
+    assert_eq!(fault("events(order) from 3d to 1d"), said("unexpected", "", None));
+    assert_eq!(fault("events(order) from '2024-01-01'"), said("unexpected", "", None));
+    assert_eq!(fault("events(order) from x"), said("unexpected", "x", None));
+    assert_eq!(fault("events(order) in last 3x"), said("bad-number", "3x", None));
+    assert_eq!(fault("x = 3d"), said("unexpected", "3d", None));
+    for text in ["events(a where ".repeat(100_000), "events(".repeat(100_000)] {
+        assert!(text.parse::<Rule>().is_err());
+    }
 }
 
 #[test]
