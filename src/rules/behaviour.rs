@@ -303,7 +303,7 @@ fn check_times(stream: &str, events: &Events<'_>) -> Result<()> {
 }
 
 #[cold]
-fn unbound() -> Error {
+pub(super) fn unbound() -> Error {
     let expected = "stated with `at`, since the rules depend on time";
     Error::parameter("now", expected, "absent")
 }

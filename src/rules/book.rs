@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::members::{MembershipCount, Memberships, Planes};
 use super::model::{RuleSegmenter, RulesBuilder, RulesRepr};
 use super::set::{CompiledSet, RuleSet};
+use super::timeline::{Change, NextChange};
 use crate::data::{Customer, Moment, Remapped, Schema, SchemaMap, Table};
 use crate::error::Result;
 use crate::parallel::map_blocks;
@@ -90,6 +91,61 @@ impl RuleBook {
     #[must_use]
     pub fn at(&self, moment: impl Into<Moment>) -> RuleBook {
         RuleBook(self.0.at(moment.into()))
+    }
+
+    /// The first instant after the present one at which the customer is in other segments,
+    /// or it becomes open whether she is, if nothing happens until then. None if time
+    /// changes nothing more. A host that waits until then, or for the next event, never
+    /// misses a change.
+    ///
+    /// The time it takes grows with the events that enter or leave windows until then.
+    ///
+    /// ```
+    /// use segmenta::data::{EventLog, OwnedCustomer, Schema, StreamSpec, Timestamp};
+    /// use segmenta::rules::RuleBook;
+    /// use segmenta::segmenter::Truth;
+    ///
+    /// let orders = StreamSpec::new("order", []);
+    /// let schema = Schema::builder().stream(orders.clone()).build()?;
+    /// let book = RuleBook::builder(&schema)
+    ///     .segment("lapsed", "Lapsed", "not events(order) in last 90d".parse()?)
+    ///     .segment("month", "This month", "events(order) in this month".parse()?)
+    ///     .build()?;
+    /// let last: Timestamp = "2024-05-03T10:00:00Z".parse()?;
+    /// let log = EventLog::new(&orders, [(last, [0.0; 0])])?;
+    /// let ann = OwnedCustomer::new(&schema, 1).set_events("order", log)?;
+    ///
+    /// let book = book.at("2024-05-20T00:00:00Z".parse::<Timestamp>()?);
+    /// let next = book.next_change(&ann)?.unwrap();
+    /// assert_eq!(next.at.to_string(), "2024-06-01T00:00:00Z");
+    /// assert_eq!((next.changes[0].segment.get(), next.changes[0].to), (1, Truth::False));
+    /// let next = book.at(next.at).next_change(&ann)?.unwrap();
+    /// assert_eq!(next.at.to_string(), "2024-08-01T10:00:00.001Z");
+    /// assert_eq!((next.changes[0].segment.get(), next.changes[0].to), (0, Truth::True));
+    /// # Ok::<(), segmenta::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`membership`](RuleBook::membership), also for values that are looked at only
+    /// then.
+    pub fn next_change(&self, customer: &dyn Customer) -> Result<Option<NextChange>> {
+        let Some(mut timeline) = self.0.timeline(customer)? else { return Ok(None) };
+        let none = |truths: &[Truth]| Truth::from(!truths.contains(&Truth::True));
+        let rest = none(timeline.truths());
+        let Some((at, changed)) = timeline.advance()? else { return Ok(None) };
+        let truths = timeline.truths();
+        let change = |(i, from): (usize, Truth)| Change {
+            segment: SegmentIndex::new(i as u32),
+            from,
+            to: truths[i],
+        };
+        let mut changes: Vec<Change> = changed.into_iter().map(change).collect();
+        if let Some(segment) = self.0.rest_index()
+            && none(truths) != rest
+        {
+            changes.push(Change { segment, from: rest, to: none(truths) });
+        }
+        Ok(Some(NextChange { at, changes }))
     }
 
     /// Whether a rule tests events, so that the answer depends on the instant.

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use super::ast::Rule;
-use super::behaviour::Behaviour;
+use super::behaviour::{Behaviour, unbound};
 use super::check::{Checker, Node, Parts};
 use super::leaf::{Check, Leaf, NumberCheck, Source};
 use super::limits::Limits;
+use super::timeline::Timeline;
 use super::window::{Bound, Bounds};
-use crate::data::{FeatureIndex, Moment, Schema};
+use crate::data::{Customer, FeatureIndex, Moment, Schema, Timestamp};
 use crate::error::Result;
 use crate::segmenter::Truth;
 
@@ -134,6 +135,45 @@ impl CompiledRule {
     pub fn at(&self, moment: impl Into<Moment>) -> CompiledRule {
         let bound = Bound::new(&self.windows, moment.into());
         CompiledRule { bound: Some(Arc::new(bound)), ..self.clone() }
+    }
+
+    /// The first instant after the present one at which the rule has another answer for
+    /// the customer if nothing happens until then, and that answer. None if time changes
+    /// nothing more.
+    ///
+    /// ```
+    /// use segmenta::data::{EventLog, OwnedCustomer, Schema, StreamSpec, Timestamp};
+    /// use segmenta::rules::Rule;
+    /// use segmenta::segmenter::Truth;
+    ///
+    /// let visits = StreamSpec::new("visit", []);
+    /// let schema = Schema::builder().stream(visits.clone()).build()?;
+    /// let rule: Rule = "events(visit) in last 30d".parse()?;
+    /// let last: Timestamp = "2024-04-03T10:00:00Z".parse()?;
+    /// let log = EventLog::new(&visits, [(last, [0.0; 0])])?;
+    /// let ann = OwnedCustomer::new(&schema, 1).set_events("visit", log)?;
+    ///
+    /// let now: Timestamp = "2024-04-20T00:00:00Z".parse()?;
+    /// let (at, truth) = rule.compile(&schema)?.at(now).next_change(&ann)?.unwrap();
+    /// assert_eq!(at.to_string(), "2024-05-03T10:00:00.001Z");
+    /// assert_eq!(truth, Truth::False);
+    /// # Ok::<(), segmenta::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`truth`](CompiledRule::truth), also for values that are looked at only then.
+    pub fn next_change(
+        &self,
+        customer: &dyn Customer,
+    ) -> Result<Option<(Timestamp, Truth)>> {
+        if self.windows.is_empty() {
+            return Ok(None);
+        }
+        let bound = self.bound.as_deref().ok_or_else(unbound)?;
+        let rules = std::slice::from_ref(&*self.rule);
+        let mut timeline = Timeline::new(rules, &self.windows, bound, customer)?;
+        let next = timeline.advance()?;
+        Ok(next.map(|(at, _)| (at, timeline.truths()[0])))
     }
 
     /// Whether the answer depends on the instant at which it is asked.

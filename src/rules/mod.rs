@@ -32,6 +32,7 @@ mod model;
 mod point;
 mod set;
 mod text;
+mod timeline;
 mod window;
 
 pub use self::ast::{FieldTest, Literal, Rule, Test};
@@ -44,3 +45,4 @@ pub use self::members::{MembershipCount, Memberships};
 pub use self::model::{RuleSegmenter, RulesBuilder, RulesRepr};
 pub use self::set::{RestSegment, RuleSet, SegmentRule};
 pub use self::text::RuleText;
+pub use self::timeline::{Change, NextChange};

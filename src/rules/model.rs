@@ -10,7 +10,7 @@ use super::batch::Batch;
 use super::book::RuleBook;
 use super::limits::Limits;
 use super::set::{CompiledSet, RestSegment, RuleSet, SegmentRule};
-use crate::data::{Customer, Moment, Schema, SchemaMap, Table};
+use crate::data::{Customer, Moment, Schema, SchemaMap, Table, Timestamp};
 use crate::error::{Error, Result};
 use crate::segmenter::{
     Assignment, Capabilities, ClauseResult, Explanation, Persist, Reason, Registry,
@@ -81,6 +81,31 @@ impl RuleSegmenter {
     #[must_use]
     pub fn at(&self, moment: impl Into<Moment>) -> RuleSegmenter {
         RuleSegmenter(self.0.at(moment.into()))
+    }
+
+    /// The first instant after the present one at which the customer is in another segment
+    /// if nothing happens until then, and that segment, or none. Nothing if time changes
+    /// nothing more.
+    ///
+    /// # Errors
+    /// When a value cannot be used, also one that is looked at only then.
+    pub fn next_change(
+        &self,
+        customer: &dyn Customer,
+    ) -> Result<Option<(Timestamp, Option<SegmentIndex>)>> {
+        let Some(mut timeline) = self.0.timeline(customer)? else { return Ok(None) };
+        let first = |truths: &[Truth]| {
+            let at = truths.iter().position(|&truth| truth == Truth::True);
+            at.map(|at| SegmentIndex::new(at as u32)).or(self.0.rest_index())
+        };
+        let present = first(timeline.truths());
+        while let Some((at, _)) = timeline.advance()? {
+            let next = first(timeline.truths());
+            if next != present {
+                return Ok(Some((at, next)));
+            }
+        }
+        Ok(None)
     }
 
     /// Whether a rule tests events, so that the answer depends on the instant.

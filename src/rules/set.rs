@@ -5,13 +5,15 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::ast::Rule;
+use super::behaviour::unbound;
 use super::book::RuleBook;
 use super::check::{Checker, Node, Parts};
 use super::compile::Compiled;
 use super::limits::Limits;
 use super::model::RuleSegmenter;
+use super::timeline::Timeline;
 use super::window::{Bound, Bounds};
-use crate::data::{Moment, Schema};
+use crate::data::{Customer, Moment, Schema};
 use crate::error::{ErrorKind, Issue, Result};
 use crate::segmenter::{Segment, SegmentId};
 
@@ -266,6 +268,18 @@ impl CompiledSet {
     pub(super) fn at(&self, moment: Moment) -> CompiledSet {
         let bound = Bound::new(&self.windows, moment);
         CompiledSet { bound: Some(Arc::new(bound)), ..self.clone() }
+    }
+
+    /// The rules as time passes; nothing if time changes nothing.
+    pub(super) fn timeline<'a>(
+        &'a self,
+        customer: &'a dyn Customer,
+    ) -> Result<Option<Timeline<'a>>> {
+        if self.windows.is_empty() {
+            return Ok(None);
+        }
+        let bound = self.bound.as_deref().ok_or_else(unbound)?;
+        Timeline::new(&self.rules, &self.windows, bound, customer).map(Some)
     }
 
     pub(super) fn depends_on_time(&self) -> bool {

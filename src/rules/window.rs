@@ -76,6 +76,39 @@ impl Bounds {
         })
     }
 
+    /// The first instant at which an event of this time is in the window; the end of time
+    /// where it never is, the beginning where it was before all time. It does not decrease
+    /// as events become later.
+    pub(super) fn enters(&self, time: i64, moment: &Moment) -> i64 {
+        match self {
+            Bounds::Ever | Bounds::Calendar(_, _, true) => time.saturating_add(1),
+            Bounds::Ago(_, to) => after(time, *to),
+            Bounds::Calendar(_, unit, false) => unit_after(time, *unit, 1, moment),
+            Bounds::Between(from, to) => {
+                let [from, to] = [from, to].map(|end| end.millis(moment.get_zone()));
+                if time < from {
+                    i64::MIN
+                } else if time < to {
+                    time.saturating_add(1)
+                } else {
+                    i64::MAX
+                }
+            }
+        }
+    }
+
+    /// The first instant at which an event of this time is in the window no more; the end
+    /// of time where that never comes.
+    pub(super) fn leaves(&self, time: i64, moment: &Moment) -> i64 {
+        match self {
+            Bounds::Ever | Bounds::Between(..) => i64::MAX,
+            Bounds::Ago(from, _) => after(time, *from),
+            Bounds::Calendar(n, unit, _) => {
+                unit_after(time, *unit, i64::from(*n) + 1, moment)
+            }
+        }
+    }
+
     /// From its start up to its end, which never lies after `now`.
     pub(super) fn range(&self, moment: &Moment) -> Range<i64> {
         let now = moment.now().as_millis();
@@ -85,9 +118,13 @@ impl Bounds {
             Bounds::Ago(from, to) => (ago(from), ago(to)),
             Bounds::Calendar(n, unit, include_current) => {
                 let zone = moment.get_zone();
-                let start = |n| {
-                    let day =
-                        unit_start(moment.today(), *unit, n, moment.get_week_start());
+                let start = |n: u32| {
+                    let day = unit_start(
+                        moment.today(),
+                        *unit,
+                        i64::from(n),
+                        moment.get_week_start(),
+                    );
                     zone.start_of(day).as_millis()
                 };
                 (start(*n), if *include_current { now } else { start(0) })
@@ -101,19 +138,31 @@ impl Bounds {
     }
 }
 
-/// The first day of the unit `back` units before that of `today`; the first day of the
-/// calendar where that lies before it.
-fn unit_start(today: Date, unit: CalendarUnit, back: u32, week_start: Weekday) -> Date {
-    let back = i64::from(back);
+/// The first instant that is more than this span after an event.
+fn after(time: i64, span: Span) -> i64 {
+    time.saturating_add_unsigned(span.as_millis()).saturating_add(1)
+}
+
+/// The start of the unit so many units after that of an event.
+fn unit_after(time: i64, unit: CalendarUnit, ahead: i64, moment: &Moment) -> i64 {
+    let zone = moment.get_zone();
+    let day = zone.date_of(Timestamp::from_millis(time));
+    zone.start_of(unit_start(day, unit, -ahead, moment.get_week_start())).as_millis()
+}
+
+/// The first day of the unit `back` units before that of `today`, or after it where that is
+/// negative; the ends of the calendar where it lies beyond them.
+fn unit_start(today: Date, unit: CalendarUnit, back: i64, week_start: Weekday) -> Date {
     let day = |days: i64| {
-        let first = i64::from(Date::MIN.days_since_epoch());
-        Date::of_checked(days.max(first) as i32)
+        let ends = [Date::MIN, Date::MAX].map(|end| i64::from(end.days_since_epoch()));
+        Date::of_checked(days.clamp(ends[0], ends[1]) as i32)
     };
     let month = |year: i32, month: i64| {
         let months = i64::from(year) * 12 + month;
         let (year, month) = (months.div_euclid(12), months.rem_euclid(12));
-        let year = i32::try_from(year).unwrap_or(i32::MIN);
-        Date::from_ymd(year, month as u8 + 1, 1).unwrap_or(Date::MIN)
+        let beyond = if back > 0 { Date::MIN } else { Date::MAX };
+        let first = |year| Date::from_ymd(year, month as u8 + 1, 1).ok();
+        i32::try_from(year).ok().and_then(first).unwrap_or(beyond)
     };
     let (year, month_of_year, _) = today.to_ymd();
     let month_of_year = i64::from(month_of_year) - 1;

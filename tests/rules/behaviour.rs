@@ -494,6 +494,107 @@ proptest! {
     }
 }
 
+/// All instants after `now` at which an answer may change, and those beside them.
+fn ticks(case: &Case, person: &Person) -> Vec<i64> {
+    fn windows<'r>(rule: &'r Rule, out: &mut Vec<&'r Window>) {
+        match rule {
+            Rule::All(rules) | Rule::Any(rules) | Rule::AtLeast { of: rules, .. } => {
+                rules.iter().for_each(|rule| windows(rule, out));
+            }
+            Rule::Not(rule) => windows(rule, out),
+            Rule::Event(test) => out.push(&test.window),
+            _ => {}
+        }
+    }
+    let mut all = Vec::new();
+    case.rules.iter().for_each(|rule| windows(rule, &mut all));
+    let mut spans = vec![0];
+    for window in all {
+        match window {
+            Window::Last(span) => spans.push(span.as_millis() as i64),
+            Window::Ago { from, to } => {
+                spans.extend([from.as_millis() as i64, to.as_millis() as i64]);
+            }
+            _ => {}
+        }
+    }
+    let mut ticks = Vec::new();
+    for (time, _) in person.streams.iter().flatten() {
+        ticks.extend(spans.iter().map(|span| time + span));
+    }
+    // Midnights: of the days ahead, and of the first days of months.
+    let today = (case.now + i64::from(case.offset) * 60_000).div_euclid(DAY);
+    for day in today..today + 5 * 366 {
+        let (.., of_month) = Date::from_days(day as i32).unwrap().to_ymd();
+        if day < today + 60 || of_month == 1 {
+            ticks.push(day * DAY - i64::from(case.offset) * 60_000);
+        }
+    }
+    let mut ticks: Vec<i64> =
+        ticks.into_iter().flat_map(|t| [t - 1, t, t + 1, t + 2]).collect();
+    ticks.retain(|&t| t > case.now);
+    ticks.sort_unstable();
+    ticks.dedup();
+    ticks
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(120)
+    })]
+
+    #[test]
+    fn the_next_change_is_the_first_that_a_clock_comes_across(case in case()) {
+        let set = case.set().rest("rest", "The rest");
+        let book = set.compile_book(&case.schema()).unwrap().at(case.moment());
+        let segmenter = book.clone().into_segmenter();
+        for (person, customer) in case.people.iter().zip(&case.customers()) {
+            let at = |now: i64| -> Vec<Truth> {
+                let case = Case { now, ..case.clone() };
+                let mut truths: Vec<Truth> = case
+                    .rules
+                    .iter()
+                    .map(|rule| kleene(oracle::truth(&case, rule, person)))
+                    .collect();
+                truths.push(Truth::from(!truths.contains(&Truth::True)));
+                truths
+            };
+            let first = |truths: &[Truth]| truths.iter().position(|t| *t == Truth::True);
+            let present = at(case.now);
+            let mut change = None;
+            let mut exchange = None;
+            for tick in ticks(&case, person) {
+                let then = at(tick);
+                if change.is_none() && then != present {
+                    change = Some((tick, then.clone()));
+                }
+                if first(&then) != first(&present) {
+                    exchange = Some((tick, first(&then)));
+                    break;
+                }
+            }
+            let found = book.next_change(customer).unwrap();
+            prop_assert_eq!(
+                found.as_ref().map(|next| next.at.as_millis()),
+                change.as_ref().map(|(tick, _)| *tick)
+            );
+            if let (Some(found), Some((_, then))) = (found, change) {
+                let mut truths = present.clone();
+                for change in &found.changes {
+                    prop_assert_eq!(truths[change.segment.get()], change.from);
+                    prop_assert!(change.from != change.to);
+                    truths[change.segment.get()] = change.to;
+                }
+                prop_assert_eq!(truths, then);
+            }
+            let found = segmenter.next_change(customer).unwrap();
+            let found = found.map(|(at, s)| (at.as_millis(), s.map(|s| s.get())));
+            prop_assert_eq!(found, exchange);
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig {
         failure_persistence: None,

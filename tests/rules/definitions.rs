@@ -1,6 +1,9 @@
 //! What must hold of a definition, whoever wrote it.
 
-use segmenta::data::{Date, FeatureSpec, OwnedCustomer, Schema, Table};
+use segmenta::data::{
+    Date, EventLog, FeatureSpec, Moment, OwnedCustomer, OwnedValue, Schema, StreamSpec,
+    Table, Timestamp, Zone,
+};
 use segmenta::error::{Error, ErrorKind};
 use segmenta::rules::{Rule, RuleSet, RuleText};
 use segmenta::segmenter::Truth;
@@ -50,7 +53,7 @@ fn told(error: &Error, text: Option<&str>) {
 fn ask(set: &RuleSet) {
     let schema = schema();
     let book = match set.compile_book(&schema) {
-        Ok(book) => book,
+        Ok(book) => book.at(moment()),
         Err(error) => return told(&error, None),
     };
     let customers = customers(&schema);
@@ -66,7 +69,7 @@ fn ask(set: &RuleSet) {
 }
 
 fn schema() -> Schema {
-    Schema::new([
+    let features = [
         FeatureSpec::number("x"),
         FeatureSpec::flag("f"),
         FeatureSpec::category("c"),
@@ -74,8 +77,37 @@ fn schema() -> Schema {
         FeatureSpec::ordinal("o", ["low", "high"]),
         FeatureSpec::date("d"),
         FeatureSpec::tags("t"),
-    ])
-    .unwrap()
+    ];
+    let properties = [
+        FeatureSpec::number("a"),
+        FeatureSpec::category("l").levels(["a", "b"]),
+        FeatureSpec::flag("f"),
+        FeatureSpec::date("d"),
+    ];
+    let features = features.into_iter().fold(Schema::builder(), |b, f| b.feature(f));
+    let streams = [StreamSpec::new("e", properties), StreamSpec::new("o", [])];
+    streams.into_iter().fold(features, |b, s| b.stream(s)).build().unwrap()
+}
+
+/// A Friday in 2024, one hour ahead of UTC.
+fn moment() -> Moment {
+    Moment::new(Timestamp::from_millis(NOW)).zone(Zone::fixed(60).unwrap())
+}
+
+const NOW: i64 = 1_717_156_800_000;
+
+/// So many events, at longer and longer distances.
+fn events(schema: &Schema, n: i64) -> EventLog {
+    let event = |i: i64| {
+        let values: Vec<OwnedValue> = vec![
+            if i % 5 == 3 { OwnedValue::Missing } else { (0.1 * i as f64).into() },
+            if i % 2 == 0 { "a" } else { "b" }.into(),
+            (i % 3 == 0).into(),
+            Date::from_days(i as i32).unwrap().into(),
+        ];
+        (Timestamp::from_millis(NOW - i * i * 43_200_000), values)
+    };
+    EventLog::new(&schema.streams()[0], (0..n).map(event)).unwrap()
 }
 
 fn customers(schema: &Schema) -> Vec<OwnedCustomer> {
@@ -92,8 +124,8 @@ fn customers(schema: &Schema) -> Vec<OwnedCustomer> {
     };
     vec![
         OwnedCustomer::new(schema, 1_u64),
-        full(0.0, "a", "a", 0),
-        full(3.0, "ab", "b", 19_800),
+        full(0.0, "a", "a", 0).set_events("e", events(schema, 40)).unwrap(),
+        full(3.0, "ab", "b", 19_800).set_events("e", events(schema, 2)).unwrap(),
         full(-1e300, "", "a", -1),
         full(f64::MAX, "ß", "b", 1),
     ]

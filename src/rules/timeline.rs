@@ -1,0 +1,168 @@
+//! What time alone will change: the instants at which rules get another answer although
+//! nothing new happens.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use serde::{Deserialize, Serialize};
+
+use super::compile::Compiled;
+use super::leaf::Source;
+use super::window::{Bound, Bounds};
+use crate::data::{Customer, Timestamp};
+use crate::error::Result;
+use crate::segmenter::{SegmentIndex, Truth};
+
+/// The next instant at which a customer's segments change if nothing happens until then, as
+/// [`RuleBook::next_change`](super::RuleBook::next_change) gives it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NextChange {
+    /// When.
+    pub at: Timestamp,
+    /// What changes at that instant, in the order of the segments.
+    pub changes: Vec<Change>,
+}
+
+/// What becomes of a customer's membership of one segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// The segment.
+    pub segment: SegmentIndex,
+    /// Whether the customer was in it before.
+    pub from: Truth,
+    /// Whether the customer is in it from then on.
+    pub to: Truth,
+}
+
+/// The answers of rules for one customer as time passes.
+///
+/// Each event enters a window at one instant and leaves it at another, and both are later
+/// for later events. So the instants at which something may change are found by halving, and
+/// only there the tests are asked again.
+pub(super) struct Timeline<'a> {
+    rules: &'a [Compiled],
+    windows: &'a [Bounds],
+    bound: Bound,
+    customer: &'a dyn Customer,
+    /// The answers up to now.
+    truths: Vec<Truth>,
+    /// The tests of events.
+    tests: Vec<Watched>,
+    /// When a test may change next, the earliest on top.
+    agenda: BinaryHeap<Reverse<(i64, usize)>>,
+}
+
+struct Watched {
+    rule: usize,
+    leaf: usize,
+    /// Nothing where the value cannot be used.
+    truth: Option<Truth>,
+}
+
+impl<'a> Timeline<'a> {
+    pub(super) fn new(
+        rules: &'a [Compiled],
+        windows: &'a [Bounds],
+        bound: &Bound,
+        customer: &'a dyn Customer,
+    ) -> Result<Timeline<'a>> {
+        let truths = rules.iter().map(|rule| rule.truth(customer, Some(bound)));
+        let mut timeline = Timeline {
+            rules,
+            windows,
+            bound: bound.clone(),
+            customer,
+            truths: truths.collect::<Result<_>>()?,
+            tests: Vec::new(),
+            agenda: BinaryHeap::new(),
+        };
+        for (i, rule) in rules.iter().enumerate() {
+            for leaf in 0..rule.leaves.len() {
+                let mut test = Watched { rule: i, leaf, truth: None };
+                if let Some(next) = timeline.next(&test) {
+                    test.truth = timeline.ask(&test);
+                    timeline.agenda.push(Reverse((next, timeline.tests.len())));
+                    timeline.tests.push(test);
+                }
+            }
+        }
+        Ok(timeline)
+    }
+
+    /// The present answers.
+    pub(super) fn truths(&self) -> &[Truth] {
+        &self.truths
+    }
+
+    /// Goes on to the next instant at which the answer of a rule changes: the instant, and
+    /// these rules with their answers before.
+    ///
+    /// # Errors
+    /// When a value that is then looked at cannot be used.
+    pub(super) fn advance(&mut self) -> Result<Option<(Timestamp, Vec<(usize, Truth)>)>> {
+        while let Some(&Reverse((at, _))) = self.agenda.peek() {
+            let now = Timestamp::from_millis(at);
+            if !now.is_in_calendar() {
+                return Ok(None);
+            }
+            self.bound = Bound::new(self.windows, self.bound.moment.at(now));
+            // Only rules that ask what has changed can have another answer.
+            let mut asked = Vec::new();
+            while let Some(&Reverse((when, i))) = self.agenda.peek()
+                && when == at
+            {
+                self.agenda.pop();
+                let truth = self.ask(&self.tests[i]);
+                let test = &mut self.tests[i];
+                if truth != test.truth || truth.is_none() {
+                    asked.push(test.rule);
+                }
+                test.truth = truth;
+                if let Some(next) = self.next(&self.tests[i]) {
+                    self.agenda.push(Reverse((next, i)));
+                }
+            }
+            asked.sort_unstable();
+            asked.dedup();
+            let mut changed = Vec::new();
+            for i in asked {
+                let truth = self.rules[i].truth(self.customer, Some(&self.bound))?;
+                let before = std::mem::replace(&mut self.truths[i], truth);
+                if truth != before {
+                    changed.push((i, before));
+                }
+            }
+            if !changed.is_empty() {
+                return Ok(Some((now, changed)));
+            }
+        }
+        Ok(None)
+    }
+
+    fn ask(&self, test: &Watched) -> Option<Truth> {
+        let rule = &self.rules[test.rule];
+        let leaf = &rule.leaves[test.leaf];
+        let value = rule.value(leaf, self.customer, Some(&self.bound)).ok()?;
+        leaf.test(&value)
+    }
+
+    /// The next instant at which an event enters or leaves the window of a test.
+    fn next(&self, test: &Watched) -> Option<i64> {
+        let rule = &self.rules[test.rule];
+        let Source::Events(at) = rule.leaves[test.leaf].source else { return None };
+        let behaviour = rule.behaviours.get(at as usize)?;
+        let window = self.windows.get(behaviour.window as usize)?;
+        let events = self.customer.events(behaviour.stream);
+        let moment = &self.bound.moment;
+        let now = moment.now().as_millis();
+        let first = |instant: &dyn Fn(i64) -> i64| {
+            let times = events.times();
+            let past = |time: &Timestamp| instant(time.as_millis()) <= now;
+            let next = times.get(times.partition_point(past))?;
+            Some(instant(next.as_millis())).filter(|&at| at > now && at < i64::MAX)
+        };
+        let enters = first(&|time| window.enters(time, moment));
+        let leaves = first(&|time| window.leaves(time, moment));
+        enters.into_iter().chain(leaves).min()
+    }
+}
