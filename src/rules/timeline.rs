@@ -114,7 +114,7 @@ impl<'a> Timeline<'a> {
                 self.agenda.pop();
                 let truth = self.ask(&self.tests[i]);
                 let test = &mut self.tests[i];
-                if truth != test.truth || truth.is_none() {
+                if truth != test.truth {
                     asked.push(test.rule);
                 }
                 test.truth = truth;
