@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::event::EventTest;
 use crate::data::Date;
+use crate::segmenter::SegmentId;
 
 /// A condition on one customer, as plain data.
 ///
@@ -72,6 +73,17 @@ pub enum Rule {
     Field(FieldTest),
     /// A test of what the customer did.
     Event(EventTest),
+    /// The rule of another segment of the same set holds. Whether that segment is the one to
+    /// which the customer is assigned does not matter.
+    Segment(SegmentRef),
+}
+
+/// Another segment of the same set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SegmentRef {
+    /// The segment's id.
+    pub id: SegmentId,
 }
 
 /// A test of one feature.

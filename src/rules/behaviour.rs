@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::compile::Compiled;
+use super::context::Context;
 use super::event::Aggregate;
 use super::leaf::{Names, fault};
 use super::window::Bound;
@@ -116,10 +117,11 @@ impl Behaviour {
         let Some(filter) = &self.filter else {
             return self.aggregate(&events, rows, zone).map_err(|e| e.of_stream(stream));
         };
+        let context = Context::new(None);
         // The iterators below cannot break off, so that the first error is kept.
         let mut error = None;
         let passing = rows.filter(|&at| {
-            filter.holds(&Event { events, at }, None).unwrap_or_else(|e| {
+            filter.holds(&Event { events, at }, &context).unwrap_or_else(|e| {
                 error.get_or_insert(e);
                 false
             })

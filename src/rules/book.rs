@@ -171,8 +171,9 @@ impl RuleBook {
         out: &mut Vec<SegmentIndex>,
     ) -> Result<()> {
         out.clear();
+        let context = self.0.context();
         for (i, rule) in self.0.rules.iter().enumerate() {
-            if rule.holds(customer, self.0.bound.as_deref())? {
+            if rule.holds(customer, &context)? {
                 out.push(SegmentIndex::new(i as u32));
             }
         }
@@ -272,8 +273,9 @@ impl RuleBook {
         mut tell: impl FnMut(Truth),
     ) -> Result<()> {
         let mut taken = false;
+        let context = self.0.context();
         for rule in self.0.rules.iter() {
-            let truth = rule.truth(customer, self.0.bound.as_deref())?;
+            let truth = rule.truth(customer, &context)?;
             taken |= truth.is_true();
             tell(truth);
         }
@@ -322,8 +324,9 @@ impl Segmenter for RuleBook {
     ) -> Result<()> {
         check_affinities_len(self.0.segments.len(), out)?;
         let mut taken = false;
+        let context = self.0.context();
         for (rule, place) in self.0.rules.iter().zip(out.iter_mut()) {
-            let holds = rule.holds(customer, self.0.bound.as_deref())?;
+            let holds = rule.holds(customer, &context)?;
             taken |= holds;
             *place = f64::from(u8::from(holds));
         }

@@ -2,7 +2,7 @@
 
 use super::ast::Rule;
 use super::compile::Compiled;
-use super::window::Bound;
+use super::context::Context;
 use crate::data::Customer;
 use crate::segmenter::{ClauseResult, SegmentIndex, Truth};
 
@@ -18,7 +18,7 @@ impl Compiled {
         segment: SegmentIndex,
         title: &str,
         customer: &dyn Customer,
-        bound: Option<&Bound>,
+        context: &Context<'_>,
         out: &mut Vec<ClauseResult>,
     ) -> Truth {
         let first = out.len();
@@ -26,8 +26,9 @@ impl Compiled {
             rule: self,
             segment,
             customer,
-            bound,
+            context,
             leaf: 0,
+            segment_at: 0,
             path: String::new(),
             out,
         };
@@ -43,9 +44,11 @@ struct Walk<'a> {
     rule: &'a Compiled,
     segment: SegmentIndex,
     customer: &'a dyn Customer,
-    bound: Option<&'a Bound>,
+    context: &'a Context<'a>,
     /// Number of the next leaf.
     leaf: usize,
+    /// Number of the next segment that is referred to.
+    segment_at: usize,
     /// JSON pointer to the current clause.
     path: String,
     out: &'a mut Vec<ClauseResult>,
@@ -86,6 +89,7 @@ impl Walk<'_> {
             }
             Rule::Not(rule) => self.below("not", |w| w.clause(rule, depth + 1)).not(),
             Rule::Field(_) | Rule::Event(_) => self.test(at),
+            Rule::Segment(_) => self.other(at),
         };
         self.out[at].truth = truth;
         truth
@@ -111,11 +115,12 @@ impl Walk<'_> {
     fn test(&mut self, at: usize) -> Truth {
         let leaf = &self.rule.leaves[self.leaf];
         self.leaf += 1;
-        let tested = self.rule.value(leaf, self.customer, self.bound).and_then(|value| {
-            let truth = leaf.test(&value);
-            let truth = truth.ok_or_else(|| self.rule.fault_of(leaf, value))?;
-            Ok((truth, value.to_owned()))
-        });
+        let tested =
+            self.rule.value(leaf, self.customer, self.context).and_then(|value| {
+                let truth = leaf.test(&value);
+                let truth = truth.ok_or_else(|| self.rule.fault_of(leaf, value))?;
+                Ok((truth, value.to_owned()))
+            });
         match tested {
             Ok((truth, value)) => {
                 self.out[at].observed = Some(value);
@@ -126,5 +131,15 @@ impl Walk<'_> {
                 Truth::Unknown
             }
         }
+    }
+
+    /// The truth of the next segment that is referred to.
+    fn other(&mut self, at: usize) -> Truth {
+        let rule = self.rule.segments.get(self.segment_at).copied().unwrap_or(u32::MAX);
+        self.segment_at += 1;
+        self.context.truth(rule as usize, self.customer).unwrap_or_else(|fault| {
+            self.out[at].text.push_str(&format!(" ({fault})"));
+            Truth::Unknown
+        })
     }
 }

@@ -51,6 +51,8 @@ pub(super) struct Compiled {
     pub(super) leaves: Box<[Leaf]>,
     /// The aggregates of events that are tested.
     pub(super) behaviours: Box<[Behaviour]>,
+    /// The rules of the set to which this one refers, in the order in which it does.
+    pub(super) segments: Box<[u32]>,
     pub(super) program: Program,
     /// Where to start to learn whether the rule is True …
     pub(super) holds: Label,
@@ -92,7 +94,7 @@ impl Compiled {
         parts: Parts,
         node: &Node,
     ) -> Compiled {
-        let Parts { leaves, behaviours } = parts;
+        let Parts { leaves, behaviours, segments } = parts;
         let mut program = Program::default();
         let holds = program.emit(node, true, YES, NO);
         let fails = program.emit(node, false, YES, NO);
@@ -103,6 +105,7 @@ impl Compiled {
             rule: rule.clone(),
             leaves: leaves.into(),
             behaviours: behaviours.into(),
+            segments: segments.into(),
             program,
             holds,
             fails,
@@ -171,7 +174,7 @@ impl CompiledRule {
         }
         let bound = self.bound.as_deref().ok_or_else(unbound)?;
         let rules = std::slice::from_ref(&*self.rule);
-        let mut timeline = Timeline::new(rules, &self.windows, bound, customer)?;
+        let mut timeline = Timeline::new(rules, &[0], &self.windows, bound, customer)?;
         let next = timeline.advance()?;
         Ok(next.map(|(at, _)| (at, timeline.truths()[0])))
     }
@@ -236,6 +239,8 @@ pub(super) enum Question {
     Flag { feature: FeatureIndex, yes: bool, no: bool, missing: bool },
     /// Do at least `n` of the programs at `entries[from..to]` end with yes?
     AtLeast { n: u32, from: u32, to: u32 },
+    /// Has another rule of the set this truth?
+    Segment { rule: u32, truth: Truth },
     /// No question: always yes.
     Jump,
 }
@@ -269,6 +274,10 @@ impl Program {
                 self.entries.extend(parts);
                 let to = self.entries.len() as u32;
                 let question = Question::AtLeast { n: n as u32, from, to };
+                self.step(question, yes, no)
+            }
+            Node::Segment(rule) => {
+                let question = Question::Segment { rule: *rule, truth: truth.into() };
                 self.step(question, yes, no)
             }
             Node::Leaf(leaf) => {

@@ -1,10 +1,12 @@
 //! Writing rules in Rust.
 
 use std::ops::{BitAnd, BitOr, Not};
+use std::sync::Arc;
 
-use super::ast::{FieldTest, Literal, Rule, Test};
+use super::ast::{FieldTest, Literal, Rule, SegmentRef, Test};
 use super::event::{Aggregate, CalendarUnit, EventTest, Window};
 use crate::data::Span;
+use crate::segmenter::SegmentId;
 
 /// Starts a test of the feature of this name.
 ///
@@ -22,6 +24,26 @@ use crate::data::Span;
 /// ```
 pub fn field(name: impl Into<String>) -> Field {
     Field { subject: Subject::Feature(name.into()), when_missing: None, size: false }
+}
+
+/// The rule that holds when that of another segment of the same set does.
+///
+/// ```
+/// use segmenta::data::{FeatureSpec, OwnedCustomer, Schema};
+/// use segmenta::rules::{RuleBook, field, segment};
+/// use segmenta::segmenter::Truth;
+///
+/// let schema = Schema::new([FeatureSpec::number("spend"), FeatureSpec::flag("member")])?;
+/// let book = RuleBook::builder(&schema)
+///     .segment("vip", "VIP", field("spend").ge(1000))
+///     .segment("insiders", "Insiders", segment("vip") & field("member").eq(true))
+///     .build()?;
+/// let ann = OwnedCustomer::new(&schema, 1).set("spend", 2000.0)?.set("member", true)?;
+/// assert_eq!(book.membership(&ann)?, [Truth::True, Truth::True]);
+/// # Ok::<(), segmenta::Error>(())
+/// ```
+pub fn segment(id: impl Into<Arc<str>>) -> Rule {
+    Rule::Segment(SegmentRef { id: SegmentId::new(id) })
 }
 
 /// Starts a test of the events of the stream of this name.

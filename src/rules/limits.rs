@@ -195,7 +195,7 @@ impl Limits {
                 Rule::Event(test) => {
                     open.extend(test.filter.iter().map(|rule| (&**rule, depth + 1)));
                 }
-                Rule::Everyone | Rule::Nobody | Rule::Field(_) => {}
+                Rule::Everyone | Rule::Nobody | Rule::Field(_) | Rule::Segment(_) => {}
             }
         }
         None

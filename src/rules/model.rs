@@ -124,8 +124,9 @@ impl RuleSegmenter {
 impl CompiledSet {
     /// The first segment whose rule holds, the rest segment, or none.
     pub(super) fn first_match(&self, customer: &dyn Customer) -> Result<Assignment> {
+        let context = self.context();
         for (i, rule) in self.rules.iter().enumerate() {
-            if rule.holds(customer, self.bound.as_deref())? {
+            if rule.holds(customer, &context)? {
                 return Ok(Assignment::certain(SegmentIndex::new(i as u32)));
             }
         }
@@ -165,7 +166,7 @@ impl CompiledSet {
             Some(self.schema.locate_in(table.schema())?)
         };
         let bound = self.bound.as_deref();
-        let batch = Batch::new(&self.rules, self.has_rest(), bound, table, map.as_ref());
+        let batch = Batch::new(self, bound, table, map.as_ref());
         Ok(batch.ok_or(map))
     }
 
@@ -181,12 +182,12 @@ impl CompiledSet {
     ) -> Result<Explanation> {
         let assignment = self.first_match(customer)?;
         let mut clauses = Vec::new();
+        let context = self.context();
         for (i, (rule, segment)) in
             self.rules.iter().zip(self.segments.iter()).enumerate()
         {
             let index = SegmentIndex::new(i as u32);
-            let bound = self.bound.as_deref();
-            rule.clauses(index, &segment.name, customer, bound, &mut clauses);
+            rule.clauses(index, &segment.name, customer, &context, &mut clauses);
             if assignment.segment() == Some(index) && !all {
                 break;
             }
@@ -215,7 +216,7 @@ impl CompiledSet {
     pub(super) fn to_repr(&self) -> RulesRepr {
         RulesRepr {
             segments: self.segments.to_vec(),
-            rules: self.rules.iter().map(|rule| rule.rule.clone()).collect(),
+            rules: self.rules.iter().map(|rule| self.renamed(rule)).collect(),
             limits: self.limits,
         }
     }

@@ -1,8 +1,8 @@
 //! Asks a compiled rule about one customer.
 
 use super::compile::{Compiled, CompiledRule, Label, Question, YES};
+use super::context::Context;
 use super::leaf::{Leaf, Source, fault};
-use super::window::Bound;
 use crate::data::{Customer, FeatureIndex, Value};
 use crate::error::{Error, Result};
 use crate::segmenter::Truth;
@@ -15,7 +15,7 @@ impl CompiledRule {
     /// When a value that is looked at is of another kind than its feature, is NaN or
     /// infinite, or is not among the feature's levels; the error names the feature.
     pub fn holds<C: Customer + ?Sized>(&self, customer: &C) -> Result<bool> {
-        self.rule.holds(customer, self.bound.as_deref())
+        self.rule.holds(customer, &Context::new(self.bound.as_deref()))
     }
 
     /// The truth of the rule for the customer. Allocates nothing. For those who are no
@@ -25,7 +25,7 @@ impl CompiledRule {
     /// # Errors
     /// As [`holds`](CompiledRule::holds).
     pub fn truth<C: Customer + ?Sized>(&self, customer: &C) -> Result<Truth> {
-        self.rule.truth(customer, self.bound.as_deref())
+        self.rule.truth(customer, &Context::new(self.bound.as_deref()))
     }
 }
 
@@ -34,19 +34,19 @@ impl Compiled {
     pub(super) fn holds<C: Customer + ?Sized>(
         &self,
         customer: &C,
-        bound: Option<&Bound>,
+        context: &Context<'_>,
     ) -> Result<bool> {
-        self.run(self.holds, customer, bound)
+        self.run(self.holds, customer, context)
     }
 
     pub(super) fn truth<C: Customer + ?Sized>(
         &self,
         customer: &C,
-        bound: Option<&Bound>,
+        context: &Context<'_>,
     ) -> Result<Truth> {
-        if self.run(self.holds, customer, bound)? {
+        if self.run(self.holds, customer, context)? {
             Ok(Truth::True)
-        } else if self.run(self.fails, customer, bound)? {
+        } else if self.run(self.fails, customer, context)? {
             Ok(Truth::False)
         } else {
             Ok(Truth::Unknown)
@@ -59,7 +59,7 @@ impl Compiled {
         &self,
         entry: Label,
         customer: &C,
-        bound: Option<&Bound>,
+        context: &Context<'_>,
     ) -> Result<bool> {
         let mut at = entry;
         // Both ends lie beyond the last step. Going on is a loop of its own, so that the
@@ -86,7 +86,7 @@ impl Compiled {
                             value => return Err(self.fault(feature, value)),
                         }
                     }
-                    _ => self.answer(&step.question, customer, bound)?,
+                    _ => self.answer(&step.question, customer, context)?,
                 };
                 if yes == step.jump_if {
                     at = step.target;
@@ -105,13 +105,13 @@ impl Compiled {
         &self,
         question: &Question,
         customer: &C,
-        bound: Option<&Bound>,
+        context: &Context<'_>,
     ) -> Result<bool> {
         match *question {
             Question::Leaf { leaf, truth } => {
                 let leaf = &self.leaves[leaf as usize];
                 let Source::Feature(feature) = leaf.source else {
-                    let value = self.value(leaf, customer, bound)?;
+                    let value = self.value(leaf, customer, context)?;
                     let found = leaf.test(&value);
                     let found = found.ok_or_else(|| self.fault_of(leaf, value))?;
                     return Ok(found == truth);
@@ -127,7 +127,10 @@ impl Compiled {
                 }
             }
             Question::AtLeast { n, from, to } => {
-                self.at_least(n, from, to, customer, bound)
+                self.at_least(n, from, to, customer, context)
+            }
+            Question::Segment { rule, truth } => {
+                Ok(context.truth(rule as usize, customer)? == truth)
             }
             Question::Jump | Question::Range { .. } | Question::Flag { .. } => Ok(true),
         }
@@ -139,14 +142,14 @@ impl Compiled {
         from: u32,
         to: u32,
         customer: &C,
-        bound: Option<&Bound>,
+        context: &Context<'_>,
     ) -> Result<bool> {
         let mut needed = n;
         for i in from..to {
             if needed > to - i {
                 return Ok(false);
             }
-            if self.run(self.program.entries[i as usize], customer, bound)? {
+            if self.run(self.program.entries[i as usize], customer, context)? {
                 needed -= 1;
                 if needed == 0 {
                     return Ok(true);
@@ -161,7 +164,7 @@ impl Compiled {
         &self,
         leaf: &Leaf,
         customer: &'c C,
-        bound: Option<&Bound>,
+        context: &Context<'_>,
     ) -> Result<Value<'c>> {
         match leaf.source {
             Source::Feature(feature) => Ok(customer.value(feature)),
@@ -170,7 +173,7 @@ impl Compiled {
                 // A behaviour's stream is one of the schema's.
                 let stream = self.schema.streams().get(behaviour.stream.get());
                 let stream = stream.map_or("", |stream| stream.name());
-                behaviour.value(stream, customer, bound)
+                behaviour.value(stream, customer, context.bound)
             }
         }
     }

@@ -9,8 +9,10 @@ use super::behaviour::unbound;
 use super::book::RuleBook;
 use super::check::{Checker, Node, Parts};
 use super::compile::Compiled;
+use super::context::Context;
 use super::limits::Limits;
 use super::model::RuleSegmenter;
+use super::references;
 use super::timeline::Timeline;
 use super::window::{Bound, Bounds};
 use crate::data::{Customer, Moment, Schema};
@@ -148,6 +150,10 @@ impl RuleSet {
     /// | `empty-window` | a window in which no time passes |
     /// | `window-too-long` | a window beyond [`Limits::window`] |
     /// | `bad-instant` | a text that is neither a date nor an instant |
+    /// | `no-segments-here` | a reference in a rule alone, or inside a filter of events |
+    /// | `unknown-segment` | a reference to a segment that has no rule in the set |
+    /// | `segments-in-a-circle` | rules that refer to themselves, be it through others |
+    /// | `references-too-deep` | references through more segments than 64 |
     /// | `empty-id` | a segment without an id |
     /// | `duplicate-id` | two segments with one id |
     /// | `too-many-issues` | further faults, which are counted only |
@@ -201,6 +207,8 @@ pub(super) struct CompiledSet {
     /// One for each rule, then the rest if there is one.
     pub(super) segments: Arc<Vec<Segment>>,
     pub(super) rules: Arc<[Compiled]>,
+    /// The rules, each after those to which it refers.
+    pub(super) order: Arc<[u32]>,
     /// Those of all rules.
     pub(super) windows: Arc<[Bounds]>,
     pub(super) limits: Limits,
@@ -216,6 +224,7 @@ impl CompiledSet {
         limits.validate()?;
         let mut checker = Checker::new(schema, limits);
         check_ids(&mut checker, set);
+        checker.refer_to(set.segments.iter().map(|segment| segment.id.clone()));
         let fits = checker.at("segments", |c| c.list_len(set.segments.len()));
         let mut checked: Vec<(&Rule, Parts, Option<Node>)> = Vec::new();
         if fits {
@@ -226,6 +235,9 @@ impl CompiledSet {
                 checked.push((rule, parts, node));
             }
         }
+        let links: Vec<&[u32]> =
+            checked.iter().map(|(_, parts, _)| &parts.segments[..]).collect();
+        let order = references::order(&mut checker, set, &links);
         let windows = checker.finish("the rules")?;
         let rules = checked.into_iter().map(|(rule, parts, node)| {
             // Without a fault there is a node.
@@ -240,6 +252,7 @@ impl CompiledSet {
             schema: schema.clone(),
             segments: Arc::new(named.chain(rest).collect()),
             rules: rules.collect(),
+            order: order.into(),
             windows: windows.into(),
             limits: *limits,
             bound: None,
@@ -254,7 +267,7 @@ impl CompiledSet {
                 .map(|(segment, rule)| SegmentRule {
                     id: segment.id.clone(),
                     name: segment.name.clone(),
-                    rule: rule.rule.clone(),
+                    rule: self.renamed(rule),
                 })
                 .collect(),
             rest: self.segments.get(self.rules.len()).map(|segment| RestSegment {
@@ -279,7 +292,17 @@ impl CompiledSet {
             return Ok(None);
         }
         let bound = self.bound.as_deref().ok_or_else(unbound)?;
-        Timeline::new(&self.rules, &self.windows, bound, customer).map(Some)
+        Timeline::new(&self.rules, &self.order, &self.windows, bound, customer).map(Some)
+    }
+
+    /// What a customer is asked in.
+    pub(super) fn context(&self) -> Context<'_> {
+        let bound = self.bound.as_deref();
+        if self.rules.iter().all(|rule| rule.segments.is_empty()) {
+            Context::new(bound)
+        } else {
+            Context::among(bound, &self.rules)
+        }
     }
 
     pub(super) fn depends_on_time(&self) -> bool {

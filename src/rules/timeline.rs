@@ -7,6 +7,7 @@ use std::collections::BinaryHeap;
 use serde::{Deserialize, Serialize};
 
 use super::compile::Compiled;
+use super::context::Context;
 use super::leaf::Source;
 use super::window::{Bound, Bounds};
 use crate::data::{Customer, Timestamp};
@@ -41,6 +42,8 @@ pub struct Change {
 /// only there the tests are asked again.
 pub(super) struct Timeline<'a> {
     rules: &'a [Compiled],
+    /// Each after those to which it refers.
+    order: &'a [u32],
     windows: &'a [Bounds],
     bound: Bound,
     customer: &'a dyn Customer,
@@ -62,13 +65,16 @@ struct Watched {
 impl<'a> Timeline<'a> {
     pub(super) fn new(
         rules: &'a [Compiled],
+        order: &'a [u32],
         windows: &'a [Bounds],
         bound: &Bound,
         customer: &'a dyn Customer,
     ) -> Result<Timeline<'a>> {
-        let truths = rules.iter().map(|rule| rule.truth(customer, Some(bound)));
+        let context = Context::among(Some(bound), rules);
+        let truths = (0..rules.len()).map(|i| context.truth(i, customer));
         let mut timeline = Timeline {
             rules,
+            order,
             windows,
             bound: bound.clone(),
             customer,
@@ -107,7 +113,7 @@ impl<'a> Timeline<'a> {
             }
             self.bound = Bound::new(self.windows, self.bound.moment.at(now));
             // Only rules that ask what has changed can have another answer.
-            let mut asked = Vec::new();
+            let mut asked = vec![false; self.rules.len()];
             while let Some(&Reverse((when, i))) = self.agenda.peek()
                 && when == at
             {
@@ -115,23 +121,28 @@ impl<'a> Timeline<'a> {
                 let truth = self.ask(&self.tests[i]);
                 let test = &mut self.tests[i];
                 if truth != test.truth {
-                    asked.push(test.rule);
+                    asked[test.rule] = true;
                 }
                 test.truth = truth;
                 if let Some(next) = self.next(&self.tests[i]) {
                     self.agenda.push(Reverse((next, i)));
                 }
             }
-            asked.sort_unstable();
-            asked.dedup();
+            let context = Context::among(Some(&self.bound), self.rules);
             let mut changed = Vec::new();
-            for i in asked {
-                let truth = self.rules[i].truth(self.customer, Some(&self.bound))?;
-                let before = std::mem::replace(&mut self.truths[i], truth);
-                if truth != before {
-                    changed.push((i, before));
+            let mut is_other = vec![false; self.rules.len()];
+            for i in self.order.iter().map(|&i| i as usize) {
+                let mut segments = self.rules[i].segments.iter();
+                if asked[i] || segments.any(|&rule| is_other[rule as usize]) {
+                    let truth = context.truth(i, self.customer)?;
+                    let before = std::mem::replace(&mut self.truths[i], truth);
+                    if truth != before {
+                        is_other[i] = true;
+                        changed.push((i, before));
+                    }
                 }
             }
+            changed.sort_unstable_by_key(|(i, _)| *i);
             if !changed.is_empty() {
                 return Ok(Some((now, changed)));
             }
@@ -142,7 +153,8 @@ impl<'a> Timeline<'a> {
     fn ask(&self, test: &Watched) -> Option<Truth> {
         let rule = &self.rules[test.rule];
         let leaf = &rule.leaves[test.leaf];
-        let value = rule.value(leaf, self.customer, Some(&self.bound)).ok()?;
+        let context = Context::new(Some(&self.bound));
+        let value = rule.value(leaf, self.customer, &context).ok()?;
         leaf.test(&value)
     }
 

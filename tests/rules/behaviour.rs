@@ -8,6 +8,7 @@ use segmenta::data::{
 };
 use segmenta::rules::{
     Aggregate, CalendarUnit, EventTest, Rule, RuleBook, RuleSet, Window, events, field,
+    segment,
 };
 use segmenta::segmenter::{Persist, Saved, Truth};
 
@@ -192,6 +193,10 @@ mod oracle {
                 let value = aggregate(case, test, person);
                 naive::tested(&test.is, test.when_missing, &spec, &value)
             }
+            Rule::Segment(other) => {
+                let at = other.id.as_str()[1..].parse::<usize>().unwrap();
+                truth(case, &case.rules[at], person)
+            }
             test => naive::plain(test, &case.features, &person.values),
         })
     }
@@ -322,6 +327,7 @@ fn case() -> impl Strategy<Value = Case> {
         let leaf = prop_oneof![
             5 => event_rule(streams.clone()),
             1 => super::properties::field_rule(&features),
+            1 => (0..5_usize).prop_map(|i| segment(format!("s{i}"))),
         ];
         let rule = leaf.prop_recursive(3, 12, 4, |inner| {
             let some = prop::collection::vec(inner.clone(), 1..4);
@@ -349,9 +355,10 @@ fn case() -> impl Strategy<Value = Case> {
             ),
             (-14..15_i32).prop_map(|hours| hours * 60 + 30 * (hours % 2)),
             0..7_usize,
+            any::<bool>(),
         )
             .prop_map(
-                move |(rules, people, (days, beside), offset, week_start)| {
+                move |(rules, people, (days, beside), offset, week_start, forwards)| {
                     let case = Case {
                         features: features.clone(),
                         streams: streams.clone(),
@@ -362,13 +369,34 @@ fn case() -> impl Strategy<Value = Case> {
                         week_start,
                     };
                     let schema = case.schema();
-                    Case {
-                        rules: rules.into_iter().map(|r| tidy(r, &schema)).collect(),
-                        ..case
-                    }
+                    let n = rules.len();
+                    let rules = rules.into_iter().enumerate().map(|(i, rule)| {
+                        let others = if forwards { i + 1..n } else { 0..i };
+                        refer(tidy(rule, &schema), &others)
+                    });
+                    Case { rules: rules.collect(), ..case }
                 },
             )
     })
+}
+
+/// Lets references lead to these rules only.
+fn refer(rule: Rule, others: &std::ops::Range<usize>) -> Rule {
+    let each = |rules: Vec<Rule>| {
+        rules.into_iter().map(|r| refer(r, others)).collect::<Vec<_>>()
+    };
+    match rule {
+        Rule::All(rules) => Rule::All(each(rules)),
+        Rule::Any(rules) => Rule::Any(each(rules)),
+        Rule::AtLeast { n, of } => Rule::AtLeast { n, of: each(of) },
+        Rule::Not(rule) => !refer(*rule, others),
+        Rule::Segment(_) if others.is_empty() => Rule::Everyone,
+        Rule::Segment(other) => {
+            let at = other.id.as_str()[1..].parse::<usize>().unwrap();
+            segment(format!("s{}", others.start + at % others.len()))
+        }
+        rule => rule,
+    }
 }
 
 /// Puts swapped ends of `between` in order, so that the rule can be compiled.

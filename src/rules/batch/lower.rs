@@ -71,6 +71,21 @@ pub(super) struct Placed<'r> {
     pub(super) leaf: &'r Leaf,
 }
 
+/// A rule with its tests and the rules to which it refers, in the order in which it names
+/// them.
+#[derive(Clone, Debug)]
+pub(super) struct Posed<'r> {
+    pub(super) rule: &'r Rule,
+    pub(super) tests: Vec<Placed<'r>>,
+    pub(super) segments: &'r [u32],
+}
+
+/// What of a rule was not met yet.
+struct Rest<'r, T> {
+    tests: T,
+    segments: std::slice::Iter<'r, u32>,
+}
+
 struct Lowering<'a> {
     columns: Columns<'a>,
     graph: Graph,
@@ -78,16 +93,20 @@ struct Lowering<'a> {
     tests: Tests,
     /// By the place of the column.
     codes: BTreeMap<usize, Codes>,
+    /// Of the rules that were looked at.
+    answers: Vec<Option<Answers>>,
 }
 
-/// Each rule with its tests in their order. Nothing when a column has a level that the
+/// Rules are looked at in an order in which each comes after those to which it refers. Nothing
+/// when a column has a level that the
 /// rules' schema does not allow: then it depends on the row whether a test comes across it.
 pub(super) fn lower(
-    rules: &[(&Rule, Vec<Placed<'_>>)],
+    rules: &[Posed<'_>],
+    order: &[u32],
     columns: Columns<'_>,
 ) -> Option<Lowered> {
     let mut leaves: BTreeMap<usize, Vec<&Leaf>> = BTreeMap::new();
-    for placed in rules.iter().flat_map(|(_, tests)| tests) {
+    for placed in rules.iter().flat_map(|rule| &rule.tests) {
         leaves.entry(placed.column).or_default().push(placed.leaf);
     }
     let mut lowering = Lowering {
@@ -96,16 +115,19 @@ pub(super) fn lower(
         pages: Vec::new(),
         tests: Tests::default(),
         codes: BTreeMap::new(),
+        answers: vec![None; rules.len()],
     };
     for (place, leaves) in leaves {
         let codes = lowering.codes(columns.get(place)?, place, &leaves)?;
         lowering.codes.insert(place, codes);
     }
-    let mut answers = Vec::with_capacity(rules.len());
-    for (rule, tests) in rules {
-        answers.push(lowering.rule(rule, &mut tests.iter().copied())?);
+    for &at in order {
+        let Posed { rule, tests, segments } = &rules[at as usize];
+        let mut rest = Rest { tests: tests.iter().copied(), segments: segments.iter() };
+        lowering.answers[at as usize] = Some(lowering.rule(rule, &mut rest)?);
     }
-    let Lowering { graph, pages, tests, .. } = lowering;
+    let Lowering { graph, pages, tests, answers, .. } = lowering;
+    let answers = answers.into_iter().collect::<Option<_>>()?;
     Some(Lowered { graph, pages, tests: tests.all, answers })
 }
 
@@ -166,17 +188,17 @@ impl Lowering<'_> {
         Some(codes)
     }
 
-    /// The answers of a rule whose tests are the next of `leaves`. As deep as the rule.
+    /// The answers of a rule whose tests and references come next. As deep as the rule.
     fn rule<'l>(
         &mut self,
         rule: &Rule,
-        leaves: &mut impl Iterator<Item = Placed<'l>>,
+        next: &mut Rest<'l, impl Iterator<Item = Placed<'l>>>,
     ) -> Option<Answers> {
-        let parts = |this: &mut Self, rules: &[Rule], leaves: &mut _| {
+        let parts = |this: &mut Self, rules: &[Rule], next: &mut _| {
             let mut holds = Vec::with_capacity(rules.len());
             let mut fails = Vec::with_capacity(rules.len());
             for rule in rules {
-                let answers = this.rule(rule, leaves)?;
+                let answers = this.rule(rule, next)?;
                 holds.push(answers.holds);
                 fails.push(answers.fails);
             }
@@ -186,17 +208,17 @@ impl Lowering<'_> {
             Rule::Everyone => Answers { holds: Signal::TRUE, fails: Signal::FALSE },
             Rule::Nobody => Answers { holds: Signal::FALSE, fails: Signal::TRUE },
             Rule::All(rules) => {
-                let (holds, fails) = parts(self, rules, leaves)?;
+                let (holds, fails) = parts(self, rules, next)?;
                 let graph = &mut self.graph;
                 Answers { holds: graph.all(holds), fails: graph.any(fails) }
             }
             Rule::Any(rules) => {
-                let (holds, fails) = parts(self, rules, leaves)?;
+                let (holds, fails) = parts(self, rules, next)?;
                 let graph = &mut self.graph;
                 Answers { holds: graph.any(holds), fails: graph.all(fails) }
             }
             Rule::AtLeast { n, of } => {
-                let (holds, fails) = parts(self, of, leaves)?;
+                let (holds, fails) = parts(self, of, next)?;
                 let most = (of.len() + 1).saturating_sub(*n);
                 let graph = &mut self.graph;
                 Answers {
@@ -205,10 +227,14 @@ impl Lowering<'_> {
                 }
             }
             Rule::Not(rule) => {
-                let Answers { holds, fails } = self.rule(rule, leaves)?;
+                let Answers { holds, fails } = self.rule(rule, next)?;
                 Answers { holds: fails, fails: holds }
             }
-            Rule::Field(_) | Rule::Event(_) => self.leaf(leaves.next()?)?,
+            Rule::Field(_) | Rule::Event(_) => self.leaf(next.tests.next()?)?,
+            Rule::Segment(_) => {
+                let rule = *next.segments.next()? as usize;
+                (*self.answers.get(rule)?)?
+            }
         })
     }
 

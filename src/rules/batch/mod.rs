@@ -19,12 +19,12 @@ use std::ops::{ControlFlow, Range};
 
 use self::events::{Fill, Scratch};
 use self::graph::Signal;
-use self::lower::{Answers, Columns, Lowered, Placed, lower};
+use self::lower::{Answers, Columns, Lowered, Placed, Posed, lower};
 use self::plan::Plan;
 use self::program::{Memory, Plane, Program, ROWS, Run};
-use super::compile::Compiled;
 use super::leaf::Source;
 use super::members::{MembershipCount, Memberships, Planes, bits};
+use super::set::CompiledSet;
 use super::window::Bound;
 use crate::data::{SchemaMap, Table};
 use crate::parallel::{map_blocks, map_blocks_mut};
@@ -53,14 +53,14 @@ impl<'t> Batch<'t> {
     /// Nothing when the answer to a row may be an error: when the column of a feature with
     /// closed levels has one that is not among them, or no instant is bound and rules ask
     /// about events. `map` says where the features and streams of the rules stand in the
-    /// table. With a `rest`, one more rule follows: that none is True.
+    /// table. With a rest, one more rule follows: that none is True.
     pub(super) fn new(
-        rules: &[Compiled],
-        rest: bool,
+        set: &CompiledSet,
         bound: Option<&Bound>,
         table: &'t Table<'t>,
         map: Option<&SchemaMap>,
     ) -> Option<Batch<'t>> {
+        let rules = &*set.rules;
         let plan = if rules.iter().all(|rule| rule.behaviours.is_empty()) {
             None
         } else {
@@ -79,10 +79,11 @@ impl<'t> Batch<'t> {
                 .leaves
                 .iter()
                 .map(|leaf| Some(Placed { column: column(i, leaf.source)?, leaf }));
-            placed.push((&rule.rule, tests.collect::<Option<Vec<_>>>()?));
+            let tests = tests.collect::<Option<Vec<_>>>()?;
+            placed.push(Posed { rule: &rule.rule, tests, segments: &rule.segments });
         }
-        let mut lowered = lower(&placed, columns(table, plan.as_ref()))?;
-        if rest {
+        let mut lowered = lower(&placed, &set.order, columns(table, plan.as_ref()))?;
+        if set.has_rest() {
             let holds = lowered.answers.iter().map(|answers| answers.holds).collect();
             let taken = lowered.graph.any(holds);
             lowered.answers.push(Answers { holds: !taken, fails: taken });

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::fixed::Fixed;
-use super::lower::{Columns, Lowered, Placed, lower};
+use super::lower::{Columns, Lowered, Placed, Posed, lower};
 use super::program::Program;
 use crate::data::{
     Column, FeatureIndex, FeatureKind, Flags, Levels, SchemaMap, Stream, StreamIndex,
@@ -248,10 +248,12 @@ impl Filters {
                     let Source::Feature(property) = leaf.source else { return None };
                     Some(Placed { column: property.get(), leaf })
                 });
-                Some((&rule.rule, tests.collect::<Option<Vec<_>>>()?))
+                let tests = tests.collect::<Option<Vec<_>>>()?;
+                Some(Posed { rule: &rule.rule, tests, segments: &[] })
             })
             .collect::<Option<_>>()?;
-        let lowered = lower(&placed, columns_of(stream))?;
+        let order: Vec<u32> = (0..rules.len() as u32).collect();
+        let lowered = lower(&placed, &order, columns_of(stream))?;
         let holds: Vec<_> = lowered.answers.iter().map(|a| a.holds).collect();
         let program = Program::new(&lowered.graph, &holds);
         Some(Filters { lowered, program, n: rules.len() })

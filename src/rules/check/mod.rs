@@ -7,14 +7,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use super::ast::{FieldTest, Rule, Test};
+use super::ast::{FieldTest, Rule, SegmentRef, Test};
 use super::behaviour::Behaviour;
 use super::leaf::{Check, Leaf, Names, NumberCheck, Source};
 use super::limits::Limits;
 use super::window::Bounds;
 use crate::data::{FeatureIndex, FeatureSpec, Schema, StreamIndex};
 use crate::error::{ErrorKind, Issue, Result, similar_names};
-use crate::segmenter::Truth;
+use crate::segmenter::{SegmentId, Truth};
 
 /// Faults that are described; those beyond are counted.
 const MAX_ISSUES: usize = 100;
@@ -29,6 +29,8 @@ pub(super) enum Node {
     AtLeast(usize, Vec<Node>),
     Not(Box<Node>),
     Leaf(u32),
+    /// The rule at this position in the set.
+    Segment(u32),
 }
 
 /// Collects the faults of rules. Its methods go on after a fault, and what they give is
@@ -48,6 +50,8 @@ pub(super) struct Checker {
     /// The properties of streams as schemas, made when first needed.
     properties: BTreeMap<StreamIndex, Schema>,
     windows: Windows,
+    /// The rules of the set by the ids of their segments; absent for a rule alone.
+    ids: Option<BTreeMap<SegmentId, u32>>,
 }
 
 /// A feature, or a property of a stream.
@@ -69,6 +73,8 @@ struct Windows {
 pub(super) struct Parts {
     pub(super) leaves: Vec<Leaf>,
     pub(super) behaviours: Vec<Behaviour>,
+    /// The rules that are referred to, in the order in which the rule names them.
+    pub(super) segments: Vec<u32>,
 }
 
 impl Checker {
@@ -83,6 +89,7 @@ impl Checker {
             levels: BTreeMap::new(),
             properties: BTreeMap::new(),
             windows: Windows::default(),
+            ids: None,
         }
     }
 
@@ -179,7 +186,47 @@ impl Checker {
                 let leaf = self.at("event", |c| c.event(test, parts));
                 parts.leaf(leaf)
             }
+            Rule::Segment(SegmentRef { id }) => {
+                let rule = self.at("segment", |c| c.segment(id));
+                parts.segments.push(rule);
+                Node::Segment(rule)
+            }
         }
+    }
+
+    /// States the segments to which rules may refer, in the order of their rules.
+    pub(super) fn refer_to(&mut self, ids: impl Iterator<Item = SegmentId>) {
+        self.ids = Some(ids.zip(0..).collect());
+    }
+
+    /// The position of a segment's rule, of no use after a fault.
+    fn segment(&mut self, id: &SegmentId) -> u32 {
+        let found = match &self.ids {
+            Some(ids) if self.stream.is_none() => ids.get(id).copied(),
+            _ => {
+                let message = "no other segments are known here";
+                self.issue("no-segments-here", message, |i| {
+                    i.expected("a test of values").found(format!("segment `{id}`"))
+                });
+                return 0;
+            }
+        };
+        found.unwrap_or_else(|| {
+            let ids = self.ids.take().unwrap_or_default();
+            self.at("id", |c| {
+                c.issue(
+                    "unknown-segment",
+                    format!("no segment has the id `{id}`"),
+                    |i| {
+                        let known = ids.keys().map(SegmentId::as_str);
+                        let near = similar_names(id.as_str(), known);
+                        i.found(format!("`{id}`")).suggest(near.into_iter().next())
+                    },
+                );
+            });
+            self.ids = Some(ids);
+            0
+        })
     }
 
     fn nodes(&mut self, rules: &[Rule], parts: &mut Parts) -> Vec<Node> {

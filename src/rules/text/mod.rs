@@ -30,7 +30,7 @@ const MAX_ISSUES: usize = 100;
 /// rule       = and { "or" and }
 /// and        = not { "and" not }
 /// not        = "not" not | "(" rule ")" | condition
-/// condition  = "everyone" | "nobody"
+/// condition  = "everyone" | "nobody" | "segment" text
 ///            | "at least" integer "of" "(" rule { "," rule } ")"
 ///            | ( "all of" | "any of" ) "(" [ rule { "," rule } ] ")"
 ///            | subject [ test ] [ "when missing" ( "yes" | "no" ) ]

@@ -7,7 +7,8 @@ use super::events::{Subject, What};
 use super::lexer::{Placed, Token, tokens};
 use super::write::quoted;
 use crate::error::{Issue, similar_names};
-use crate::rules::ast::{Literal, Rule, Test};
+use crate::rules::ast::{Literal, Rule, SegmentRef, Test};
+use crate::segmenter::SegmentId;
 
 /// Parentheses and negations inside each other; more than a rule may have that can be
 /// compiled.
@@ -126,6 +127,11 @@ impl Parser<'_, '_> {
     pub(super) fn is_symbol(&self, ahead: usize, symbol: &str) -> bool {
         let token = self.tokens.get(self.at + ahead).map(|placed| &placed.token);
         matches!(token, Some(Token::Symbol(found)) if *found == symbol)
+    }
+
+    fn is_text(&self, ahead: usize) -> bool {
+        let token = self.tokens.get(self.at + ahead).map(|placed| &placed.token);
+        matches!(token, Some(Token::Text(_)))
     }
 
     fn is_name(&self) -> bool {
@@ -276,6 +282,8 @@ impl Parser<'_, '_> {
             (Rule::Everyone, Places::leaf(self.since(first)))
         } else if self.take(&["nobody"]) {
             (Rule::Nobody, Places::leaf(self.since(first)))
+        } else if self.is_word(0, "segment") && self.is_text(1) {
+            self.segment(first)
         } else if self.take(&["at", "least"]) {
             self.at_least(first)
         } else if self.take(&["all", "of"]) {
@@ -315,6 +323,17 @@ impl Parser<'_, '_> {
                 return self.expect_symbol(")").then_some(entries);
             }
         }
+    }
+
+    /// A reference to another segment.
+    fn segment(&mut self, first: usize) -> Part {
+        self.at += 1;
+        let Some((id, place)) = self.text() else { return self.fault(first) };
+        let bytes = self.since(first);
+        let below = vec![("id".to_owned(), place)];
+        let below = vec![("segment".to_owned(), Places::new(bytes.clone(), below))];
+        let id = SegmentId::new(id);
+        (Rule::Segment(SegmentRef { id }), Places::new(bytes, below))
     }
 
     fn at_least(&mut self, first: usize) -> Part {

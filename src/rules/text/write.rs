@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::lexer::is_of_word;
 use super::parser::is_keyword;
-use crate::rules::ast::{FieldTest, Literal, Rule, Test};
+use crate::rules::ast::{FieldTest, Literal, Rule, SegmentRef, Test};
 use crate::rules::event::{Aggregate, EventTest, Window};
 
 /// How many entries of a list stand in an explanation before the rest is only counted.
@@ -27,6 +27,9 @@ impl fmt::Display for Rule {
             Rule::Not(rule) => write!(f, "not ({rule})"),
             Rule::Field(test) => fmt::Display::fmt(test, f),
             Rule::Event(test) => fmt::Display::fmt(test, f),
+            Rule::Segment(SegmentRef { id }) => {
+                write!(f, "segment {}", quoted(id.as_str()))
+            }
         }
     }
 }
@@ -67,7 +70,7 @@ impl Rule {
             Rule::Event(test) => {
                 Written(Subject::of_events(test), LONGEST_LIST).to_string()
             }
-            Rule::Everyone | Rule::Nobody => self.to_string(),
+            Rule::Everyone | Rule::Nobody | Rule::Segment(_) => self.to_string(),
         }
     }
 }

@@ -1,0 +1,161 @@
+//! Segments that refer to each other.
+
+use super::ast::{Rule, SegmentRef};
+use super::check::Checker;
+use super::compile::Compiled;
+use super::set::{CompiledSet, RuleSet, SegmentRule};
+use crate::error::{ErrorKind, Issue, Result, similar_names};
+use crate::segmenter::SegmentId;
+
+/// Segments through which a reference may lead.
+const MAX_DEPTH: usize = 64;
+
+/// The rules of a set in an order in which each comes after those to which it refers: to
+/// `links[i]` in the case of rule `i`. What cannot be ordered is told to the checker.
+pub(super) fn order(checker: &mut Checker, set: &RuleSet, links: &[&[u32]]) -> Vec<u32> {
+    /// What is known of a rule.
+    #[derive(Clone, Copy, PartialEq)]
+    enum State {
+        New,
+        /// On the way to the rule that is looked at.
+        Open,
+        /// With the number of segments through which it leads.
+        Done(usize),
+    }
+    let mut states = vec![State::New; links.len()];
+    let mut order = Vec::with_capacity(links.len());
+    for start in 0..links.len() {
+        // The way from `start`, with the next link of each rule on it.
+        let mut way = vec![(start, 0)];
+        if states[start] != State::New {
+            continue;
+        }
+        states[start] = State::Open;
+        while let Some(&mut (at, ref mut next)) = way.last_mut() {
+            let Some(&to) = links[at].get(*next) else {
+                let depths = links[at].iter().map(|&to| match states[to as usize] {
+                    State::Done(depth) => depth,
+                    _ => 0,
+                });
+                let depth = depths.max().map_or(0, |depth| depth + 1);
+                if depth == MAX_DEPTH + 1 {
+                    checker.at(format!("segments/{at}/rule"), |c| {
+                        let message = "the segment refers to others through too many";
+                        c.issue("references-too-deep", message, |i| {
+                            i.expected(format!("at most {MAX_DEPTH}")).found("more")
+                        });
+                    });
+                }
+                states[at] = State::Done(depth);
+                order.push(at as u32);
+                way.pop();
+                continue;
+            };
+            *next += 1;
+            let to = to as usize;
+            match states[to] {
+                State::New => {
+                    states[to] = State::Open;
+                    way.push((to, 0));
+                }
+                State::Open => {
+                    let from = way.iter().position(|&(rule, _)| rule == to);
+                    let circle = way[from.unwrap_or(0)..].iter().map(|&(rule, _)| rule);
+                    let ids: Vec<&str> = circle
+                        .chain([to])
+                        .map(|rule| set.segments[rule].id.as_str())
+                        .collect();
+                    checker.at(format!("segments/{at}/rule"), |c| {
+                        let message = "the segment refers to itself";
+                        c.issue("segments-in-a-circle", message, |i| {
+                            i.expected("no way back").found(ids.join(" -> "))
+                        });
+                    });
+                }
+                State::Done(_) => {}
+            }
+        }
+    }
+    order
+}
+
+impl RuleSet {
+    /// The segments whose rules refer to this one themselves, in their order.
+    #[must_use]
+    pub fn dependants(&self, id: &str) -> Vec<&SegmentId> {
+        let refers = |segment: &&SegmentRule| {
+            let mut found = false;
+            visit(&segment.rule, &mut |other| found |= other.as_str() == id);
+            found
+        };
+        self.segments.iter().filter(refers).map(|segment| &segment.id).collect()
+    }
+
+    /// Takes a segment out of the set.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Definition`] with one issue: `unknown-segment` when there is none of
+    /// this id, `segment-in-use` when others refer to it, which are listed.
+    pub fn remove(&mut self, id: &str) -> Result<SegmentRule> {
+        let at = self.segments.iter().position(|segment| segment.id.as_str() == id);
+        let users = self.dependants(id);
+        let issue = match at {
+            None => {
+                let ids = self.segments.iter().map(|segment| segment.id.as_str());
+                Issue::new("unknown-segment", "", format!("no segment has the id `{id}`"))
+                    .suggest(similar_names(id, ids).into_iter().next())
+            }
+            Some(at) if users.iter().any(|user| user.as_str() != id) => {
+                let names: Vec<&str> = users.iter().map(|id| id.as_str()).collect();
+                let path = format!("/segments/{at}");
+                Issue::new("segment-in-use", path, "other segments refer to it")
+                    .expected("no segment that refers to it")
+                    .found(names.join(", "))
+            }
+            Some(at) => return Ok(self.segments.remove(at)),
+        };
+        Err(ErrorKind::Definition { what: "the rules".into(), issues: vec![issue] }
+            .into())
+    }
+}
+
+/// Tells the ids to which a rule refers, in its order. The rule may be of any depth.
+fn visit(rule: &Rule, tell: &mut impl FnMut(&SegmentId)) {
+    let mut open = vec![rule];
+    while let Some(rule) = open.pop() {
+        match rule {
+            Rule::All(rules) | Rule::Any(rules) | Rule::AtLeast { of: rules, .. } => {
+                open.extend(rules.iter().rev());
+            }
+            Rule::Not(rule) => open.push(rule),
+            Rule::Segment(SegmentRef { id }) => tell(id),
+            Rule::Everyone | Rule::Nobody | Rule::Field(_) | Rule::Event(_) => {}
+        }
+    }
+}
+
+impl CompiledSet {
+    /// The definition of a rule, where segments have their present ids.
+    pub(super) fn renamed(&self, rule: &Compiled) -> Rule {
+        let ids = rule.segments.iter().map(|&i| &self.segments[i as usize].id);
+        let mut definition = rule.rule.clone();
+        rename(&mut definition, &mut ids.into_iter());
+        definition
+    }
+}
+
+/// Gives references these ids, in their order. As deep as the rule.
+fn rename<'i>(rule: &mut Rule, ids: &mut impl Iterator<Item = &'i SegmentId>) {
+    match rule {
+        Rule::All(rules) | Rule::Any(rules) | Rule::AtLeast { of: rules, .. } => {
+            rules.iter_mut().for_each(|rule| rename(rule, ids));
+        }
+        Rule::Not(rule) => rename(rule, ids),
+        Rule::Segment(reference) => {
+            if let Some(id) = ids.next() {
+                reference.id = id.clone();
+            }
+        }
+        Rule::Everyone | Rule::Nobody | Rule::Field(_) | Rule::Event(_) => {}
+    }
+}

@@ -1,0 +1,209 @@
+//! Segments that refer to other segments.
+
+use segmenta::data::{FeatureSpec, OwnedCustomer, Schema, Table};
+use segmenta::error::{Error, ErrorKind, Issue};
+use segmenta::rules::{Rule, RuleBook, RuleSet, RuleText, field, segment};
+use segmenta::segmenter::{Persist, Reason, Relabel, Segment, Truth};
+use segmenta::{Segmenter, SegmenterExt};
+
+use super::batch::check;
+
+fn schema() -> Schema {
+    Schema::new([FeatureSpec::number("spend"), FeatureSpec::flag("member")]).unwrap()
+}
+
+fn issues(error: &Error) -> Vec<Issue> {
+    match error.kind() {
+        ErrorKind::Definition { issues, .. } => issues.clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn faults(set: &RuleSet) -> Vec<(String, String, Option<String>)> {
+    let error = set.compile(&schema()).unwrap_err();
+    issues(&error).into_iter().map(|i| (i.code, i.path, i.found)).collect()
+}
+
+fn set(rules: &[(&str, &str)]) -> RuleSet {
+    rules.iter().fold(RuleSet::new(), |set, (id, text)| {
+        set.segment(*id, id.to_uppercase(), text.parse().unwrap())
+    })
+}
+
+/// A diamond, the top of which stands first.
+fn diamond() -> RuleSet {
+    set(&[
+        ("top", "segment 'left' and not segment 'right'"),
+        ("left", "segment 'base' or member"),
+        ("right", "segment 'base' and member"),
+        ("base", "spend >= 100"),
+    ])
+}
+
+#[test]
+fn references_are_written_and_read() {
+    let rule = segment("a") & !segment("it's");
+    assert_eq!(rule.to_string(), "segment 'a' and not (segment 'it''s')");
+    assert_eq!(rule.to_string().parse::<Rule>().unwrap(), rule);
+    let json = r#"{"all":[{"segment":{"id":"a"}},{"not":{"segment":{"id":"it's"}}}]}"#;
+    assert_eq!(serde_json::to_string(&rule).unwrap(), json);
+    assert_eq!(serde_json::from_str::<Rule>(json).unwrap(), rule);
+    // Elsewhere the word is a name.
+    assert_eq!(
+        "segment = 'a' or segment".parse::<Rule>().unwrap(),
+        field("segment").eq("a") | field("segment").eq(true)
+    );
+    assert_eq!("segment 'a'".parse::<Rule>().unwrap(), segment("a"));
+    let text = RuleText::parse("member and segment 'a'").unwrap();
+    let issue = &issues(&text.compile(&schema()).unwrap_err())[0];
+    assert_eq!(
+        (issue.code.as_str(), issue.span.unwrap().start),
+        ("no-segments-here", 11)
+    );
+}
+
+#[test]
+fn a_reference_has_the_truth_of_the_rule() {
+    let book = diamond().compile_book(&schema()).unwrap();
+    let customer = |spend: Option<f64>, member: Option<bool>| {
+        let customer = OwnedCustomer::new(&schema(), 1);
+        let customer = match spend {
+            Some(spend) => customer.set("spend", spend).unwrap(),
+            None => customer,
+        };
+        match member {
+            Some(member) => customer.set("member", member).unwrap(),
+            None => customer,
+        }
+    };
+    use Truth::{False, True, Unknown};
+    let cases = [
+        (Some(200.0), Some(false), [True, True, False, True]),
+        (Some(200.0), Some(true), [False, True, True, True]),
+        (Some(2.0), Some(true), [True, True, False, False]),
+        (Some(2.0), Some(false), [False, False, False, False]),
+        (None, Some(true), [Unknown, True, Unknown, Unknown]),
+        (Some(200.0), None, [Unknown, True, Unknown, True]),
+        (None, None, [Unknown; 4]),
+    ];
+    let customers: Vec<OwnedCustomer> =
+        cases.iter().map(|(spend, member, _)| customer(*spend, *member)).collect();
+    for ((.., truths), customer) in cases.iter().zip(&customers) {
+        assert_eq!(book.membership(customer).unwrap(), truths);
+    }
+    check(&book, &Table::from_customers(&schema(), &customers).unwrap());
+    // The first match knows nothing of priorities among those that are referred to.
+    let segmenter = book.clone().into_segmenter();
+    let assigned = segmenter.assign(&customers[1]).unwrap();
+    assert_eq!(segmenter.segment_of(&assigned).unwrap().id.as_str(), "left");
+    let explanation = book.explain(&customers[0]).unwrap();
+    let Reason::Rules { clauses } = explanation.reason else { panic!("not by rules") };
+    let told: Vec<(String, Truth)> =
+        clauses.into_iter().take(4).map(|c| (c.text, c.truth)).collect();
+    assert_eq!(
+        told,
+        [
+            ("TOP: all of".to_owned(), True),
+            ("segment 'left'".to_owned(), True),
+            ("not".to_owned(), True),
+            ("segment 'right'".to_owned(), False),
+        ]
+    );
+}
+
+#[test]
+fn circles_and_unknown_segments_are_told() {
+    let circle = set(&[
+        ("a", "segment 'b' and member"),
+        ("b", "member or segment 'c'"),
+        ("c", "not segment 'a'"),
+        ("d", "segment 'd'"),
+        ("e", "segment 'a'"),
+    ]);
+    let found = |path: &str, way: &str| {
+        ("segments-in-a-circle".to_owned(), path.to_owned(), Some(way.to_owned()))
+    };
+    assert_eq!(
+        faults(&circle),
+        [
+            found("/segments/2/rule", "a -> b -> c -> a"),
+            found("/segments/3/rule", "d -> d"),
+        ]
+    );
+    let unknown = set(&[("vip", "member"), ("a", "member and segment 'vp'")])
+        .rest("rest", "The rest");
+    let error = unknown.compile(&schema()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the rules cannot be used: /segments/1/rule/all/1/segment/id: no segment has the id \
+         `vp`; did you mean `vip`?"
+    );
+    let rest = set(&[("a", "member"), ("b", "segment 'rest'")]).rest("rest", "The rest");
+    assert_eq!(faults(&rest)[0].0, "unknown-segment");
+}
+
+#[test]
+fn long_chains_and_many_ways_are_bounded() {
+    // Two ways to the one before, each time: 2^64 ways to the first.
+    let chain = |n: usize| {
+        (0..n).fold(set(&[("s0", "member")]), |set, i| {
+            let rule = segment(format!("s{i}")) & !!segment(format!("s{i}"));
+            set.segment(format!("s{}", i + 1), "S", rule)
+        })
+    };
+    let book = chain(64).compile_book(&schema()).unwrap();
+    let ann = OwnedCustomer::new(&schema(), 1).set("member", true).unwrap();
+    assert!(book.membership(&ann).unwrap().iter().all(|t| *t == Truth::True));
+    check(&book, &Table::from_customers(&schema(), [&ann]).unwrap());
+    assert_eq!(faults(&chain(65))[0].0, "references-too-deep");
+    assert_eq!(faults(&chain(70)).len(), 1);
+    // More rules than fit without allocation.
+    let many = (0..600).fold(set(&[("s0", "member")]), |set, i| {
+        set.segment(format!("s{}", i + 1), "S", !segment(format!("s{}", i % 3)))
+    });
+    let book = many.compile_book(&schema()).unwrap();
+    let truths = book.membership(&ann).unwrap();
+    assert_eq!(truths[..5], [true, false, true, false, false].map(Truth::from));
+    check(&book, &Table::from_customers(&schema(), [&ann]).unwrap());
+}
+
+#[test]
+fn a_segment_that_others_need_cannot_be_removed() {
+    let mut set = diamond();
+    let ids = |set: &RuleSet, id: &str| -> Vec<String> {
+        set.dependants(id).iter().map(|id| id.to_string()).collect()
+    };
+    assert_eq!(ids(&set, "base"), ["left", "right"]);
+    assert_eq!(ids(&set, "top"), [""; 0]);
+    let before = set.clone();
+    let error = set.remove("base").unwrap_err();
+    assert_eq!(issues(&error)[0].code, "segment-in-use");
+    assert_eq!(issues(&error)[0].found.as_deref(), Some("left, right"));
+    let error = set.remove("tip").unwrap_err();
+    assert_eq!(issues(&error)[0].suggestion.as_deref(), Some("top"));
+    assert_eq!(set, before);
+    assert_eq!(set.remove("top").unwrap().id.as_str(), "top");
+    assert_eq!(set.segments.len(), 3);
+    assert!(set.compile(&schema()).is_ok());
+}
+
+#[test]
+fn references_follow_segments_that_are_renamed() {
+    let mut book = diamond().rest("rest", "The rest").compile_book(&schema()).unwrap();
+    let renamed: Vec<Segment> = book
+        .segments()
+        .iter()
+        .map(|s| Segment::new(format!("new {}", s.id), s.name.clone()))
+        .collect();
+    book.relabel(renamed).unwrap();
+    let definition = book.definition();
+    assert_eq!(
+        definition.segments[0].rule.to_string(),
+        "segment 'new left' and not (segment 'new right')"
+    );
+    let loaded = RuleBook::load(&book.save().unwrap()).unwrap();
+    assert_eq!(loaded.definition(), definition);
+    let ann = OwnedCustomer::new(&schema(), 1).set("spend", 500.0).unwrap();
+    let ann = ann.set("member", false).unwrap();
+    assert_eq!(loaded.membership(&ann).unwrap(), book.membership(&ann).unwrap());
+}
