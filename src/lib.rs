@@ -79,14 +79,15 @@
 //! - **`rayon`**: work on tables runs in the thread pool that the host installed. Results
 //!   do not change. For hosts with many customers; it costs the dependency.
 //! - **`chrono`**, **`time`**, **`jiff`**: [`Date`](data::Date) converts from and to the
-//!   dates of that crate.
+//!   dates of that crate; the time zones of `jiff` become a [`Zone`](data::Zone).
 //! - **`testing`**: the conformance kit (`segmenta::testing`) for authors of segmenters:
 //!   `Segmenter`, `Fit` and `Persist` as tests. For dev-dependencies.
 //!
 //! # What it does not do
 //!
-//! It trains no neural networks, analyses no text and draws no pictures. Behavioural rules
-//! over event streams, lifetime values and density clustering are not there. Hierarchical
+//! It trains no neural networks, analyses no text and draws no pictures. Rules aggregate events
+//! in windows of time, but know no sequences of events and keep no state for each customer.
+//! Lifetime values and density clustering are not there. Hierarchical
 //! clusterings are stated to be transductive: a training row's label and its later
 //! assignment may differ, and the model says for which share. Numbers
 //! are `f64`, but for [`fit_matrix_f32`](cluster::kmeans::KMeans::fit_matrix_f32).

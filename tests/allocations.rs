@@ -5,10 +5,13 @@
 use allocation_counter::measure;
 use segmenta::cluster::hierarchical::{Cut, Hierarchical};
 use segmenta::cluster::kmeans::KMeans;
-use segmenta::data::{FeatureSet, FeatureSpec, Schema, Table};
+use segmenta::data::{
+    EventLog, FeatureSet, FeatureSpec, OwnedCustomer, Schema, StreamSpec, Table,
+    Timestamp,
+};
 use segmenta::encode::{Encoder, Impute};
 use segmenta::rfm::Rfm;
-use segmenta::rules::{Rule, RuleBook, RuleSegmenter, field};
+use segmenta::rules::{Rule, RuleBook, RuleSegmenter, field, segment};
 use segmenta::segmenter::{Crosstab, Fallback, Scratch, Tree};
 use segmenta::{Fit, Segmenter};
 
@@ -59,6 +62,41 @@ fn ten() -> Rule {
 
 fn rules(schema: &Schema) -> RuleSegmenter {
     RuleSegmenter::builder(schema).segment("ten", "Ten", ten()).build().unwrap()
+}
+
+/// All aggregates but `distinct`, with and without a filter, and a reference.
+fn asking_about_events_allocates_nothing() {
+    let orders = StreamSpec::new("order", [FeatureSpec::number("amount")]);
+    let schema = Schema::builder().stream(orders.clone()).build().unwrap();
+    let mut book = RuleBook::builder(&schema);
+    for (i, aggregate) in [
+        "count",
+        "sum(amount)",
+        "average(amount)",
+        "min(amount)",
+        "max(amount)",
+        "first(amount)",
+        "last(amount)",
+        "active_days",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        for filter in ["", " where amount > 3 and amount < 900"] {
+            let text = format!("events(order{filter}).{aggregate} in last 90d >= 4.5");
+            let id = format!("{i}{filter}");
+            book = book.segment(id.clone(), text.clone(), text.parse().unwrap());
+        }
+    }
+    let book = book.segment("other", "Other", segment("0") & !segment("1"));
+    let day = |i: i64| Timestamp::from_millis(i * 86_400_000);
+    let book = book.build().unwrap().at(day(100));
+    let log = EventLog::new(&orders, (0..60).map(|i| (day(i * 2), [0.1 * i as f64])));
+    let ann = OwnedCustomer::new(&schema, 1).set_events("order", log.unwrap()).unwrap();
+    let mut matches = Vec::with_capacity(20);
+    let count = measure(|| book.matches_with(&ann, &mut matches).unwrap());
+    assert_eq!(count.count_total, 0);
+    assert!(matches.len() > 5, "{matches:?}");
 }
 
 #[test]
@@ -121,6 +159,8 @@ fn assigning_one_customer_allocates_nothing() {
         book.matches_with(&features.view(shopper), &mut matches).unwrap();
     };
     assert_eq!(measure(|| shoppers.iter().for_each(&mut matching)).count_total, 0);
+
+    asking_about_events_allocates_nothing();
 
     let (kmeans, rfm) = (kmeans(), rfm());
     let row = vec![0.5; kmeans.encoder().n_columns()];

@@ -6,6 +6,12 @@
 //! [`RuleBook`], which gives each customer all segments that match. [`CompiledRule`] is
 //! a single rule, ready to be asked.
 //!
+//! Rules also ask what a customer did: [`events`] gives counts, sums and other aggregates of
+//! the events of a stream in a [`Window`] of time. Such rules are asked
+//! [at](RuleBook::at) an instant that the host states, and
+//! [`next_change`](RuleBook::next_change) says until when the answer stands if nothing
+//! happens. Rules may refer to other [segments](segment) of their set.
+//!
 //! Missing values are answered by Kleene's three-valued logic, negation is spelled only
 //! as `not`, and a definition is checked against the schema before it is used: all of
 //! its faults are told at once, each with its place and, where there is one, the name
@@ -14,7 +20,8 @@
 //! One customer is asked about by jumps from test to test, in nanoseconds and without
 //! allocation. Whole tables are asked by columns, with the same answers: for a thousand rules
 //! of numbers and a million customers [`RuleBook::count`] takes about a tenth of a second on
-//! two cores, and [`RuleBook::memberships`], which writes 250 MB, some tenths.
+//! two cores, and [`RuleBook::memberships`], which writes 250 MB, some tenths. Two hundred rules
+//! over 20 million events of a million customers take about a third of a second.
 
 mod ast;
 mod batch;

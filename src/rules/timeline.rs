@@ -55,6 +55,9 @@ pub(super) struct Timeline<'a> {
     agenda: BinaryHeap<Reverse<(i64, usize)>>,
 }
 
+/// An instant, and the rules whose answers it changes with those before.
+pub(super) type Changed = (Timestamp, Vec<(usize, Truth)>);
+
 struct Watched {
     rule: usize,
     leaf: usize,
@@ -105,7 +108,7 @@ impl<'a> Timeline<'a> {
     ///
     /// # Errors
     /// When a value that is then looked at cannot be used.
-    pub(super) fn advance(&mut self) -> Result<Option<(Timestamp, Vec<(usize, Truth)>)>> {
+    pub(super) fn advance(&mut self) -> Result<Option<Changed>> {
         while let Some(&Reverse((at, _))) = self.agenda.peek() {
             let now = Timestamp::from_millis(at);
             if !now.is_in_calendar() {

@@ -943,3 +943,46 @@ fn streams_are_found_by_name() {
         "{error}"
     );
 }
+
+#[cfg(feature = "rayon")]
+#[test]
+fn any_number_of_threads_gives_the_same_answers() {
+    let schema = shop();
+    let spec = &schema.streams()[0];
+    let person = |i: usize| {
+        let event = |j: usize| {
+            let values: Vec<OwnedValue> = vec![
+                (mixed(i * 31 + j) as f64 % 1000.0 / 100.0).into(),
+                if mixed(i + j).is_multiple_of(3) { "web" } else { "shop" }.into(),
+                OwnedValue::Missing,
+            ];
+            (Timestamp::from_millis(NOW - (mixed(i * 7 + j) % 200) as i64 * DAY), values)
+        };
+        let log = EventLog::new(spec, (0..mixed(i) % 9).map(event)).unwrap();
+        OwnedCustomer::new(&schema, i as u64).set_events("order", log).unwrap()
+    };
+    let table = Table::from_customers(&schema, (0..500).map(person)).unwrap();
+    let rows: Vec<usize> = (0..70_000).map(|i| mixed(i) % table.len()).collect();
+    let table = table.select_rows(&rows).unwrap();
+    let mut set = RuleSet::new();
+    for (i, text) in [
+        "events(order).count in last 90d >= 2",
+        "events(order where channel = 'web').sum(amount) in last 30d >= 5.55",
+        "events(order where amount > 3).max(amount) from 90d to 30d ago >= 9",
+        "events(order).distinct(channel) in this month = 2 and segment '0'",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        set = set.segment(i.to_string(), text, text.parse().unwrap());
+    }
+    let book = set.compile_book(&schema).unwrap().at(Timestamp::from_millis(NOW));
+    let answers = |n_threads: usize| {
+        let pool =
+            rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
+        pool.install(|| (book.count(&table).unwrap(), book.memberships(&table).unwrap()))
+    };
+    let one = answers(1);
+    assert!(one.0.iter().all(|count| count.members > 1000), "{:?}", one.0);
+    assert!([2, 7].iter().all(|&n| answers(n) == one));
+}
