@@ -149,14 +149,14 @@ impl Error {
         self
     }
 
-    /// Replaces the row, if the error names one.
-    pub(crate) fn with_row(mut self, place: impl Fn(usize) -> usize) -> Error {
+    /// Replaces the row, if the error names one, by what stands for it, if anything.
+    pub(crate) fn with_row(mut self, place: impl Fn(usize) -> Option<usize>) -> Error {
         match &mut *self.0 {
-            ErrorKind::Missing { row: Some(row), .. }
-            | ErrorKind::NonFinite { row: Some(row), .. }
-            | ErrorKind::WrongKind { row: Some(row), .. }
-            | ErrorKind::UnknownLevel { row: Some(row), .. }
-            | ErrorKind::Value { row: Some(row), .. } => *row = place(*row),
+            ErrorKind::Missing { row, .. }
+            | ErrorKind::NonFinite { row, .. }
+            | ErrorKind::WrongKind { row, .. }
+            | ErrorKind::UnknownLevel { row, .. }
+            | ErrorKind::Value { row, .. } => *row = row.and_then(place),
             _ => {}
         }
         self

@@ -348,6 +348,25 @@ fn streams_are_ordered_events_of_their_customers() {
     assert!(build(vec![0, 0, 2], vec![at(2), at(1)]).is_err(), "times go back");
     assert!(build(vec![0, 3, 2], vec![at(1), at(2)]).is_err(), "offsets go back");
     assert!(build(vec![0, 2], vec![at(1), at(2)]).is_err(), "too few offsets");
+    // What lies before the first customer or after the last has no row.
+    for (offsets, bad) in [(vec![1, 2, 2], 0), (vec![0, 0, 1], 1), (vec![0, 1, 2], 1)] {
+        let row = offsets[1] == 1 && bad == 1;
+        let mut amounts = vec![1.0; 2];
+        amounts[bad] = f64::NAN;
+        let table = Table::builder(&schema, 2).numbers("x", vec![1.0, 2.0]).stream(
+            "order",
+            offsets,
+            vec![at(1), at(2)],
+            vec![
+                Column::Number(amounts.into(), Validity::All),
+                Column::Category(vec![0, 0].into(), (&["web"][..]).into(), Validity::All),
+            ],
+        );
+        let place = if row { " in row 1" } else { "" };
+        let expected =
+            format!("feature `order.amount` must be a finite number, but is NaN{place}");
+        assert_eq!(message(table.build()), expected);
+    }
     // Events that were forgotten must not look as if there were none.
     let none = Table::builder(&schema, 1).numbers("x", vec![1.0]).build();
     assert_eq!(message(none), "parameter `stream `order`` must be given, but is absent");

@@ -362,6 +362,17 @@ impl Column<'_> {
         }
     }
 
+    /// How many rows it holds; where flags are bits, how many it may hold.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Column::Number(numbers, _) => numbers.len(),
+            Column::Flag(flags, _) => flags.len(),
+            Column::Category(codes, ..) => codes.len(),
+            Column::Date(days, _) => days.len(),
+            Column::Tags(tags, _) => tags.offsets().len().saturating_sub(1),
+        }
+    }
+
     /// The value of a row; missing for a row beyond the column.
     #[must_use]
     pub fn value(&self, row: usize) -> Value<'_> {
@@ -369,6 +380,9 @@ impl Column<'_> {
             return Value::Missing;
         }
         match self {
+            Column::Number(numbers, Validity::NotNan) => {
+                numbers.get(row).filter(|x| !x.is_nan()).into()
+            }
             Column::Number(numbers, _) => numbers.get(row).into(),
             Column::Flag(flags, _) => flags.get(row).into(),
             Column::Category(codes, levels, _) => {
@@ -377,7 +391,10 @@ impl Column<'_> {
             Column::Date(days, _) => {
                 days.get(row).and_then(|&d| Date::from_days(d).ok()).into()
             }
-            Column::Tags(column, _) => Value::Tags(Tags::of_column(column, row as u32)),
+            Column::Tags(column, _) => match u32::try_from(row) {
+                Ok(row) => Value::Tags(Tags::of_column(column, row)),
+                Err(_) => Value::Missing,
+            },
         }
     }
 

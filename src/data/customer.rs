@@ -52,7 +52,8 @@ impl<'a> From<&'a String> for CustomerId<'a> {
 /// 1. [`value`](Customer::value) takes indices of one agreed schema and gives a value of
 ///    the kind stated there, or [`Value::Missing`]; also for an index beyond the schema.
 /// 2. Values do not change while the customer is borrowed.
-/// 3. [`events`](Customer::events) are ordered by time, oldest first.
+/// 3. [`events`](Customer::events) are ordered by time, oldest first, and have a column for
+///    each property of the stream.
 ///
 /// ```
 /// use segmenta::data::{Customer, CustomerId, FeatureIndex, Value};

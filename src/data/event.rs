@@ -88,7 +88,7 @@ impl<'a> Events<'a> {
     }
 
     /// Events at `times`, oldest first, whose properties stand in `columns` from row
-    /// `offset` on.
+    /// `offset` on. Each column must hold all of these rows.
     #[must_use]
     pub const fn new(
         times: &'a [Timestamp],
@@ -105,6 +105,18 @@ impl<'a> Events<'a> {
         offset: usize,
     ) -> Events<'a> {
         Events { times, columns, offset, is_checked: true }
+    }
+
+    /// The first property whose column does not hold all events, of so many properties.
+    pub(crate) fn short_column(&self, n_properties: usize) -> Option<usize> {
+        if self.is_checked || self.times.is_empty() {
+            return None;
+        }
+        let end = self.offset.checked_add(self.times.len());
+        (0..n_properties).find(|&i| {
+            let column = self.columns.get(i).zip(end);
+            column.is_none_or(|(column, end)| column.len() < end)
+        })
     }
 
     /// Whether the times ascend, as the contract of
@@ -139,6 +151,7 @@ impl<'a> Events<'a> {
             return Value::Missing;
         }
         let column = self.columns.get(property.get());
-        column.map_or(Value::Missing, |column| column.value(self.offset + i))
+        let row = self.offset.checked_add(i);
+        column.zip(row).map_or(Value::Missing, |(column, row)| column.value(row))
     }
 }

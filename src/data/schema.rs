@@ -144,8 +144,8 @@ pub struct FeatureSpec {
     kind: FeatureKind,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     unit: Option<String>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    levels: Vec<String>,
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    levels: Arc<[String]>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     basis: Option<Basis>,
     #[serde(default)]
@@ -159,7 +159,7 @@ impl FeatureSpec {
             name: name.into(),
             kind,
             unit: None,
-            levels: Vec::new(),
+            levels: Arc::from([]),
             basis: None,
             sensitivity: Sensitivity::default(),
         }
@@ -269,6 +269,11 @@ impl FeatureSpec {
     #[must_use]
     pub fn level_code(&self, level: &str) -> Option<u32> {
         self.levels.iter().position(|l| l == level).map(|i| i as u32)
+    }
+
+    /// The same description of something of another name.
+    pub(crate) fn renamed(&self, name: String) -> FeatureSpec {
+        FeatureSpec { name, ..self.clone() }
     }
 
     /// The error for a name that is not among the levels.

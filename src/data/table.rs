@@ -284,7 +284,8 @@ impl<'a> TableBuilder<'a> {
     }
 
     /// The events of a stream: row `i` has the events from `offsets[i]` up to
-    /// `offsets[i + 1]`, oldest first, with one column for each property.
+    /// `offsets[i + 1]`, oldest first, with one column for each property. Columns are
+    /// checked also where no row has their events.
     #[must_use]
     pub fn stream(
         mut self,
@@ -558,8 +559,11 @@ fn check_stream<'a>(
     let mut columns = Vec::with_capacity(stream.columns.len());
     for (property, column) in spec.properties().iter().zip(stream.columns) {
         let checked = check_column(property, column, n_events).map_err(|e| {
-            // The row of an event says nothing to those who know customers.
-            let customer = |at| stream.offsets.partition_point(|&from| from <= at) - 1;
+            // The number of an event says nothing to those who know customers.
+            let customer = |at: usize| {
+                let row = stream.offsets.partition_point(|&from| from <= at);
+                row.checked_sub(1).filter(|&row| row < n_rows)
+            };
             e.of_stream(name).with_row(customer)
         });
         columns.push(checked?);

@@ -81,8 +81,8 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// Reads `YYYY-MM-DDTHH:MM`, with `:SS` and `.mmm` if need be, and then `Z` or an offset
-/// as `+02:00`.
+/// Reads `YYYY-MM-DDTHH:MM`, with `:SS` and a fraction if need be, and then `Z` or an offset
+/// as `+02:00`. What is shorter than a millisecond is cut off.
 impl FromStr for Timestamp {
     type Err = Error;
 
@@ -110,7 +110,7 @@ fn parse_instant(text: &str) -> Option<Timestamp> {
     let (seconds, millis) = match parts.next() {
         None => (0, 0),
         Some(seconds) => match seconds.split_once('.') {
-            Some((seconds, millis)) => (digits(seconds, 2)?, digits(millis, 3)?),
+            Some((seconds, rest)) => (digits(seconds, 2)?, millis_of(rest)?),
             None => (digits(seconds, 2)?, 0),
         },
     };
@@ -118,6 +118,12 @@ fn parse_instant(text: &str) -> Option<Timestamp> {
     let of_day = ((hours * 60 + minutes) * 60 + seconds) * 1000 + millis;
     let at = Timestamp(i64::from(date.days_since_epoch()) * DAY + of_day - offset);
     at.is_in_calendar().then_some(at)
+}
+
+/// The milliseconds of a fraction of a second of up to nine digits.
+fn millis_of(fraction: &str) -> Option<i64> {
+    let number = digits(fraction, fraction.len()).filter(|_| fraction.len() <= 9)?;
+    Some(number * 1_000_000_000 / 10_i64.pow(fraction.len() as u32) / 1_000_000)
 }
 
 fn digits(text: &str, width: usize) -> Option<i64> {
@@ -240,6 +246,8 @@ mod tests {
         }
         assert_eq!(at("1970-01-01T00:00-00:30").unwrap().0, 1_800_000);
         assert_eq!(at("1969-12-31T23:59:59.999Z").unwrap().0, -1);
+        assert_eq!(at("1970-01-01T00:00:00.5Z").unwrap().0, 500);
+        assert_eq!(at("1970-01-01T00:00:01.123987654Z").unwrap().0, 1123);
         for bad in [
             "",
             "T",
@@ -249,7 +257,8 @@ mod tests {
             "1970-01-01T24:00Z",
             "1970-01-01T00:60Z",
             "1970-01-01T00:00:60Z",
-            "1970-01-01T00:00:00.1Z",
+            "1970-01-01T00:00:00.Z",
+            "1970-01-01T00:00:00.0123456789Z",
             "1970-01-01T00:00+24:00",
             "1970-01-01T00:00+1:00",
             "1970-01-01T0:00Z",

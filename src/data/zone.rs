@@ -265,9 +265,16 @@ mod with_jiff {
         fn date_of(&self, at: Timestamp) -> Date {
             let instant = ::jiff::Timestamp::from_millisecond(at.as_millis());
             let date = instant.map(|instant| self.0.to_datetime(instant).date());
-            let date = date.ok().and_then(|date| Date::try_from(date).ok());
-            // Beyond the range of `jiff` lie the last days of ours, at most.
-            date.unwrap_or_else(|| Zone::utc().date_of(at))
+            let Some(date) = date.ok().and_then(|date| Date::try_from(date).ok()) else {
+                // Beyond the range of `jiff` lie the first and last days of ours.
+                return if at.as_millis() < 0 { Date::MIN } else { Date::MAX };
+            };
+            // Where clocks are put back over midnight, a day that began goes on.
+            let next = date.days_since_epoch().checked_add(1).map(Date::from_days);
+            match next {
+                Some(Ok(next)) if self.start_of(next) <= at => next,
+                _ => date,
+            }
         }
 
         fn start_of(&self, day: Date) -> Timestamp {
@@ -324,5 +331,15 @@ mod tests {
         assert_eq!(start("2024-04-01"), "2024-03-31T22:00:00Z");
         let late = "2024-07-01T22:30:00Z".parse().unwrap();
         assert_eq!(zone.date_of(late), day("2024-07-02"));
+        // Clocks that are put back over midnight: the new day does not end again.
+        let rules = "NST3:30NDT,M4.1.0/0:01,M10.5.0/0:01";
+        let zone = Zone::from(::jiff::tz::TimeZone::posix(rules).unwrap());
+        let dates = ["02:29:59", "02:30:30", "02:31:00", "03:31:00"].map(|time| {
+            zone.date_of(format!("2010-10-31T{time}Z").parse().unwrap()).to_string()
+        });
+        assert_eq!(dates, ["2010-10-30", "2010-10-31", "2010-10-31", "2010-10-31"]);
+        for end in [Timestamp::MIN, Timestamp::MAX] {
+            assert_eq!(zone.date_of(end), Zone::utc().date_of(end));
+        }
     }
 }

@@ -6,7 +6,7 @@ use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::event::EventTest;
-use crate::data::Date;
+use crate::data::{Date, Span};
 use crate::segmenter::SegmentId;
 
 /// A condition on one customer, as plain data.
@@ -105,6 +105,7 @@ pub struct FieldTest {
 /// | kind | tests |
 /// |---|---|
 /// | number, date, ordinal | `eq` `in` `lt` `le` `gt` `ge` `between` |
+/// | date | `in_last` `in_next` `anniversary` |
 /// | flag | `eq` `in` |
 /// | category | `eq` `in` `contains` `starts_with` `ends_with` `matches` |
 /// | tags | `has_any` `has_all` `size` |
@@ -153,10 +154,61 @@ pub enum Test {
     /// The number of tags satisfies a test of numbers (`eq` to `between`). Tags count as
     /// often as the host gives them.
     Size(Box<Test>),
+    /// The day is today or one of the days before it, this many in all. Today is that of
+    /// the instant and zone at which the rule is [asked](super::RuleBook::at).
+    InLast(Span),
+    /// The day is today or one of the days after it, this many in all.
+    InNext(Span),
+    /// A yearly return of the day, from the first year after it on, is today or one of the
+    /// days after it.
+    Anniversary {
+        /// How many days in all, at most 366.
+        within: Span,
+        /// When 29 February returns in years that have none.
+        #[serde(default)]
+        leap_day: LeapDay,
+    },
     /// A value is there. Never Unknown.
     Set,
     /// No value is there. Never Unknown.
     Missing,
+}
+
+/// When 29 February returns in years that have none.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum LeapDay {
+    /// On 28 February.
+    #[default]
+    Feb28,
+    /// On 1 March.
+    Mar1,
+    /// Not at all.
+    Skip,
+}
+
+impl LeapDay {
+    pub(super) const ALL: [LeapDay; 3] = [LeapDay::Feb28, LeapDay::Mar1, LeapDay::Skip];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            LeapDay::Feb28 => "feb28",
+            LeapDay::Mar1 => "mar1",
+            LeapDay::Skip => "skip",
+        }
+    }
 }
 
 impl Test {
@@ -178,6 +230,9 @@ impl Test {
             Test::HasAny(_) => "has_any",
             Test::HasAll(_) => "has_all",
             Test::Size(_) => "size",
+            Test::InLast(_) => "in_last",
+            Test::InNext(_) => "in_next",
+            Test::Anniversary { .. } => "anniversary",
             Test::Set => "set",
             Test::Missing => "missing",
         }

@@ -10,7 +10,7 @@ use super::leaf::{Names, fault};
 use super::window::Bound;
 use crate::data::{
     Customer, CustomerId, Date, Events, FeatureIndex, FeatureKind, FeatureSpec,
-    StreamIndex, Timestamp, Value, Zone,
+    StreamIndex, StreamSpec, Timestamp, Value, Zone,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::exact::ExactSum;
@@ -104,20 +104,21 @@ impl Behaviour {
     /// property that is looked at cannot be used.
     pub(super) fn value<'c, C: Customer + ?Sized>(
         &self,
-        stream: &str,
+        stream: &StreamSpec,
         customer: &'c C,
         bound: Option<&Bound>,
     ) -> Result<Value<'c>> {
         let bound = bound.ok_or_else(unbound)?;
         let window = bound.windows.get(self.window as usize).cloned().unwrap_or(0..0);
         let events = customer.events(self.stream);
-        check_times(stream, &events)?;
+        let (stream, n_properties) = (stream.name(), stream.properties().len());
+        check_events(stream, n_properties, &events)?;
         let rows = within(events.times(), &window);
         let zone = bound.moment.get_zone();
         let Some(filter) = &self.filter else {
             return self.aggregate(&events, rows, zone).map_err(|e| e.of_stream(stream));
         };
-        let context = Context::new(None);
+        let context = Context::new(Some(bound));
         // The iterators below cannot break off, so that the first error is kept.
         let mut error = None;
         let passing = rows.filter(|&at| {
@@ -226,7 +227,8 @@ impl Property {
             }
             n += 1;
         }
-        let sum = all.map_or(first[0] + first[1], |sum| sum.value());
+        // Adding 0 leaves no -0.
+        let sum = all.map_or(first[0] + first[1] + 0.0, |sum| sum.value());
         Ok((sum.clamp(f64::MIN, f64::MAX), n))
     }
 
@@ -281,8 +283,17 @@ pub(super) fn within(times: &[Timestamp], window: &Range<i64>) -> Range<usize> {
 }
 
 /// Checks what a table checks when it is built.
-fn check_times(stream: &str, events: &Events<'_>) -> Result<()> {
+fn check_events(stream: &str, n_properties: usize, events: &Events<'_>) -> Result<()> {
     let times = events.times();
+    if let Some(property) = events.short_column(n_properties) {
+        return Err(ErrorKind::Value {
+            expected: format!("a column of each property of `{stream}` with all events")
+                .into(),
+            found: format!("property {property}"),
+            row: None,
+        }
+        .into());
+    }
     if !events.is_ordered() {
         let late = times.windows(2).find(|pair| pair[0] > pair[1]);
         return Err(ErrorKind::Value {

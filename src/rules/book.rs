@@ -63,7 +63,8 @@ impl RuleBook {
         self.0.definition()
     }
 
-    /// The same segments at an instant. Rules that test events need one to be asked. This
+    /// The same segments at an instant. Rules that test events, or dates by their distance
+    /// from today, need one to be asked. This
     /// is cheap: the rules are not compiled anew.
     ///
     /// What is saved of a book is its definition, not the instant.
@@ -98,7 +99,10 @@ impl RuleBook {
     /// changes nothing more. A host that waits until then, or for the next event, never
     /// misses a change.
     ///
-    /// The time it takes grows with the events that enter or leave windows until then.
+    /// At each instant at which an event enters or leaves a window until then, the tests of
+    /// that window are asked again, and all windows are bound anew: so the time it takes is
+    /// that of as many evaluations. Changes after [`Timestamp::MAX`](crate::data::Timestamp::MAX)
+    /// are not looked for.
     ///
     /// ```
     /// use segmenta::data::{EventLog, OwnedCustomer, Schema, StreamSpec, Timestamp};
@@ -148,7 +152,7 @@ impl RuleBook {
         Ok(Some(NextChange { at, changes }))
     }
 
-    /// Whether a rule tests events, so that the answer depends on the instant.
+    /// Whether the answers depend on the instant at which they are asked for.
     #[must_use]
     pub fn depends_on_time(&self) -> bool {
         self.0.depends_on_time()
@@ -161,7 +165,8 @@ impl RuleBook {
     }
 
     /// All segments of the customer, in their order, into `out`, which is emptied first.
-    /// Allocates nothing once `out` has grown.
+    /// Allocates nothing once `out` has grown, but for `distinct`, and where more than 256
+    /// rules refer to each other.
     ///
     /// # Errors
     /// When a value that is looked at cannot be used; the error names the feature.
@@ -343,7 +348,9 @@ impl Segmenter for RuleBook {
 
 impl Relabel for RuleBook {
     fn relabel(&mut self, segments: Vec<Segment>) -> Result<()> {
-        replace_segments(Arc::make_mut(&mut self.0.segments), segments)
+        replace_segments(Arc::make_mut(&mut self.0.segments), segments)?;
+        self.0.rename_references();
+        Ok(())
     }
 }
 

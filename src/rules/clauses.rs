@@ -115,15 +115,9 @@ impl Walk<'_> {
     fn test(&mut self, at: usize) -> Truth {
         let leaf = &self.rule.leaves[self.leaf];
         self.leaf += 1;
-        let tested =
-            self.rule.value(leaf, self.customer, self.context).and_then(|value| {
-                let truth = leaf.test(&value);
-                let truth = truth.ok_or_else(|| self.rule.fault_of(leaf, value))?;
-                Ok((truth, value.to_owned()))
-            });
-        match tested {
+        match self.rule.test(leaf, self.customer, self.context) {
             Ok((truth, value)) => {
-                self.out[at].observed = Some(value);
+                self.out[at].observed = Some(value.to_owned());
                 truth
             }
             Err(fault) => {

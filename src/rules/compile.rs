@@ -113,6 +113,13 @@ impl Compiled {
     }
 }
 
+impl Compiled {
+    /// Whether a test depends on the day; those of filters included.
+    pub(super) fn asks_today(&self) -> bool {
+        self.leaves.iter().any(Leaf::asks_today)
+    }
+}
+
 impl CompiledRule {
     /// The same rule at an instant. A rule that tests events needs one to be asked.
     ///
@@ -169,7 +176,7 @@ impl CompiledRule {
         &self,
         customer: &dyn Customer,
     ) -> Result<Option<(Timestamp, Truth)>> {
-        if self.windows.is_empty() {
+        if !self.depends_on_time() {
             return Ok(None);
         }
         let bound = self.bound.as_deref().ok_or_else(unbound)?;
@@ -182,7 +189,7 @@ impl CompiledRule {
     /// Whether the answer depends on the instant at which it is asked.
     #[must_use]
     pub fn depends_on_time(&self) -> bool {
-        !self.windows.is_empty()
+        !self.windows.is_empty() || self.rule.asks_today()
     }
 
     /// The definition.

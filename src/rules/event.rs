@@ -69,7 +69,8 @@ pub enum Aggregate {
     /// The sum of a property: the exact sum of its numbers, rounded once, so that it
     /// depends on no order. Beyond the largest `f64` it is that.
     Sum(String),
-    /// The sum, divided by how many events have the property.
+    /// The sum, divided by how many events have the property; also a sum that is cut off at
+    /// the largest `f64`.
     Average(String),
     /// The least value of a property.
     Min(String),

@@ -3,7 +3,7 @@
 use std::ops::{BitAnd, BitOr, Not};
 use std::sync::Arc;
 
-use super::ast::{FieldTest, Literal, Rule, SegmentRef, Test};
+use super::ast::{FieldTest, LeapDay, Literal, Rule, SegmentRef, Test};
 use super::event::{Aggregate, CalendarUnit, EventTest, Window};
 use crate::data::Span;
 use crate::segmenter::SegmentId;
@@ -62,23 +62,23 @@ pub fn segment(id: impl Into<Arc<str>>) -> Rule {
 ///      and events(visit).active_days in last 1 whole month >= 3",
 /// );
 /// ```
-pub fn events(stream: impl Into<String>) -> Events {
-    Events { name: stream.into(), filter: None, window: Window::Ever }
+pub fn events(stream: impl Into<String>) -> EventSelection {
+    EventSelection { name: stream.into(), filter: None, window: Window::Ever }
 }
 
 /// Events about to be aggregated, made by [`events`]. An aggregate gives a [`Field`].
 #[derive(Clone, Debug, PartialEq)]
 #[must_use]
-pub struct Events {
+pub struct EventSelection {
     name: String,
     filter: Option<Box<Rule>>,
     window: Window,
 }
 
-impl Events {
+impl EventSelection {
     /// Only those for which a rule over their properties is True; with several, all of
     /// them.
-    pub fn filter(mut self, rule: Rule) -> Events {
+    pub fn filter(mut self, rule: Rule) -> EventSelection {
         self.filter = Some(Box::new(match self.filter {
             None => rule,
             Some(filter) => *filter & rule,
@@ -87,27 +87,27 @@ impl Events {
     }
 
     /// Only those of the last stretch of this length.
-    pub fn last(self, span: Span) -> Events {
+    pub fn last(self, span: Span) -> EventSelection {
         self.within(Window::Last(span))
     }
 
     /// Only those between two ages, the greater first.
-    pub fn ago(self, from: Span, to: Span) -> Events {
+    pub fn ago(self, from: Span, to: Span) -> EventSelection {
         self.within(Window::Ago { from, to })
     }
 
     /// Only those of so many whole units of the calendar before the present one.
-    pub fn calendar(self, n: u32, unit: CalendarUnit) -> Events {
+    pub fn calendar(self, n: u32, unit: CalendarUnit) -> EventSelection {
         self.within(Window::Calendar { n, unit, include_current: false })
     }
 
     /// Only those of the present unit of the calendar.
-    pub fn this(self, unit: CalendarUnit) -> Events {
+    pub fn this(self, unit: CalendarUnit) -> EventSelection {
         self.within(Window::Calendar { n: 0, unit, include_current: true })
     }
 
     /// Only those in a window.
-    pub fn within(mut self, window: Window) -> Events {
+    pub fn within(mut self, window: Window) -> EventSelection {
         self.window = window;
         self
     }
@@ -178,11 +178,11 @@ impl Events {
 #[derive(Clone, Debug, PartialEq)]
 enum Subject {
     Feature(String),
-    Events(Events, Aggregate),
+    Events(EventSelection, Aggregate),
 }
 
 /// A feature, or an aggregate of events, about to be tested, made by [`field`] and by
-/// [`Events`]. Each test gives a [`Rule`].
+/// [`EventSelection`]. Each test gives a [`Rule`].
 #[derive(Clone, Debug, PartialEq)]
 #[must_use]
 pub struct Field {
@@ -270,6 +270,22 @@ impl Field {
         self.is(Test::HasAll(names.into_iter().map(Into::into).collect()))
     }
 
+    /// The day is today or one of the days before it, this many in all.
+    pub fn in_last(self, span: Span) -> Rule {
+        self.is(Test::InLast(span))
+    }
+
+    /// The day is today or one of the days after it, this many in all.
+    pub fn in_next(self, span: Span) -> Rule {
+        self.is(Test::InNext(span))
+    }
+
+    /// A yearly return of the day is today or one of the days after it, this many in all.
+    /// 29 February returns on 28 February in years that have none.
+    pub fn has_anniversary(self, within: Span) -> Rule {
+        self.is(Test::Anniversary { within, leap_day: LeapDay::Feb28 })
+    }
+
     /// A value is there.
     pub fn is_set(self) -> Rule {
         self.is(Test::Set)
@@ -286,7 +302,7 @@ impl Field {
         let when_missing = self.when_missing;
         match self.subject {
             Subject::Feature(name) => Rule::Field(FieldTest { name, is, when_missing }),
-            Subject::Events(Events { name, filter, window }, agg) => {
+            Subject::Events(EventSelection { name, filter, window }, agg) => {
                 Rule::Event(EventTest { name, filter, agg, window, is, when_missing })
             }
         }

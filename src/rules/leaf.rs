@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use regex::{Regex, RegexBuilder};
 
-use crate::data::{FeatureIndex, FeatureKind, FeatureSpec, Tags, Value};
+use super::day::DayCheck;
+use crate::data::{Date, FeatureIndex, FeatureKind, FeatureSpec, Tags, Value};
 use crate::error::Error;
 use crate::segmenter::Truth;
 
@@ -39,6 +40,8 @@ pub(super) enum Check {
     },
     /// Of the days since the epoch.
     Date(NumberCheck),
+    /// Of the distance from today.
+    Day(DayCheck),
     /// Of a category whose set of names is open.
     Text(TextCheck),
     /// Of a category or ordinal with levels: the answer for each level.
@@ -250,6 +253,11 @@ impl Check {
 }
 
 impl Leaf {
+    /// Whether the answer depends on the day.
+    pub(super) fn asks_today(&self) -> bool {
+        matches!(self.check, Check::Day(_))
+    }
+
     /// The list of an open category, if that is what is asked.
     #[inline]
     pub(super) fn names(&self) -> Option<&Names> {
@@ -259,13 +267,14 @@ impl Leaf {
         }
     }
 
-    /// The truth for a value, or `None` for a value that cannot be used: of another kind,
+    /// The truth for a value `today`, which matters only if
+    /// [`asks_today`](Leaf::asks_today), or `None` for a value that cannot be used: of another kind,
     /// not finite, or not among the levels. Whatever the test, the whole value is checked.
     ///
     /// The value is read in place: to copy it right after the host has written it, in
     /// other portions, makes the processor wait.
     #[inline]
-    pub(super) fn test(&self, value: &Value<'_>) -> Option<Truth> {
+    pub(super) fn test(&self, value: &Value<'_>, today: Date) -> Option<Truth> {
         let holds = match value {
             Value::Missing => return Some(self.missing),
             Value::Number(x) => match &self.check {
@@ -283,6 +292,7 @@ impl Leaf {
             },
             Value::Date(date) => match &self.check {
                 Check::Date(check) => check.accepts(f64::from(date.days_since_epoch())),
+                Check::Day(check) => check.accepts(*date, today),
                 _ => return None,
             },
             Value::Tags(tags) => match &self.check {

@@ -10,7 +10,8 @@
 //! the events of a stream in a [`Window`] of time. Such rules are asked
 //! [at](RuleBook::at) an instant that the host states, and
 //! [`next_change`](RuleBook::next_change) says until when the answer stands if nothing
-//! happens. Rules may refer to other [segments](segment) of their set.
+//! happens. The same holds of dates that are compared with today. Rules may refer to other
+//! [segments](segment) of their set.
 //!
 //! Missing values are answered by Kleene's three-valued logic, negation is spelled only
 //! as `not`, and a definition is checked against the schema before it is used: all of
@@ -31,6 +32,7 @@ mod check;
 mod clauses;
 mod compile;
 mod context;
+mod day;
 mod event;
 mod field;
 mod leaf;
@@ -44,11 +46,11 @@ mod text;
 mod timeline;
 mod window;
 
-pub use self::ast::{FieldTest, Literal, Rule, SegmentRef, Test};
+pub use self::ast::{FieldTest, LeapDay, Literal, Rule, SegmentRef, Test};
 pub use self::book::RuleBook;
 pub use self::compile::CompiledRule;
 pub use self::event::{Aggregate, CalendarUnit, EventTest, Window};
-pub use self::field::{Events, Field, events, field, segment};
+pub use self::field::{EventSelection, Field, events, field, segment};
 pub use self::limits::Limits;
 pub use self::members::{MembershipCount, Memberships};
 pub use self::model::{RuleSegmenter, RulesBuilder, RulesRepr};

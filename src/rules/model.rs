@@ -108,7 +108,7 @@ impl RuleSegmenter {
         Ok(None)
     }
 
-    /// Whether a rule tests events, so that the answer depends on the instant.
+    /// Whether the answers depend on the instant at which they are asked for.
     #[must_use]
     pub fn depends_on_time(&self) -> bool {
         self.0.depends_on_time()
@@ -289,7 +289,9 @@ impl Segmenter for RuleSegmenter {
 
 impl Relabel for RuleSegmenter {
     fn relabel(&mut self, segments: Vec<Segment>) -> Result<()> {
-        replace_segments(Arc::make_mut(&mut self.0.segments), segments)
+        replace_segments(Arc::make_mut(&mut self.0.segments), segments)?;
+        self.0.rename_references();
+        Ok(())
     }
 }
 

@@ -1,15 +1,16 @@
 //! Asks a compiled rule about one customer.
 
+use super::behaviour::unbound;
 use super::compile::{Compiled, CompiledRule, Label, Question, YES};
 use super::context::Context;
 use super::leaf::{Leaf, Source, fault};
-use crate::data::{Customer, FeatureIndex, Value};
+use crate::data::{Customer, Date, FeatureIndex, Value};
 use crate::error::{Error, Result};
 use crate::segmenter::Truth;
 
 impl CompiledRule {
-    /// Whether the customer is a member: whether the rule is True. Allocates nothing. For
-    /// a customer of known type the reads are inlined; `&dyn Customer` works as well.
+    /// Whether the customer is a member: whether the rule is True. Allocates nothing,
+    /// but for `distinct`. For a customer of known type the reads are inlined; `&dyn Customer` works as well.
     ///
     /// # Errors
     /// When a value that is looked at is of another kind than its feature, is NaN or
@@ -111,17 +112,17 @@ impl Compiled {
             Question::Leaf { leaf, truth } => {
                 let leaf = &self.leaves[leaf as usize];
                 let Source::Feature(feature) = leaf.source else {
-                    let value = self.value(leaf, customer, context)?;
-                    let found = leaf.test(&value);
-                    let found = found.ok_or_else(|| self.fault_of(leaf, value))?;
-                    return Ok(found == truth);
+                    return Ok(self.test(leaf, customer, context)?.0 == truth);
                 };
+                if leaf.asks_today() {
+                    return Ok(self.test(leaf, customer, context)?.0 == truth);
+                }
                 let value = customer.value(feature);
                 // The commonest of them first: a name in a list.
                 if let (Value::Category(name), Some(names)) = (value, leaf.names()) {
                     return Ok(names.position(name).is_some() == truth.is_true());
                 }
-                match leaf.test(&value) {
+                match leaf.test(&value, Date::MIN) {
                     Some(found) => Ok(found == truth),
                     None => Err(self.fault(feature, value)),
                 }
@@ -159,6 +160,24 @@ impl Compiled {
         Ok(false)
     }
 
+    /// The truth of a leaf, and the value that it tests.
+    pub(super) fn test<'c, C: Customer + ?Sized>(
+        &self,
+        leaf: &Leaf,
+        customer: &'c C,
+        context: &Context<'_>,
+    ) -> Result<(Truth, Value<'c>)> {
+        let value = self.value(leaf, customer, context)?;
+        let today = match context.bound {
+            Some(bound) => bound.today,
+            None if leaf.asks_today() => return Err(unbound()),
+            None => Date::MIN,
+        };
+        let truth = leaf.test(&value, today);
+        let truth = truth.ok_or_else(|| self.fault_of(leaf, value))?;
+        Ok((truth, value))
+    }
+
     /// The value that a leaf tests.
     pub(super) fn value<'c, C: Customer + ?Sized>(
         &self,
@@ -171,9 +190,10 @@ impl Compiled {
             Source::Events(at) => {
                 let behaviour = &self.behaviours[at as usize];
                 // A behaviour's stream is one of the schema's.
-                let stream = self.schema.streams().get(behaviour.stream.get());
-                let stream = stream.map_or("", |stream| stream.name());
-                behaviour.value(stream, customer, context.bound)
+                match self.schema.streams().get(behaviour.stream.get()) {
+                    Some(stream) => behaviour.value(stream, customer, context.bound),
+                    None => Ok(Value::Missing),
+                }
             }
         }
     }

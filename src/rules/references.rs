@@ -10,6 +10,9 @@ use crate::segmenter::SegmentId;
 /// Segments through which a reference may lead.
 const MAX_DEPTH: usize = 64;
 
+/// Segments of a circle that are shown.
+const MAX_SHOWN: usize = 10;
+
 /// The rules of a set in an order in which each comes after those to which it refers: to
 /// `links[i]` in the case of rule `i`. What cannot be ordered is told to the checker.
 pub(super) fn order(checker: &mut Checker, set: &RuleSet, links: &[&[u32]]) -> Vec<u32> {
@@ -22,6 +25,13 @@ pub(super) fn order(checker: &mut Checker, set: &RuleSet, links: &[&[u32]]) -> V
         /// With the number of segments through which it leads.
         Done(usize),
     }
+    let once = |links: &&[u32]| -> Vec<u32> {
+        let mut once = links.to_vec();
+        once.sort_unstable();
+        once.dedup();
+        once
+    };
+    let links: Vec<Vec<u32>> = links.iter().map(once).collect();
     let mut states = vec![State::New; links.len()];
     let mut order = Vec::with_capacity(links.len());
     for start in 0..links.len() {
@@ -59,16 +69,12 @@ pub(super) fn order(checker: &mut Checker, set: &RuleSet, links: &[&[u32]]) -> V
                     way.push((to, 0));
                 }
                 State::Open => {
-                    let from = way.iter().position(|&(rule, _)| rule == to);
-                    let circle = way[from.unwrap_or(0)..].iter().map(|&(rule, _)| rule);
-                    let ids: Vec<&str> = circle
-                        .chain([to])
-                        .map(|rule| set.segments[rule].id.as_str())
-                        .collect();
                     checker.at(format!("segments/{at}/rule"), |c| {
                         let message = "the segment refers to itself";
                         c.issue("segments-in-a-circle", message, |i| {
-                            i.expected("no way back").found(ids.join(" -> "))
+                            let from = way.iter().position(|&(rule, _)| rule == to);
+                            let circle = &way[from.unwrap_or(0)..];
+                            i.expected("no way back").found(circle_of(set, circle, to))
                         });
                     });
                 }
@@ -77,6 +83,18 @@ pub(super) fn order(checker: &mut Checker, set: &RuleSet, links: &[&[u32]]) -> V
         }
     }
     order
+}
+
+/// The way from a segment back to itself, cut short where it is long.
+fn circle_of(set: &RuleSet, circle: &[(usize, usize)], back: usize) -> String {
+    let id = |rule: usize| set.segments[rule].id.as_str();
+    let mut ids: Vec<&str> =
+        circle.iter().take(MAX_SHOWN).map(|&(rule, _)| id(rule)).collect();
+    if circle.len() > MAX_SHOWN {
+        ids.push("…");
+    }
+    ids.push(id(back));
+    ids.join(" -> ")
 }
 
 impl RuleSet {
@@ -135,6 +153,15 @@ fn visit(rule: &Rule, tell: &mut impl FnMut(&SegmentId)) {
 }
 
 impl CompiledSet {
+    /// Lets rules name the segments to which they refer by their present ids.
+    pub(super) fn rename_references(&mut self) {
+        if self.rules.iter().any(|rule| !rule.segments.is_empty()) {
+            let rename =
+                |rule: &Compiled| Compiled { rule: self.renamed(rule), ..rule.clone() };
+            self.rules = self.rules.iter().map(rename).collect();
+        }
+    }
+
     /// The definition of a rule, where segments have their present ids.
     pub(super) fn renamed(&self, rule: &Compiled) -> Rule {
         let ids = rule.segments.iter().map(|&i| &self.segments[i as usize].id);

@@ -148,7 +148,9 @@ impl RuleSet {
     /// | `wrong-property` | the property's kind has no such aggregate |
     /// | `no-events-here` | a test of events inside a filter of events |
     /// | `empty-window` | a window in which no time passes |
-    /// | `window-too-long` | a window beyond [`Limits::window`] |
+    /// | `window-too-long` | a window beyond [`Limits::window`], or an anniversary within more than 366 days |
+    /// | `no-today-here` | a date compared with today inside a filter of events |
+    /// | `not-whole-days` | a date asked for a length of time that is no number of days |
     /// | `bad-instant` | a text that is neither a date nor an instant |
     /// | `no-segments-here` | a reference in a rule alone, or inside a filter of events |
     /// | `unknown-segment` | a reference to a segment that has no rule in the set |
@@ -288,7 +290,7 @@ impl CompiledSet {
         &'a self,
         customer: &'a dyn Customer,
     ) -> Result<Option<Timeline<'a>>> {
-        if self.windows.is_empty() {
+        if !self.depends_on_time() {
             return Ok(None);
         }
         let bound = self.bound.as_deref().ok_or_else(unbound)?;
@@ -306,7 +308,7 @@ impl CompiledSet {
     }
 
     pub(super) fn depends_on_time(&self) -> bool {
-        !self.windows.is_empty()
+        !self.windows.is_empty() || self.rules.iter().any(Compiled::asks_today)
     }
 
     pub(super) fn has_rest(&self) -> bool {

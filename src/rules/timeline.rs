@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::compile::Compiled;
 use super::context::Context;
-use super::leaf::Source;
+use super::leaf::{Check, Source};
 use super::window::{Bound, Bounds};
-use crate::data::{Customer, Timestamp};
+use crate::data::{Customer, Timestamp, Value};
 use crate::error::Result;
 use crate::segmenter::{SegmentIndex, Truth};
 
@@ -49,7 +49,7 @@ pub(super) struct Timeline<'a> {
     customer: &'a dyn Customer,
     /// The answers up to now.
     truths: Vec<Truth>,
-    /// The tests of events.
+    /// The tests whose answers may change.
     tests: Vec<Watched>,
     /// When a test may change next, the earliest on top.
     agenda: BinaryHeap<Reverse<(i64, usize)>>,
@@ -157,12 +157,26 @@ impl<'a> Timeline<'a> {
         let rule = &self.rules[test.rule];
         let leaf = &rule.leaves[test.leaf];
         let context = Context::new(Some(&self.bound));
-        let value = rule.value(leaf, self.customer, &context).ok()?;
-        leaf.test(&value)
+        rule.test(leaf, self.customer, &context).ok().map(|(truth, _)| truth)
+    }
+
+    /// The next instant at which a test may have another answer.
+    fn next(&self, test: &Watched) -> Option<i64> {
+        let rule = &self.rules[test.rule];
+        let leaf = &rule.leaves[test.leaf];
+        let by_day = || {
+            let Check::Day(check) = leaf.check else { return None };
+            let context = Context::new(Some(&self.bound));
+            match rule.value(leaf, self.customer, &context) {
+                Ok(Value::Date(date)) => check.next_change(date, &self.bound.moment),
+                _ => None,
+            }
+        };
+        self.next_event(test).into_iter().chain(by_day()).min()
     }
 
     /// The next instant at which an event enters or leaves the window of a test.
-    fn next(&self, test: &Watched) -> Option<i64> {
+    fn next_event(&self, test: &Watched) -> Option<i64> {
         let rule = &self.rules[test.rule];
         let Source::Events(at) = rule.leaves[test.leaf].source else { return None };
         let behaviour = rule.behaviours.get(at as usize)?;

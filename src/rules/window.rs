@@ -49,6 +49,7 @@ impl End {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Bound {
     pub(super) moment: Moment,
+    pub(super) today: Date,
     /// For each window, in milliseconds; empty windows are empty ranges.
     pub(super) windows: Box<[Range<i64>]>,
 }
@@ -56,7 +57,7 @@ pub(super) struct Bound {
 impl Bound {
     pub(super) fn new(windows: &[Bounds], moment: Moment) -> Bound {
         let windows = windows.iter().map(|window| window.range(&moment)).collect();
-        Bound { moment, windows }
+        Bound { today: moment.today(), moment, windows }
     }
 }
 

@@ -7,8 +7,8 @@ use segmenta::data::{
     OwnedValue, Schema, Span, StreamIndex, StreamSpec, Table, Timestamp, Weekday, Zone,
 };
 use segmenta::rules::{
-    Aggregate, CalendarUnit, EventTest, Rule, RuleBook, RuleSet, Window, events, field,
-    segment,
+    Aggregate, CalendarUnit, EventTest, FieldTest, LeapDay, Rule, RuleBook, RuleSet,
+    Test, Window, events, field, segment,
 };
 use segmenta::segmenter::{Persist, Saved, Truth};
 
@@ -185,19 +185,60 @@ mod oracle {
         }
     }
 
+    /// The answer of a test by the distance from today, if it is one.
+    fn by_day(case: &Case, test: &Test, value: &OwnedValue) -> Option<Option<bool>> {
+        let OwnedValue::Date(date) = value else { return None };
+        let date = date.to_ymd();
+        let today = day(case, case.now);
+        let any = |span: &Span, accepts: &dyn Fn((i32, u8, u8)) -> bool, sign: i64| {
+            let n = (span.as_millis() / DAY as u64) as i64;
+            let ymd =
+                |k: i64| Date::from_days((today + sign * k) as i32).unwrap().to_ymd();
+            Some(Some((0..n).any(|k| accepts(ymd(k)))))
+        };
+        match test {
+            Test::InLast(span) => any(span, &|day| day == date, -1),
+            Test::InNext(span) => any(span, &|day| day == date, 1),
+            Test::Anniversary { within, leap_day } => any(
+                within,
+                &|(year, month, day)| {
+                    let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+                    let stands_in = match leap_day {
+                        LeapDay::Feb28 => (month, day) == (2, 28),
+                        LeapDay::Mar1 => (month, day) == (3, 1),
+                        LeapDay::Skip => false,
+                    };
+                    let lost = (date.1, date.2) == (2, 29) && !is_leap;
+                    year > date.0
+                        && ((month, day) == (date.1, date.2) || lost && stands_in)
+                },
+                1,
+            ),
+            _ => None,
+        }
+    }
+
     pub(crate) fn truth(case: &Case, rule: &Rule, person: &Person) -> Option<bool> {
         naive::truth(rule, &|test| match test {
+            Rule::Field(test) => {
+                let at =
+                    case.features.iter().position(|f| f.name() == test.name).unwrap();
+                let (spec, value) = (&case.features[at], &person.values[at]);
+                let tested = || naive::tested(&test.is, test.when_missing, spec, value);
+                by_day(case, &test.is, value).unwrap_or_else(tested)
+            }
             Rule::Event(test) => {
                 let stream = test.name[1..].parse::<usize>().unwrap();
                 let spec = result(&test.agg, &case.streams[stream]);
                 let value = aggregate(case, test, person);
-                naive::tested(&test.is, test.when_missing, &spec, &value)
+                let tested = || naive::tested(&test.is, test.when_missing, &spec, &value);
+                by_day(case, &test.is, &value).unwrap_or_else(tested)
             }
             Rule::Segment(other) => {
                 let at = other.id.as_str()[1..].parse::<usize>().unwrap();
                 truth(case, &case.rules[at], person)
             }
-            test => naive::plain(test, &case.features, &person.values),
+            test => panic!("{test:?}"),
         })
     }
 }
@@ -279,6 +320,56 @@ fn window() -> impl Strategy<Value = Window> {
     ]
 }
 
+/// Tests of a kind, those by the distance from today included.
+fn test_at(spec: &FeatureSpec) -> BoxedStrategy<Test> {
+    if spec.kind() == FeatureKind::Date {
+        prop_oneof![any_test(spec), day_test()].boxed()
+    } else {
+        any_test(spec)
+    }
+}
+
+fn day_test() -> impl Strategy<Value = Test> {
+    let days = || span(prop_oneof![1..40_u32, 300..367_u32]);
+    let leap_day =
+        prop::sample::select(vec![LeapDay::Feb28, LeapDay::Mar1, LeapDay::Skip]);
+    prop_oneof![
+        days().prop_map(Test::InLast),
+        days().prop_map(Test::InNext),
+        (days(), leap_day)
+            .prop_map(|(within, leap_day)| Test::Anniversary { within, leap_day }),
+    ]
+}
+
+/// A test of a date by its distance from today; of everyone where there is no date.
+fn day_rule(specs: &[FeatureSpec]) -> BoxedStrategy<Rule> {
+    let dates = specs.iter().filter(|spec| spec.kind() == FeatureKind::Date);
+    let names: Vec<String> = dates.map(|spec| spec.name().to_owned()).collect();
+    if names.is_empty() {
+        return Just(Rule::Everyone).boxed();
+    }
+    let when_missing = prop::option::of(any::<bool>());
+    (prop::sample::select(names), day_test(), when_missing)
+        .prop_map(|(name, is, when_missing)| {
+            Rule::Field(FieldTest { name, is, when_missing })
+        })
+        .boxed()
+}
+
+/// Values of a kind; dates also near today, in years before, and leap days.
+fn value_at(spec: &FeatureSpec) -> BoxedStrategy<OwnedValue> {
+    if spec.kind() != FeatureKind::Date {
+        return value(spec);
+    }
+    let today = (NOW / DAY) as i32;
+    let near = (-60..60_i32, 0..40_i32).prop_map(move |(day, year)| {
+        OwnedValue::Date(Date::from_days(today + day - 365 * year).unwrap())
+    });
+    let leap = (0..9_i32)
+        .prop_map(|i| OwnedValue::Date(Date::from_ymd(1992 + 4 * i, 2, 29).unwrap()));
+    prop_oneof![2 => value(spec), 4 => near, 1 => leap].boxed()
+}
+
 fn event_rule(streams: Vec<Vec<FeatureSpec>>) -> impl Strategy<Value = Rule> {
     let tests: Vec<BoxedStrategy<Rule>> = streams
         .into_iter()
@@ -288,11 +379,10 @@ fn event_rule(streams: Vec<Vec<FeatureSpec>>) -> impl Strategy<Value = Rule> {
             let agg =
                 prop::sample::select(aggregates(&properties)).prop_flat_map(move |agg| {
                     let spec = result(&agg, &properties);
-                    (any_test(&spec), Just(agg), prop::option::of(any::<bool>()))
+                    (test_at(&spec), Just(agg), prop::option::of(any::<bool>()))
                 });
             (filter, window(), agg)
                 .prop_map(move |(filter, window, (is, agg, when_missing))| {
-                    use segmenta::rules::Test;
                     let total =
                         matches!(is, Test::Set | Test::Missing) || !agg.may_be_missing();
                     let when_missing = if total { None } else { when_missing };
@@ -327,6 +417,7 @@ fn case() -> impl Strategy<Value = Case> {
         let leaf = prop_oneof![
             5 => event_rule(streams.clone()),
             1 => super::properties::field_rule(&features),
+            2 => day_rule(&features),
             1 => (0..5_usize).prop_map(|i| segment(format!("s{i}"))),
         ];
         let rule = leaf.prop_recursive(3, 12, 4, |inner| {
@@ -339,7 +430,8 @@ fn case() -> impl Strategy<Value = Case> {
                 inner.prop_map(|rule| !rule),
             ]
         });
-        let values = |specs: &[FeatureSpec]| specs.iter().map(value).collect::<Vec<_>>();
+        let values =
+            |specs: &[FeatureSpec]| specs.iter().map(value_at).collect::<Vec<_>>();
         let logs: Vec<_> = streams
             .iter()
             .map(|properties| prop::collection::vec((time(), values(properties)), 0..12))
@@ -364,7 +456,8 @@ fn case() -> impl Strategy<Value = Case> {
                         streams: streams.clone(),
                         rules: Vec::new(),
                         people,
-                        now: NOW + days * DAY + beside,
+                        now: NOW + days * DAY + beside
+                            - if week_start == 6 { 92 * DAY } else { 0 },
                         offset,
                         week_start,
                     };
@@ -522,6 +615,26 @@ proptest! {
     }
 }
 
+/// The lengths in days of tests by the distance from today.
+fn days(rule: &Rule, out: &mut Vec<i64>) {
+    let mut test = |test: &Test| match test {
+        Test::InLast(span)
+        | Test::InNext(span)
+        | Test::Anniversary { within: span, .. } => {
+            out.push((span.as_millis() / DAY as u64) as i64);
+        }
+        _ => {}
+    };
+    match rule {
+        Rule::All(rules) | Rule::Any(rules) | Rule::AtLeast { of: rules, .. } => {
+            rules.iter().for_each(|rule| days(rule, out));
+        }
+        Rule::Not(rule) => days(rule, out),
+        Rule::Event(EventTest { is, .. }) | Rule::Field(FieldTest { is, .. }) => test(is),
+        _ => {}
+    }
+}
+
 /// All instants after `now` at which an answer may change, and those beside them.
 fn ticks(case: &Case, person: &Person) -> Vec<i64> {
     fn windows<'r>(rule: &'r Rule, out: &mut Vec<&'r Window>) {
@@ -550,12 +663,38 @@ fn ticks(case: &Case, person: &Person) -> Vec<i64> {
     for (time, _) in person.streams.iter().flatten() {
         ticks.extend(spans.iter().map(|span| time + span));
     }
-    // Midnights: of the days ahead, and of the first days of months.
+    let midnight = |day: i64| day * DAY - i64::from(case.offset) * 60_000;
     let today = (case.now + i64::from(case.offset) * 60_000).div_euclid(DAY);
+    // Midnights: of the days ahead, of the first days of months, …
     for day in today..today + 5 * 366 {
         let (.., of_month) = Date::from_days(day as i32).unwrap().to_ymd();
-        if day < today + 60 || of_month == 1 {
-            ticks.push(day * DAY - i64::from(case.offset) * 60_000);
+        if day < today + 40 || of_month == 1 {
+            ticks.push(midnight(day));
+        }
+    }
+    // … and around dates and their anniversaries.
+    let mut lengths = vec![];
+    case.rules.iter().for_each(|rule| days(rule, &mut lengths));
+    let of_events = person.streams.iter().flatten().flat_map(|(time, values)| {
+        let day = (time + i64::from(case.offset) * 60_000).div_euclid(DAY);
+        values.iter().cloned().chain([Date::from_days(day as i32).unwrap().into()])
+    });
+    for value in of_events.chain(person.values.iter().cloned()) {
+        let OwnedValue::Date(date) = value else { continue };
+        let mut dates = vec![date];
+        let (_, month, day) = date.to_ymd();
+        for year in 2023..2033 {
+            let leap = (month, day) == (2, 29);
+            let stand_ins = [(month, day), (2, 28), (3, 1)];
+            for (month, day) in stand_ins.into_iter().take(if leap { 3 } else { 1 }) {
+                dates.extend(Date::from_ymd(year, month, day));
+            }
+        }
+        for n in &lengths {
+            for date in &dates {
+                let day = i64::from(date.days_since_epoch());
+                ticks.extend([day - n, day - n + 1, day, day + 1, day + n].map(midnight));
+            }
         }
     }
     let mut ticks: Vec<i64> =
@@ -772,6 +911,27 @@ fn faults_of_definitions_are_told_with_their_places() {
         faults("events(order) from '2024-02-30' to '2025-01-01'"),
         one("bad-instant", "from '2024-02-30' to '2025-01-01'", None)
     );
+    assert_eq!(
+        faults("events(order where at least 3 of (amount > 1))"),
+        one("bad-count", "3", None)
+    );
+    for text in
+        ["events(order).last_day in next 36h", "events(order).last_day ever in last 1h"]
+    {
+        assert_eq!(faults(text)[0].0, "not-whole-days");
+    }
+    assert_eq!(
+        faults("events(order).last_day has anniversary in next 367d")[0].0,
+        "window-too-long"
+    );
+    assert_eq!(faults("age in last 3d")[0].0, "wrong-operator");
+    let codes = |text: &str| -> Vec<String> {
+        faults(text).into_iter().map(|(code, ..)| code).collect()
+    };
+    assert_eq!(
+        codes("events(order).sum(amont) in ()"),
+        ["unknown-property", "empty-list"]
+    );
     // All of them at once.
     let all =
         faults("events(ordr).count = 1 and events(order).sum(amont) in last 0d > 'x'");
@@ -781,7 +941,9 @@ fn faults_of_definitions_are_told_with_their_places() {
 
 #[test]
 fn events_of_a_host_that_break_the_contract_are_errors() {
-    use segmenta::data::{Column, CustomerId, Events, FeatureIndex, Validity, Value};
+    use segmenta::data::{
+        Column, CustomerId, Events, FeatureIndex, TagColumn, Validity, Value,
+    };
 
     struct Host {
         times: Vec<Timestamp>,
@@ -802,6 +964,8 @@ fn events_of_a_host_that_break_the_contract_are_errors() {
         let times: Vec<Timestamp> =
             times.iter().map(|&t| Timestamp::from_millis(t)).collect();
         let codes = vec![0_u32; times.len()];
+        let none = vec![0_u32; times.len() + 1];
+        let items = TagColumn::new(none, Vec::new(), Vec::<String>::new());
         let columns = vec![
             Column::Number(amounts.into(), Validity::All),
             Column::Category(
@@ -809,6 +973,7 @@ fn events_of_a_host_that_break_the_contract_are_errors() {
                 vec![channel.to_owned()].into(),
                 Validity::All,
             ),
+            Column::Tags(items, Validity::All),
         ];
         Host { times, columns }
     };
@@ -834,6 +999,31 @@ fn events_of_a_host_that_break_the_contract_are_errors() {
     );
     let far = host(&[1, i64::MAX], vec![3.0, 4.0], "web");
     assert!(ask(&far, "events(order)").unwrap_err().contains("a time of `order`"));
+    // Columns that do not hold all events, and the end of all numbers.
+    let short = host(&[1, 2], vec![3.0], "web");
+    assert!(
+        ask(&short, "events(order).sum(amount) < 5").unwrap_err().contains("property 0")
+    );
+    struct Beyond(Host);
+    impl Customer for Beyond {
+        fn id(&self) -> CustomerId<'_> {
+            7.into()
+        }
+        fn value(&self, _: FeatureIndex) -> Value<'_> {
+            Value::Missing
+        }
+        fn events(&self, _: StreamIndex) -> Events<'_> {
+            Events::new(&self.0.times, &self.0.columns, usize::MAX)
+        }
+    }
+    let beyond = Beyond(host(&[1, 2], vec![3.0, 4.0], "web"));
+    assert_eq!(
+        beyond.events(StreamIndex::new(0)).property(1, FeatureIndex::new(0)),
+        Value::Missing
+    );
+    let rule = "events(order).sum(amount) >= 1".parse::<Rule>().unwrap();
+    let rule = rule.compile(&shop()).unwrap().at(Timestamp::from_millis(NOW));
+    assert!(rule.holds(&beyond).is_err());
     let nan = host(&[1, 2], vec![3.0, f64::NAN], "web");
     let expected = "feature `order.amount` must be a finite number, but is NaN";
     for text in [

@@ -138,6 +138,18 @@ fn circles_and_unknown_segments_are_told() {
         "the rules cannot be used: /segments/1/rule/all/1/segment/id: no segment has the id \
          `vp`; did you mean `vip`?"
     );
+    // What is not known leads nowhere.
+    let lost = set(&[("a", "segment 'b'"), ("b", "segment 'zz'")]);
+    assert_eq!(faults(&lost).len(), 1);
+    // Many ways back are told once each, and long ones are cut short.
+    let ring = (0..400).fold(RuleSet::new(), |set, i| {
+        let back = (0..200).map(|_| segment("s0"));
+        let rule = Rule::any(back.chain([segment(format!("s{}", (i + 1) % 400))]));
+        set.segment(format!("s{i}"), "S", rule)
+    });
+    let told = faults(&ring);
+    assert_eq!(told.len(), 101);
+    assert!(told.iter().all(|(.., way)| way.as_ref().is_none_or(|w| w.len() < 100)));
     let rest = set(&[("a", "member"), ("b", "segment 'rest'")]).rest("rest", "The rest");
     assert_eq!(faults(&rest)[0].0, "unknown-segment");
 }
@@ -203,6 +215,7 @@ fn references_follow_segments_that_are_renamed() {
     );
     let loaded = RuleBook::load(&book.save().unwrap()).unwrap();
     assert_eq!(loaded.definition(), definition);
+    assert_eq!(loaded, book);
     let ann = OwnedCustomer::new(&schema(), 1).set("spend", 500.0).unwrap();
     let ann = ann.set("member", false).unwrap();
     assert_eq!(loaded.membership(&ann).unwrap(), book.membership(&ann).unwrap());

@@ -4,7 +4,8 @@ use proptest::prelude::*;
 use segmenta::data::Span;
 use segmenta::error::{Error, ErrorKind, Issue};
 use segmenta::rules::{
-    CalendarUnit, FieldTest, Limits, Literal, Rule, RuleText, Test, Window, events, field,
+    CalendarUnit, FieldTest, LeapDay, Limits, Literal, Rule, RuleText, Test, Window,
+    events, field,
 };
 
 use super::properties::case;
@@ -340,6 +341,27 @@ fn conditions_on_events() {
     means("events(a).first_day > '2024-01-01'", events("a").first_day().gt("2024-01-01"));
     means("events(a).last_day is set", events("a").last_day().is_set());
     means("size of events(a).count is set", events("a").count().size().is(Test::Set));
+    means(
+        "events(a) in last 4100000000 whole days",
+        events("a").calendar(4_100_000_000, CalendarUnit::Day).count().ge(1),
+    );
+    means(
+        "events(a).last_day ever in last 30d",
+        events("a").last_day().in_last(Span::days(30)),
+    );
+    means(
+        "events(a).last_day in last 90d in last 30d",
+        events("a").last(Span::days(90)).last_day().in_last(Span::days(30)),
+    );
+    means("d in last 30d", field("d").in_last(Span::days(30)));
+    means("d not in next 2w", !field("d").in_next(Span::days(14)));
+    means("d has anniversary in next 7d", field("d").has_anniversary(Span::days(7)));
+    means(
+        "d has anniversary in next 7d with leap day mar1 when missing no",
+        field("d")
+            .when_missing(false)
+            .is(Test::Anniversary { within: Span::days(7), leap_day: LeapDay::Mar1 }),
+    );
     // The words mean nothing elsewhere.
     means(
         "events and last and ago",
@@ -369,7 +391,10 @@ fn mistakes_about_events_are_told() {
     assert_eq!(fault("events(order).sum >= 1"), said("unexpected", ">=", None));
     assert_eq!(fault("events(order).sum() >= 1"), said("unexpected", ")", None));
     assert_eq!(fault("events(order) in last 30"), said("unexpected", "", None));
-    assert_eq!(fault("events(order) in last 30 days"), said("unexpected", "days", None));
+    assert_eq!(
+        fault("events(order) in last 30 days"),
+        said("unexpected", "days", Some("30d"))
+    );
     assert_eq!(fault("events(order) in last month"), said("unexpected", "month", None));
     assert_eq!(
         fault("events(order) in last 2 whole moons"),

@@ -8,6 +8,7 @@
 use std::borrow::Cow;
 use std::ops::{ControlFlow, Range};
 
+use super::fixed::Fixed;
 use super::lower::Lowered;
 use super::plan::{Aggregate, Filters, Plan, StreamPlan, borrowed, columns_of};
 use super::program::{Memory, Plane, ROWS, Run};
@@ -88,14 +89,19 @@ impl Scratch {
         };
         let n_instants = plan.streams.iter().map(|stream| stream.instants.len()).max();
         let n_instants = n_instants.unwrap_or(0);
+        let instants_of = |is_such: &dyn Fn(&Fixed) -> bool| {
+            let has = |s: &&StreamPlan<'_>| s.added.iter().any(|a| is_such(&a.fixed));
+            let most = plan.streams.iter().filter(has).map(|s| s.instants.len()).max();
+            most.unwrap_or(0)
+        };
         Scratch {
             pages,
             filtered: plan.streams.iter().map(filtered).collect(),
             positions: vec![[0; CUSTOMERS]; n_instants],
             ranks: vec![[0; CUSTOMERS]; n_instants],
             passed: Vec::new(),
-            one_limb: Added::new(n_instants),
-            two_limbs: Added::new(n_instants),
+            one_limb: Added::new(instants_of(&|fixed| !fixed.has_two)),
+            two_limbs: Added::new(instants_of(&|fixed| fixed.has_two)),
             values: Values {
                 numbers: [0.0; CUSTOMERS],
                 codes: [0; CUSTOMERS],

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::graph::{Graph, Node, Signal};
 use super::pages::{Classes, Coding, N_CODES, Page, Thresholds};
 use super::rows::{RowTest, key};
-use crate::data::Column;
+use crate::data::{Column, Date};
 use crate::rules::ast::Rule;
 use crate::rules::leaf::{Check, Leaf, NumberCheck};
 use crate::segmenter::Truth;
@@ -88,6 +88,7 @@ struct Rest<'r, T> {
 
 struct Lowering<'a> {
     columns: Columns<'a>,
+    today: Date,
     graph: Graph,
     pages: Vec<Page>,
     tests: Tests,
@@ -104,6 +105,7 @@ pub(super) fn lower(
     rules: &[Posed<'_>],
     order: &[u32],
     columns: Columns<'_>,
+    today: Date,
 ) -> Option<Lowered> {
     let mut leaves: BTreeMap<usize, Vec<&Leaf>> = BTreeMap::new();
     for placed in rules.iter().flat_map(|rule| &rule.tests) {
@@ -111,6 +113,7 @@ pub(super) fn lower(
     }
     let mut lowering = Lowering {
         columns,
+        today,
         graph: Graph::new(),
         pages: Vec::new(),
         tests: Tests::default(),
@@ -147,6 +150,9 @@ impl Lowering<'_> {
                     Check::Number(check) | Check::Date(check) => {
                         thresholds(check, longest)
                     }
+                    Check::Day(check) => check
+                        .range(self.today)
+                        .map_or(Vec::new(), |range| thresholds(&range, longest)),
                     _ => Vec::new(),
                 });
                 let thresholds = Thresholds::new(thresholds.collect());
@@ -274,7 +280,12 @@ impl Lowering<'_> {
         let graph = &mut self.graph;
         let codes = self.codes.get(&place)?;
         let column = self.columns.get(place)?;
-        Some(match (codes, &leaf.check) {
+        // A range of days is a test like any other.
+        let range = match &leaf.check {
+            Check::Day(check) => check.range(self.today).map(Check::Date),
+            _ => None,
+        };
+        Some(match (codes, range.as_ref().unwrap_or(&leaf.check)) {
             (
                 Codes::Numbers { first, thresholds },
                 Check::Number(check) | Check::Date(check),
@@ -309,9 +320,13 @@ impl Lowering<'_> {
                         (place, column),
                         leaf,
                         self.columns.n_rows,
+                        self.today,
                     )),
                 }
             }
+            (Codes::Numbers { .. }, Check::Day(_)) if !is_derived => graph.leaf(
+                self.tests.place((place, column), leaf, self.columns.n_rows, self.today),
+            ),
             (Codes::Flag { first }, Check::Flag { yes, no }) => {
                 let mut codes = ByteSet::default();
                 for (code, listed) in [(1, no), (2, yes)] {
@@ -334,9 +349,12 @@ impl Lowering<'_> {
                 }
                 graph.any(parts)
             }
-            (Codes::None, _) => {
-                graph.leaf(self.tests.place((place, column), leaf, self.columns.n_rows))
-            }
+            (Codes::None, _) => graph.leaf(self.tests.place(
+                (place, column),
+                leaf,
+                self.columns.n_rows,
+                self.today,
+            )),
             // A table's columns are of the kinds of its features.
             _ => return None,
         })
@@ -363,6 +381,7 @@ impl Tests {
         (place, column): (usize, &Column<'_>),
         leaf: &Leaf,
         n_rows: usize,
+        today: Date,
     ) -> Node {
         let alike = self.by_key.entry(key(place, &leaf.check)).or_default();
         let same = |&at: &usize| {
@@ -371,7 +390,7 @@ impl Tests {
         };
         let at = alike.iter().copied().find(same).unwrap_or_else(|| {
             alike.push(self.all.len());
-            self.all.push(RowTest::new(place, leaf, column, n_rows));
+            self.all.push(RowTest::new(place, leaf, column, n_rows, today));
             self.all.len() - 1
         });
         Node::Test { test: at as u32 }

@@ -26,7 +26,7 @@ use super::leaf::Source;
 use super::members::{MembershipCount, Memberships, Planes, bits};
 use super::set::CompiledSet;
 use super::window::Bound;
-use crate::data::{SchemaMap, Table};
+use crate::data::{Date, SchemaMap, Table};
 use crate::parallel::{map_blocks, map_blocks_mut};
 use crate::segmenter::{Assignment, SegmentIndex};
 use crate::simd;
@@ -82,7 +82,13 @@ impl<'t> Batch<'t> {
             let tests = tests.collect::<Option<Vec<_>>>()?;
             placed.push(Posed { rule: &rule.rule, tests, segments: &rule.segments });
         }
-        let mut lowered = lower(&placed, &set.order, columns(table, plan.as_ref()))?;
+        let today = match bound {
+            Some(bound) => bound.today,
+            None if set.depends_on_time() => return None,
+            None => Date::MIN,
+        };
+        let columns = columns(table, plan.as_ref());
+        let mut lowered = lower(&placed, &set.order, columns, today)?;
         if set.has_rest() {
             let holds = lowered.answers.iter().map(|answers| answers.holds).collect();
             let taken = lowered.graph.any(holds);

@@ -7,8 +7,8 @@ use super::fixed::Fixed;
 use super::lower::{Columns, Lowered, Placed, Posed, lower};
 use super::program::Program;
 use crate::data::{
-    Column, FeatureIndex, FeatureKind, Flags, Levels, SchemaMap, Stream, StreamIndex,
-    Table, Validity, Zone,
+    Column, Date, FeatureIndex, FeatureKind, Flags, Levels, SchemaMap, Stream,
+    StreamIndex, Table, Validity, Zone,
 };
 use crate::rules::behaviour::{Behaviour, Summary};
 use crate::rules::compile::Compiled;
@@ -111,6 +111,10 @@ impl<'t> Plan<'t> {
             }
             plan.places.push(places);
         }
+        // The memory of a block grows with them, however few its rows.
+        if known.len() > 1000.max(8 * table.len()) {
+            return None;
+        }
         let mut columns: Vec<Option<Column<'t>>> = vec![None; known.len()];
         for (stream, aggregates) in by_stream {
             let place = map.map_or(Some(stream), |map| map.stream(stream))?;
@@ -187,8 +191,8 @@ impl<'t> StreamPlan<'t> {
         instants.sort_unstable();
         instants.dedup();
         let instant = |at: i64| instants.partition_point(|&instant| instant < at);
-        // Places in a block are half as wide as those in the stream.
-        u32::try_from(stream.times.len()).ok()?;
+        // Places in a block have 31 bits.
+        i32::try_from(stream.times.len()).ok()?;
         let longest = stream.offsets.windows(2).map(|pair| pair[1] - pair[0]).max();
         let mut filters: Vec<&Compiled> = Vec::new();
         let mut known: BTreeMap<String, usize> = BTreeMap::new();
@@ -233,14 +237,14 @@ impl<'t> StreamPlan<'t> {
             }
         }
         let zone = bound.moment.get_zone().clone();
-        let filters = Filters::new(&filters, stream)?;
+        let filters = Filters::new(&filters, stream, bound.today)?;
         let groups = groups.into_values().collect();
         Some(StreamPlan { stream, zone, instants, filters, added, groups })
     }
 }
 
 impl Filters {
-    fn new(rules: &[&Compiled], stream: &Stream<'_>) -> Option<Filters> {
+    fn new(rules: &[&Compiled], stream: &Stream<'_>, today: Date) -> Option<Filters> {
         let placed: Vec<_> = rules
             .iter()
             .map(|rule| {
@@ -253,7 +257,7 @@ impl Filters {
             })
             .collect::<Option<_>>()?;
         let order: Vec<u32> = (0..rules.len() as u32).collect();
-        let lowered = lower(&placed, &order, columns_of(stream))?;
+        let lowered = lower(&placed, &order, columns_of(stream), today)?;
         let holds: Vec<_> = lowered.answers.iter().map(|a| a.holds).collect();
         let program = Program::new(&lowered.graph, &holds);
         Some(Filters { lowered, program, n: rules.len() })

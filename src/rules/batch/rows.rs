@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::pages::N_CODES;
 use super::program::Plane;
-use crate::data::{Column, Levels, TagColumn};
+use crate::data::{Column, Date, Levels, TagColumn};
 use crate::rules::leaf::{Check, Leaf, NumberCheck, TagCheck, TextCheck};
 use crate::segmenter::Truth;
 
@@ -16,6 +16,7 @@ pub(super) struct RowTest {
     pub(super) column: usize,
     pub(super) leaf: Leaf,
     lookup: Lookup,
+    today: Date,
 }
 
 /// What a test says of the levels of a column, so that no names are compared.
@@ -59,6 +60,7 @@ impl RowTest {
         leaf: &Leaf,
         values: &Column<'_>,
         n_rows: usize,
+        today: Date,
     ) -> RowTest {
         // Where most levels occur once or never, it is the rows that are asked.
         let is_worth_it = |levels: &Levels<'_>| levels.len() <= (n_rows / 4).max(N_CODES);
@@ -73,7 +75,7 @@ impl RowTest {
             }
             _ => Lookup::Value,
         };
-        RowTest { column, leaf: leaf.clone(), lookup }
+        RowTest { column, leaf: leaf.clone(), lookup, today }
     }
 
     /// Sets the bits of the rows whose value is there and passes.
@@ -104,7 +106,8 @@ impl RowTest {
             }
             _ => set_bits(rows, plane, |row| {
                 let value = column.value(row);
-                !value.is_missing() && self.leaf.test(&value) == Some(Truth::True)
+                !value.is_missing()
+                    && self.leaf.test(&value, self.today) == Some(Truth::True)
             }),
         }
     }

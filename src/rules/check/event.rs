@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Checker, Key, Parts, missing};
 use crate::data::{FeatureIndex, FeatureKind, FeatureSpec, Schema, Span, StreamIndex};
 use crate::error::similar_names;
-use crate::rules::ast::Test;
+use crate::rules::ast::{Rule, Test};
 use crate::rules::behaviour::{Behaviour, Property, Summary};
 use crate::rules::compile::Compiled;
 use crate::rules::event::{Aggregate, EventTest, Window};
@@ -33,19 +33,15 @@ impl Checker {
             return None;
         };
         let schema = self.properties_of(stream)?;
-        let filter = test.filter.as_ref().map(|rule| {
-            self.at("where", |c| {
-                let outside = std::mem::replace(&mut c.schema, schema.clone());
-                c.stream = Some(stream);
-                let mut parts = Parts::default();
-                let node = c.node(rule, &mut parts);
-                c.stream = None;
-                c.schema = outside;
-                // What is made of a faulty rule is not used.
-                Arc::new(Compiled::new(&schema, rule, parts, &node))
-            })
-        });
-        let property = self.at("agg", |c| c.property(&test.agg, stream, &schema))?;
+        let filter = match &test.filter {
+            None => Some(None),
+            Some(rule) => self.at("where", |c| c.filter(rule, stream, &schema)).map(Some),
+        };
+        let property = self.at("agg", |c| c.property(&test.agg, stream, &schema));
+        let Some(property) = property else {
+            self.at("is", |c| c.values_without_feature(&test.is));
+            return None;
+        };
         let spec = spec(test, property.as_ref());
         let feature = property.as_ref().map_or(FeatureIndex::new(0), |p| p.feature);
         let key = Key { stream: Some(stream), feature };
@@ -54,7 +50,7 @@ impl Checker {
         let missing = missing(&test.is, test.when_missing);
         parts.behaviours.push(Behaviour {
             stream,
-            filter,
+            filter: filter?,
             summary: Summary::of(&test.agg),
             property,
             window: window?,
@@ -62,6 +58,25 @@ impl Checker {
         });
         let source = Source::Events((parts.behaviours.len() - 1) as u32);
         Some(Leaf { source, missing, check })
+    }
+
+    /// A rule over the properties of events; `None` after a fault.
+    fn filter(
+        &mut self,
+        rule: &Rule,
+        stream: StreamIndex,
+        schema: &Schema,
+    ) -> Option<Arc<Compiled>> {
+        let outside = std::mem::replace(&mut self.schema, schema.clone());
+        self.stream = Some(stream);
+        let n_issues = self.issues.len() + self.n_more;
+        let mut parts = Parts::default();
+        let node = self.node(rule, &mut parts);
+        self.stream = None;
+        self.schema = outside;
+        // Only a rule without faults can be compiled.
+        (self.issues.len() + self.n_more == n_issues)
+            .then(|| Arc::new(Compiled::new(schema, rule, parts, &node)))
     }
 
     fn properties_of(&mut self, stream: StreamIndex) -> Option<Schema> {
@@ -251,11 +266,8 @@ fn spec(test: &EventTest, property: Option<&Property>) -> FeatureSpec {
         (Aggregate::FirstDay | Aggregate::LastDay, _) => FeatureKind::Date,
         _ => FeatureKind::Number,
     };
-    let spec = FeatureSpec::new(name, kind);
     match property {
-        Some(property) if kind != FeatureKind::Number && kind != FeatureKind::Date => {
-            spec.levels(property.spec.get_levels().to_vec())
-        }
-        _ => spec,
+        Some(property) if property.spec.kind() == kind => property.spec.renamed(name),
+        _ => FeatureSpec::new(name, kind),
     }
 }

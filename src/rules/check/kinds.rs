@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::{Checker, Key};
-use crate::data::{Date, FeatureKind, FeatureSpec};
+use crate::data::{Date, FeatureKind, FeatureSpec, Span};
 use crate::error::similar_names;
 use crate::rules::ast::{Literal, Test};
+use crate::rules::day::DayCheck;
 use crate::rules::leaf::{Check, Names, NumberCheck, Pattern, TagCheck, TextCheck};
 
 /// Sets of levels beyond this size have no suggestions: each costs a look at all levels.
@@ -51,6 +52,9 @@ impl Checker {
                 };
                 Some(Check::Flag { yes: check.accepts(1.0), no: check.accepts(0.0) })
             }
+            FeatureKind::Date if is_relative(test) => {
+                self.at(test.operator(), |c| c.days(test)).map(Check::Day)
+            }
             FeatureKind::Date => Some(Check::Date(match always {
                 Some(always) => numbers(always),
                 None => self.comparison(test, Scale::Date)?,
@@ -84,6 +88,44 @@ impl Checker {
                 Some(Check::Tags { check, levels })
             }
         }
+    }
+
+    /// A test by the distance from today; `None` after a fault.
+    fn days(&mut self, test: &Test) -> Option<DayCheck> {
+        let (span, most) = match test {
+            Test::Anniversary { within, .. } => (*within, Span::days(366)),
+            Test::InLast(span) | Test::InNext(span) => (*span, self.limits.get_window()),
+            _ => return None,
+        };
+        if self.stream.is_some() {
+            let message = "events are chosen by what they are, not by what day it is";
+            self.issue("no-today-here", message, |i| {
+                i.expected("a window, or a comparison with a date").found(test.operator())
+            });
+            return None;
+        }
+        let days = span.as_millis() / Span::days(1).as_millis();
+        if days == 0 || Span::from_millis(days * Span::days(1).as_millis()) != span {
+            self.issue("not-whole-days", "dates are asked in whole days", |i| {
+                i.expected("at least 1d").found(span.to_string())
+            });
+            return None;
+        }
+        // Beyond the calendar all days lie.
+        let days =
+            i32::try_from(days).ok().filter(|&days| span <= most && days < 1 << 22);
+        let Some(days) = days else {
+            self.issue("window-too-long", "the window is too long", |i| {
+                i.expected(format!("at most {most}")).found(span.to_string())
+            });
+            return None;
+        };
+        Some(match test {
+            Test::InLast(_) => DayCheck::Last(days),
+            Test::InNext(_) => DayCheck::Next(days),
+            Test::Anniversary { leap_day, .. } => DayCheck::Anniversary(days, *leap_day),
+            _ => return None,
+        })
     }
 
     /// Checks that a test is among those allowed.
@@ -360,11 +402,29 @@ impl Checker {
     }
 }
 
+fn is_relative(test: &Test) -> bool {
+    matches!(test, Test::InLast(_) | Test::InNext(_) | Test::Anniversary { .. })
+}
+
 const COMPARISONS: &[&str] = &["eq", "in", "lt", "le", "gt", "ge", "between"];
 
 fn operators(kind: FeatureKind) -> &'static [&'static str] {
     match kind {
-        FeatureKind::Number | FeatureKind::Date | FeatureKind::Ordinal => {
+        FeatureKind::Date => &[
+            "eq",
+            "in",
+            "lt",
+            "le",
+            "gt",
+            "ge",
+            "between",
+            "in_last",
+            "in_next",
+            "anniversary",
+            "set",
+            "missing",
+        ],
+        FeatureKind::Number | FeatureKind::Ordinal => {
             &["eq", "in", "lt", "le", "gt", "ge", "between", "set", "missing"]
         }
         FeatureKind::Flag => &["eq", "in", "set", "missing"],

@@ -188,8 +188,8 @@ impl Checker {
             }
             Rule::Segment(SegmentRef { id }) => {
                 let rule = self.at("segment", |c| c.segment(id));
-                parts.segments.push(rule);
-                Node::Segment(rule)
+                parts.segments.extend(rule);
+                Node::Segment(rule.unwrap_or(0))
             }
         }
     }
@@ -199,8 +199,8 @@ impl Checker {
         self.ids = Some(ids.zip(0..).collect());
     }
 
-    /// The position of a segment's rule, of no use after a fault.
-    fn segment(&mut self, id: &SegmentId) -> u32 {
+    /// The position of a segment's rule; `None` after a fault.
+    fn segment(&mut self, id: &SegmentId) -> Option<u32> {
         let found = match &self.ids {
             Some(ids) if self.stream.is_none() => ids.get(id).copied(),
             _ => {
@@ -208,10 +208,10 @@ impl Checker {
                 self.issue("no-segments-here", message, |i| {
                     i.expected("a test of values").found(format!("segment `{id}`"))
                 });
-                return 0;
+                return None;
             }
         };
-        found.unwrap_or_else(|| {
+        if found.is_none() {
             let ids = self.ids.take().unwrap_or_default();
             self.at("id", |c| {
                 c.issue(
@@ -225,8 +225,8 @@ impl Checker {
                 );
             });
             self.ids = Some(ids);
-            0
-        })
+        }
+        found
     }
 
     fn nodes(&mut self, rules: &[Rule], parts: &mut Parts) -> Vec<Node> {
@@ -303,6 +303,7 @@ impl Checker {
             Test::Matches(pattern) => {
                 c.pattern(pattern);
             }
+            Test::InLast(_) | Test::InNext(_) | Test::Anniversary { .. } => {}
             Test::Size(_) | Test::Set | Test::Missing => {}
         });
     }

@@ -4,7 +4,7 @@ use super::lexer::Token;
 use super::parser::{Named, Parser, Places};
 use crate::data::Span;
 use crate::error::similar_names;
-use crate::rules::ast::{FieldTest, Rule, Test};
+use crate::rules::ast::{FieldTest, LeapDay, Rule, Test};
 use crate::rules::event::{Aggregate, CalendarUnit, EventTest, Window};
 
 /// What a test is about, and the places of its parts.
@@ -107,9 +107,12 @@ impl Parser<'_, '_> {
             Some("last") => Aggregate::Last,
             _ => {
                 let suggestion = match self.peek() {
-                    Token::Word(word) => {
-                        similar_names(word, AGGREGATES).into_iter().next()
-                    }
+                    Token::Word(word) => match word.to_ascii_lowercase().as_str() {
+                        "avg" | "mean" => Some("average".to_owned()),
+                        "total" => Some("sum".to_owned()),
+                        "unique" | "nunique" => Some("distinct".to_owned()),
+                        word => similar_names(word, AGGREGATES).into_iter().next(),
+                    },
                     _ => None,
                 };
                 self.unexpected(&format!("one of {}", AGGREGATES.join(", ")), suggestion);
@@ -137,10 +140,13 @@ impl Parser<'_, '_> {
         } else if self.take(&["in", "last"]) {
             match *self.peek() {
                 Token::Span(span) => self.took(Window::Last(span)),
-                Token::Number(x) if x >= 0.0 && x.fract() == 0.0 && x < 4e9 => {
+                Token::Number(x)
+                    if x >= 0.0 && x.fract() == 0.0 && x <= f64::from(u32::MAX) =>
+                {
                     self.at += 1;
                     if !self.take(&["whole"]) {
-                        self.unexpected("`whole` and a unit of the calendar", None);
+                        let instead = self.instead(x);
+                        self.unexpected("`whole` and a unit of the calendar", instead);
                         return None;
                     }
                     let unit = self.unit()?;
@@ -174,7 +180,23 @@ impl Parser<'_, '_> {
                 }
             }
         } else {
+            self.take(&["ever"]);
             Some(Window::Ever)
+        }
+    }
+
+    /// What was probably meant by a number and this unit.
+    fn instead(&self, n: f64) -> Option<String> {
+        let Token::Word(word) = self.peek() else { return None };
+        let word = word.to_ascii_lowercase();
+        let word = word.strip_suffix('s').unwrap_or(&word);
+        match word {
+            "week" => Some(format!("{n}w")),
+            "day" => Some(format!("{n}d")),
+            "hour" => Some(format!("{n}h")),
+            "minute" => Some(format!("{n}m")),
+            "month" | "quarter" | "year" => Some(format!("{n} whole {word}s")),
+            _ => None,
         }
     }
 
@@ -186,7 +208,23 @@ impl Parser<'_, '_> {
         end(self)
     }
 
-    fn span(&mut self) -> Option<Span> {
+    /// What follows `has anniversary in next`.
+    pub(super) fn anniversary(&mut self) -> Option<Test> {
+        let within = self.span()?;
+        let mut leap_day = LeapDay::default();
+        if self.take(&["with", "leap", "day"]) {
+            let found = LeapDay::ALL.into_iter().find(|day| self.is_word(0, day.name()));
+            let Some(found) = found else {
+                self.unexpected("`feb28`, `mar1` or `skip`", None);
+                return None;
+            };
+            self.at += 1;
+            leap_day = found;
+        }
+        Some(Test::Anniversary { within, leap_day })
+    }
+
+    pub(super) fn span(&mut self) -> Option<Span> {
         let Token::Span(span) = *self.peek() else {
             self.unexpected("a time as 90d or 36h", None);
             return None;

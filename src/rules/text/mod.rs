@@ -40,7 +40,7 @@ const MAX_ISSUES: usize = 100;
 ///            | ( "sum" | "average" | "min" | "max" | "distinct" | "first" | "last" )
 ///              "(" name ")"
 /// window     = "in last" span | "from" span "to" span "ago" | "from" text "to" text
-///            | "in last" integer "whole" unit [ "to now" ] | "in this" unit
+///            | "in last" integer "whole" unit [ "to now" ] | "in this" unit | "ever"
 /// unit       = ( "day" | "week" | "month" | "quarter" | "year" ) [ "s" ]
 /// span       = digits ( "w" | "d" | "h" | "m" | "s" | "ms" )
 /// test       = [ "not" ] comparison
@@ -50,6 +50,8 @@ const MAX_ISSUES: usize = 100;
 ///            | ( "contains" | "starts with" | "ends with" | "matches" ) text
 ///            | ( "has any of" | "has all of" ) "(" [ text { "," text } ] ")"
 ///            | "is" [ "not" ] ( "set" | "missing" )
+///            | ( "in last" | "in next" ) span
+///            | "has anniversary in next" span [ "with leap day" ( "feb28" | "mar1" | "skip" ) ]
 /// value      = number | text | "true" | "false"
 /// number     = [ "+" | "-" ] digits, with a point and "e" with an exponent if need be
 /// integer    = a number that is whole and not negative

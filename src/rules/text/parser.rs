@@ -460,7 +460,13 @@ impl Parser<'_, '_> {
             let test = test(self.literal()?.0);
             return Some(Predicate { test, negated, places: Vec::new() });
         }
-        if self.take(&["in"]) {
+        if self.take(&["in", "last"]) {
+            said(Test::InLast(self.span()?), Vec::new())
+        } else if self.take(&["in", "next"]) {
+            said(Test::InNext(self.span()?), Vec::new())
+        } else if self.take(&["has", "anniversary", "in", "next"]) {
+            said(self.anniversary()?, Vec::new())
+        } else if self.take(&["in"]) {
             let (list, places) = numbered(self.listed(Parser::literal)?);
             said(Test::In(list), places)
         } else if self.take(&["between"]) {
@@ -516,7 +522,8 @@ impl Parser<'_, '_> {
                 _ => None,
             };
             let expected = "a comparison, `in`, `between`, `contains`, `starts with`, \
-                            `ends with`, `matches`, `has any of`, `has all of` or `is`";
+                            `ends with`, `matches`, `has any of`, `has all of`, \
+                            `has anniversary in next` or `is`";
             self.unexpected(expected, suggestion);
             None
         }

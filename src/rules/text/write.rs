@@ -4,11 +4,14 @@ use std::fmt;
 
 use super::lexer::is_of_word;
 use super::parser::is_keyword;
-use crate::rules::ast::{FieldTest, Literal, Rule, SegmentRef, Test};
+use crate::rules::ast::{FieldTest, LeapDay, Literal, Rule, SegmentRef, Test};
 use crate::rules::event::{Aggregate, EventTest, Window};
 
 /// How many entries of a list stand in an explanation before the rest is only counted.
 const LONGEST_LIST: usize = 20;
+
+/// How many characters of a filter of events stand there.
+const LONGEST_FILTER: usize = 200;
 
 /// The text that [`FromStr`](std::str::FromStr) reads back as the same rule, but for
 /// numbers that are not finite, and within the bounds of
@@ -68,7 +71,7 @@ impl Rule {
             Rule::Not(_) => "not".to_owned(),
             Rule::Field(test) => Written(Subject::of(test), LONGEST_LIST).to_string(),
             Rule::Event(test) => {
-                Written(Subject::of_events(test), LONGEST_LIST).to_string()
+                Written(Subject::of_events(test, true), LONGEST_LIST).to_string()
             }
             Rule::Everyone | Rule::Nobody | Rule::Segment(_) => self.to_string(),
         }
@@ -83,7 +86,7 @@ impl fmt::Display for FieldTest {
 
 impl fmt::Display for EventTest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Written(Subject::of_events(self), usize::MAX).fmt(f)
+        Written(Subject::of_events(self, false), usize::MAX).fmt(f)
     }
 }
 
@@ -101,8 +104,10 @@ impl<'a> Subject<'a> {
         Subject { write, is, when_missing: *when_missing }
     }
 
-    fn of_events(test: &'a EventTest) -> Subject<'a> {
-        let write = Box::new(|f: &mut fmt::Formatter<'_>| write_events(f, test));
+    /// With a long filter cut short, if so wanted.
+    fn of_events(test: &'a EventTest, is_short: bool) -> Subject<'a> {
+        let write =
+            Box::new(move |f: &mut fmt::Formatter<'_>| write_events(f, test, is_short));
         Subject { write, is: &test.is, when_missing: test.when_missing }
     }
 }
@@ -120,13 +125,24 @@ fn write_name(f: &mut fmt::Formatter<'_>, name: &str) -> fmt::Result {
     }
 }
 
-fn write_events(f: &mut fmt::Formatter<'_>, test: &EventTest) -> fmt::Result {
+fn write_events(
+    f: &mut fmt::Formatter<'_>,
+    test: &EventTest,
+    is_short: bool,
+) -> fmt::Result {
     f.write_str("events(")?;
     write_name(f, &test.name)?;
     if let Some(filter) = &test.filter {
-        write!(f, " where {filter}")?;
+        let text = filter.to_string();
+        match text.char_indices().nth(LONGEST_FILTER) {
+            Some((end, _)) if is_short => write!(f, " where {}…", &text[..end])?,
+            _ => write!(f, " where {text}")?,
+        }
     }
-    write!(f, ").{}{}", test.agg, test.window)
+    write!(f, ").{}{}", test.agg, test.window)?;
+    // Else the days of the test would be read as a window.
+    let is_days = matches!(test.is, Test::InLast(_));
+    f.write_str(if is_days && test.window.is_ever() { " ever" } else { "" })
 }
 
 impl fmt::Display for Aggregate {
@@ -216,6 +232,17 @@ fn write_test(f: &mut fmt::Formatter<'_>, test: &Test, longest: usize) -> fmt::R
         Test::Size(test) => {
             f.write_str("size ")?;
             write_test(f, test, longest)
+        }
+        Test::InLast(span) => write!(f, "in last {span}"),
+        Test::InNext(span) => write!(f, "in next {span}"),
+        Test::Anniversary { within, leap_day } => {
+            write!(f, "has anniversary in next {within}")?;
+            match leap_day {
+                LeapDay::Feb28 => Ok(()),
+                LeapDay::Mar1 | LeapDay::Skip => {
+                    write!(f, " with leap day {}", leap_day.name())
+                }
+            }
         }
         Test::Set => f.write_str("is set"),
         Test::Missing => f.write_str("is missing"),
