@@ -4,10 +4,10 @@
 
 use proptest::prelude::*;
 use segmenta::data::{
-    Basis, Column, Customer, CustomerId, Date, Feature, FeatureIndex, FeatureKind,
-    FeatureSet, FeatureSpec, Flags, Ids, Numbers, OwnedCustomer, OwnedValue, Schema,
-    Sensitivity, StreamIndex, StreamSpec, Table, TagColumn, Tags, Timestamp, Validity,
-    Value,
+    Basis, Column, Customer, CustomerId, Date, EventLog, Events, Feature, FeatureIndex,
+    FeatureKind, FeatureSet, FeatureSpec, Flags, Ids, Numbers, OwnedCustomer, OwnedValue,
+    Schema, Sensitivity, StreamIndex, StreamSpec, Table, TagColumn, Tags, Timestamp,
+    Validity, Value,
 };
 use segmenta::ndarray::{Array2, ArrayView2, Axis, ShapeBuilder, Slice, array};
 use segmenta::{Error, ErrorKind, Result};
@@ -370,6 +370,62 @@ fn streams_are_ordered_events_of_their_customers() {
     // Events that were forgotten must not look as if there were none.
     let none = Table::builder(&schema, 1).numbers("x", vec![1.0]).build();
     assert_eq!(message(none), "parameter `stream `order`` must be given, but is absent");
+}
+
+#[test]
+fn records_that_carry_their_events_are_customers_with_streams() {
+    struct Buyer {
+        id: u64,
+        orders: EventLog,
+    }
+    let orders = StreamSpec::new(
+        "order",
+        [FeatureSpec::number("amount"), FeatureSpec::category("channel").levels(["web"])],
+    );
+    let at = Timestamp::from_millis;
+    let log = |events: Vec<(Timestamp, Vec<OwnedValue>)>| EventLog::new(&orders, events);
+    let two = vec![
+        (at(5), vec![2.0.into(), OwnedValue::Missing]),
+        (at(3), vec![1.0.into(), "web".into()]),
+    ];
+    let features = FeatureSet::<Buyer>::builder()
+        .id(|b| b.id.into())
+        .stream(StreamSpec::new("visit", []), |_| Events::none())
+        .stream(orders.clone(), |b| b.orders.as_events())
+        .build()
+        .unwrap();
+    let buyers = [
+        Buyer { id: 1, orders: log(two).unwrap() },
+        Buyer { id: 2, orders: EventLog::default() },
+    ];
+    let stream = features.schema().require_stream("order").unwrap();
+    let table = features.table(&buyers).unwrap();
+    for (buyer, row) in buyers.iter().zip(table.rows()) {
+        let view = features.view(buyer);
+        let (events, copied) = (view.events(stream), row.events(stream));
+        assert_eq!(events.times(), copied.times());
+        for i in 0..events.len() {
+            for property in [0, 1].map(FeatureIndex::new) {
+                assert_eq!(events.property(i, property), copied.property(i, property));
+            }
+        }
+    }
+    let ann = features.view(&buyers[0]);
+    assert_eq!(ann.events(stream).times(), [at(3), at(5)]);
+    assert_eq!(
+        ann.events(stream).property(0, FeatureIndex::new(1)),
+        Value::Category("web")
+    );
+    assert!(ann.events(StreamIndex::new(0)).is_empty());
+    assert!(ann.events(StreamIndex::new(9)).is_empty());
+    // What cannot be an event of the stream is told with its number.
+    let wrong = vec![
+        (at(3), vec![1.0.into(), "web".into()]),
+        (at(1), vec![1.0.into(), "fax".into()]),
+    ];
+    let error = message(log(wrong));
+    assert_eq!(error, "feature `order.channel` has no level `fax` in row 1");
+    assert!(message(log(vec![(at(1), vec![1.0.into()])])).contains("event 0 of `order`"));
 }
 
 #[test]

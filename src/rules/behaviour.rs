@@ -276,7 +276,7 @@ fn key(value: Value<'_>) -> Option<DistinctKey<'_>> {
 }
 
 /// The positions of the events in a window.
-pub(super) fn within(times: &[Timestamp], window: &Range<i64>) -> Range<usize> {
+fn within(times: &[Timestamp], window: &Range<i64>) -> Range<usize> {
     let before = |instant: i64| times.partition_point(|t| t.as_millis() < instant);
     let from = before(window.start);
     from..before(window.end).max(from)

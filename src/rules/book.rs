@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::members::{MembershipCount, Memberships, Planes};
 use super::model::{RuleSegmenter, RulesBuilder, RulesRepr};
 use super::set::{CompiledSet, RuleSet};
-use super::timeline::{Change, NextChange};
+use super::timeline::{MembershipChange, NextChange};
 use crate::data::{Customer, Moment, Remapped, Schema, SchemaMap, Table};
 use crate::error::Result;
 use crate::parallel::map_blocks;
@@ -64,8 +64,7 @@ impl RuleBook {
     }
 
     /// The same segments at an instant. Rules that test events, or dates by their distance
-    /// from today, need one to be asked. This
-    /// is cheap: the rules are not compiled anew.
+    /// from today, need one to be asked. This is cheap: the rules are not compiled anew.
     ///
     /// What is saved of a book is its definition, not the instant.
     ///
@@ -138,16 +137,17 @@ impl RuleBook {
         let rest = none(timeline.truths());
         let Some((at, changed)) = timeline.advance()? else { return Ok(None) };
         let truths = timeline.truths();
-        let change = |(i, from): (usize, Truth)| Change {
+        let change = |(i, from): (usize, Truth)| MembershipChange {
             segment: SegmentIndex::new(i as u32),
             from,
             to: truths[i],
         };
-        let mut changes: Vec<Change> = changed.into_iter().map(change).collect();
+        let mut changes: Vec<MembershipChange> =
+            changed.into_iter().map(change).collect();
         if let Some(segment) = self.0.rest_index()
             && none(truths) != rest
         {
-            changes.push(Change { segment, from: rest, to: none(truths) });
+            changes.push(MembershipChange { segment, from: rest, to: none(truths) });
         }
         Ok(Some(NextChange { at, changes }))
     }

@@ -39,13 +39,13 @@ fn anniversary(of: Date, year: i32, leap_day: LeapDay) -> Option<Date> {
 impl DayCheck {
     pub(super) fn accepts(self, date: Date, today: Date) -> bool {
         match self {
-            DayCheck::Last(n) => later(today, -n) < date && date <= today,
-            DayCheck::Next(n) => today <= date && date < later(today, n),
+            DayCheck::Last(n) => (0..n).contains(&date.days_until(today)),
+            DayCheck::Next(n) => (0..n).contains(&today.days_until(date)),
             DayCheck::Anniversary(n, leap_day) => {
                 let (year, ..) = today.to_ymd();
                 [year, year + 1].into_iter().any(|year| {
                     anniversary(date, year, leap_day)
-                        .is_some_and(|day| today <= day && day < later(today, n))
+                        .is_some_and(|day| (0..n).contains(&today.days_until(day)))
                 })
             }
         }
@@ -75,16 +75,11 @@ impl DayCheck {
                 instants.extend(ends(later(date, 1 - n), later(date, 1)));
             }
             DayCheck::Anniversary(n, leap_day) => {
-                // Leap years are at most eight years apart.
-                let (year, ..) = moment.today().to_ymd();
-                for year in year - 1..=year + 9 {
-                    if let Some(day) = anniversary(date, year, leap_day) {
-                        instants.extend(ends(later(day, 1 - n), later(day, 1)));
-                    }
-                }
-                // A day of long ago starts when its first anniversary comes.
-                let (year, ..) = date.to_ymd();
-                for year in year + 1..=year + 9 {
+                // From this year on, or from the first anniversary of a day ahead. Leap
+                // years are at most eight years apart.
+                let [(year, ..), (first, ..)] = [moment.today(), date].map(Date::to_ymd);
+                let year = year.max(first + 1) - 1;
+                for year in year..=year + 10 {
                     if let Some(day) = anniversary(date, year, leap_day) {
                         instants.extend(ends(later(day, 1 - n), later(day, 1)));
                     }

@@ -282,6 +282,26 @@ impl Field {
 
     /// A yearly return of the day is today or one of the days after it, this many in all.
     /// 29 February returns on 28 February in years that have none.
+    ///
+    /// ```
+    /// use segmenta::data::{Date, FeatureSpec, OwnedCustomer, Schema, Span, Timestamp};
+    /// use segmenta::rules::{Rule, field};
+    ///
+    /// let schema = Schema::new([FeatureSpec::date("birthday"), FeatureSpec::date("joined")])?;
+    /// let rule = field("birthday").has_anniversary(Span::days(7))
+    ///     & !field("joined").in_last(Span::days(30));
+    /// let text = "birthday has anniversary in next 7d and not joined in last 30d";
+    /// assert_eq!(text.parse::<Rule>()?, rule);
+    ///
+    /// let ann = OwnedCustomer::new(&schema, 1)
+    ///     .set("birthday", Date::from_ymd(1996, 2, 29)?)?
+    ///     .set("joined", Date::from_ymd(2020, 5, 1)?)?;
+    /// let rule = rule.compile(&schema)?;
+    /// let on = |day: &str| format!("{day}T12:00:00Z").parse::<Timestamp>();
+    /// assert!(rule.at(on("2023-02-22")?).holds(&ann)?);
+    /// assert!(!rule.at(on("2023-03-01")?).holds(&ann)?);
+    /// # Ok::<(), segmenta::Error>(())
+    /// ```
     pub fn has_anniversary(self, within: Span) -> Rule {
         self.is(Test::Anniversary { within, leap_day: LeapDay::Feb28 })
     }

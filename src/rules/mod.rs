@@ -56,4 +56,4 @@ pub use self::members::{MembershipCount, Memberships};
 pub use self::model::{RuleSegmenter, RulesBuilder, RulesRepr};
 pub use self::set::{RestSegment, RuleSet, SegmentRule};
 pub use self::text::RuleText;
-pub use self::timeline::{Change, NextChange};
+pub use self::timeline::{MembershipChange, NextChange};

@@ -88,7 +88,7 @@ impl RuleSegmenter {
     /// nothing more.
     ///
     /// # Errors
-    /// When a value cannot be used, also one that is looked at only then.
+    /// When a value cannot be used that any of the rules looks at, now or then.
     pub fn next_change(
         &self,
         customer: &dyn Customer,

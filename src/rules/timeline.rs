@@ -21,12 +21,12 @@ pub struct NextChange {
     /// When.
     pub at: Timestamp,
     /// What changes at that instant, in the order of the segments.
-    pub changes: Vec<Change>,
+    pub changes: Vec<MembershipChange>,
 }
 
 /// What becomes of a customer's membership of one segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Change {
+pub struct MembershipChange {
     /// The segment.
     pub segment: SegmentIndex,
     /// Whether the customer was in it before.

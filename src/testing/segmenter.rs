@@ -2,7 +2,8 @@
 
 use super::{Failure, ensure, hostile_customers, without_panic};
 use crate::data::{
-    Customer, CustomerId, FeatureIndex, FeatureSpec, OwnedCustomer, Schema, Table, Value,
+    Customer, CustomerId, Events, FeatureIndex, FeatureSpec, OwnedCustomer, Schema,
+    StreamIndex, Table, Value,
 };
 use crate::error::Result as Fallible;
 use crate::segmenter::{Assignment, Scratch, Segmenter, SegmenterExt};
@@ -191,11 +192,9 @@ pub fn errors_name_the_feature(
     for (hostile, name) in bad {
         let Some(name) = name else { continue };
         let Some(index) = segmenter.schema().index_of(&name) else { continue };
-        // The other values are those of a customer who gets an answer.
-        let mut values = good[0].values().to_vec();
-        values[index.get()] = hostile.values()[index.get()].clone();
-        let case = OwnedCustomer::with_values(segmenter.schema(), 1, values)
-            .map_err(|e| Failure::new(e.to_string()))?;
+        // The other values, and the events, are those of a customer who gets an answer.
+        let case = good[0].clone().set(&name, hostile.values()[index.get()].clone());
+        let case = case.map_err(|e| Failure::new(e.to_string()))?;
         match segmenter.assign_with(&case, &mut Scratch::new()) {
             Ok(assignment) => {
                 let (cost, margin) = (assignment.cost(), assignment.margin());
@@ -259,7 +258,7 @@ pub fn affinities_agree(
 /// one that the segmenter does not know.
 struct Reversed<'c> {
     inner: &'c OwnedCustomer,
-    n_features: usize,
+    schema: &'c Schema,
 }
 
 impl Customer for Reversed<'_> {
@@ -270,10 +269,17 @@ impl Customer for Reversed<'_> {
     fn value(&self, feature: FeatureIndex) -> Value<'_> {
         match feature.get() {
             0 => Value::Number(0.0),
-            i => match self.n_features.checked_sub(i) {
+            i => match self.schema.len().checked_sub(i) {
                 Some(at) => self.inner.value(FeatureIndex::new(at as u32)),
                 None => Value::Missing,
             },
+        }
+    }
+
+    fn events(&self, stream: StreamIndex) -> Events<'_> {
+        match self.schema.streams().len().checked_sub(stream.get() + 1) {
+            Some(at) => self.inner.events(StreamIndex::new(at as u32)),
+            None => Events::none(),
         }
     }
 }
@@ -282,7 +288,8 @@ fn reversed_schema(schema: &Schema) -> Result<Schema, Failure> {
     let first = FeatureSpec::number("a feature of the host alone");
     let features = std::iter::once(first).chain(schema.features().iter().rev().cloned());
     let builder = features.fold(Schema::builder(), |b, f| b.feature(f));
-    let builder = schema.streams().iter().cloned().fold(builder, |b, s| b.stream(s));
+    let streams = schema.streams().iter().rev().cloned();
+    let builder = streams.fold(builder, |b, s| b.stream(s));
     builder.build().map_err(|e| Failure::new(e.to_string()))
 }
 
@@ -299,7 +306,7 @@ pub fn binding_agrees(
     })?;
     let rows = assignable(segmenter, cases)?;
     let views: Vec<Reversed<'_>> =
-        rows.iter().map(|&inner| Reversed { inner, n_features: schema.len() }).collect();
+        rows.iter().map(|&inner| Reversed { inner, schema }).collect();
     let table = Table::from_customers(&host, views.iter())
         .map_err(|e| Failure::new(format!("the cases do not fit the schema: {e}")))?;
     let all = segmenter.assign_all(&table).map_err(|e| {

@@ -1176,3 +1176,44 @@ fn any_number_of_threads_gives_the_same_answers() {
     assert!(one.0.iter().all(|count| count.members > 1000), "{:?}", one.0);
     assert!([2, 7].iter().all(|&n| answers(n) == one));
 }
+
+#[cfg(feature = "testing")]
+mod conformance {
+    use super::*;
+
+    fn book() -> RuleBook {
+        let rules = [
+            ("web", "events(order where channel = 'web').sum(amount) in last 90d >= 20"),
+            ("quiet", "not events(order) in last 60d and age >= 30"),
+            ("both", "segment 'web' or segment 'quiet' or events(visit).last_day is set"),
+        ];
+        let set = rules.iter().fold(RuleSet::new(), |set, (id, text)| {
+            set.segment(*id, *id, text.parse().unwrap())
+        });
+        set.compile_book(&shop()).unwrap().at(Timestamp::from_millis(NOW))
+    }
+
+    fn shoppers() -> Vec<OwnedCustomer> {
+        let schema = shop();
+        let event = |i: i64, j: i64| {
+            let values: Vec<OwnedValue> = vec![
+                (3.25 * (i + j) as f64).into(),
+                if j % 2 == 0 { "web" } else { "shop" }.into(),
+                OwnedValue::Missing,
+            ];
+            (Timestamp::from_millis(NOW - i * j * 5 * DAY - 1), values)
+        };
+        let customer = |i: i64| {
+            let log =
+                EventLog::new(&schema.streams()[0], (0..i % 5).map(|j| event(i, j)));
+            OwnedCustomer::new(&schema, i as u64)
+                .set("age", (20 + i) as f64)
+                .and_then(|customer| customer.set_events("order", log.unwrap()))
+                .unwrap()
+        };
+        (0..30).map(customer).collect()
+    }
+
+    segmenta::conformance!(a_bound_book, segmenter: book(), cases: shoppers());
+    segmenta::conformance!(a_bound_segmenter, segmenter: book().into_segmenter(), cases: shoppers());
+}

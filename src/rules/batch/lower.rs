@@ -98,9 +98,9 @@ struct Lowering<'a> {
     answers: Vec<Option<Answers>>,
 }
 
-/// Rules are looked at in an order in which each comes after those to which it refers. Nothing
-/// when a column has a level that the
-/// rules' schema does not allow: then it depends on the row whether a test comes across it.
+/// Rules are looked at in an order in which each comes after those to which it refers.
+/// Nothing when a column has a level that the rules' schema does not allow: then it depends
+/// on the row whether a test comes across it.
 pub(super) fn lower(
     rules: &[Posed<'_>],
     order: &[u32],

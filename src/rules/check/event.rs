@@ -10,7 +10,7 @@ use crate::rules::behaviour::{Behaviour, Property, Summary};
 use crate::rules::compile::Compiled;
 use crate::rules::event::{Aggregate, EventTest, Window};
 use crate::rules::leaf::{Leaf, Source};
-use crate::rules::window::Bounds;
+use crate::rules::window::{Bounds, End};
 
 impl Checker {
     pub(super) fn event(&mut self, test: &EventTest, parts: &mut Parts) -> Option<Leaf> {
@@ -184,7 +184,7 @@ impl Checker {
             }
             Window::Between { from, to } => self.at("between", |c| {
                 let ends = [("from", from), ("to", to)].map(|(name, text)| {
-                    let end = crate::rules::window::End::read(text);
+                    let end = End::read(text);
                     if end.is_none() {
                         c.at(name, |c| {
                             c.issue("bad-instant", "the instant cannot be read", |i| {
