@@ -1084,6 +1084,70 @@ fn what_stands_where_a_value_is_missing_does_not_count() {
 }
 
 #[test]
+fn aggregates_that_differ_in_one_thing_are_kept_apart() {
+    let properties =
+        || [FeatureSpec::number("x"), FeatureSpec::number("y"), FeatureSpec::date("d")];
+    let schema = Schema::builder()
+        .stream(StreamSpec::new("a", properties()))
+        .stream(StreamSpec::new("b", properties()))
+        .build()
+        .unwrap();
+    let log = |stream: usize, i: usize| {
+        let event = |j: usize| {
+            let number = |k: usize| (mixed(i * 7 + j * 3 + k + stream) % 20) as f64 / 2.0;
+            let day = Date::from_days(mixed(i + j) as i32 % 40).unwrap();
+            let values: Vec<OwnedValue> =
+                vec![number(0).into(), number(1).into(), day.into()];
+            (
+                Timestamp::from_millis(NOW - (mixed(i + 5 * j) % 30) as i64 * DAY - 1),
+                values,
+            )
+        };
+        EventLog::new(&schema.streams()[stream], (0..mixed(i + stream) % 6).map(event))
+    };
+    let customer = |i: usize| {
+        OwnedCustomer::new(&schema, i as u64)
+            .set_events("a", log(0, i).unwrap())
+            .and_then(|customer| customer.set_events("b", log(1, i).unwrap()))
+            .unwrap()
+    };
+    let table = Table::from_customers(&schema, (0..600).map(customer)).unwrap();
+    let mut set = RuleSet::new();
+    for stream in ["a", "b"] {
+        for filter in ["", " where x > 4", " where y > 4", " where x > 4 or y > 4"] {
+            for window in ["", " in last 10d", " in last 20d", " from 20d to 10d ago"] {
+                for aggregate in [
+                    "count",
+                    "sum(x)",
+                    "sum(y)",
+                    "average(x)",
+                    "average(y)",
+                    "min(x)",
+                    "max(x)",
+                    "max(y)",
+                    "first(x)",
+                    "last(x)",
+                    "last(y)",
+                    "distinct(x)",
+                    "active_days",
+                ] {
+                    let events = format!("events({stream}{filter}).{aggregate}{window}");
+                    let text = format!("{events} >= 3");
+                    set = set.segment(text.clone(), "S", text.parse().unwrap());
+                }
+                for date in ["min(d)", "max(d)", "first_day", "last_day"] {
+                    let events = format!("events({stream}{filter}).{date}{window}");
+                    let text = format!("{events} >= '1970-01-15'");
+                    set = set.segment(text.clone(), "S", text.parse().unwrap());
+                }
+            }
+        }
+    }
+    let book = set.compile_book(&schema).unwrap().at(Timestamp::from_millis(NOW));
+    check(&book, &table);
+}
+
+#[test]
 fn streams_are_found_by_name() {
     let rule: Rule =
         "events(order where channel = 'web').sum(amount) >= 5".parse().unwrap();
