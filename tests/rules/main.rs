@@ -8,6 +8,7 @@ mod checks;
 mod corpus;
 mod definitions;
 mod evaluation;
+mod events;
 mod nested;
 mod properties;
 mod text;

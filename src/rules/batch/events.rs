@@ -163,6 +163,12 @@ impl Codes<'_> {
             self.lowered.pages[page].code(column, 0..n, codes);
         }
     }
+
+    #[inline(always)]
+    fn write_numbers(&mut self, pages: &[usize], numbers: &[f64]) {
+        let column = Column::Number(numbers.into(), Validity::All);
+        self.write(pages, &column, numbers.len());
+    }
 }
 
 /// The events of some customers.
@@ -222,8 +228,7 @@ fn aggregates<A: Arithmetic>(
                 for ((number, from), to) in values.numbers.iter_mut().zip(from).zip(to) {
                     *number = f64::from(to.wrapping_sub(*from) as i32);
                 }
-                let column = Column::Number((&values.numbers[..n]).into(), Validity::All);
-                codes.write(&pages[aggregate.place], &column, n);
+                codes.write_numbers(&pages[aggregate.place], &values.numbers[..n]);
             }
         }
         for aggregate in &group.others {
@@ -236,10 +241,6 @@ fn aggregates<A: Arithmetic>(
     for (at, added) in plan.added.iter().enumerate() {
         let column = &plan.stream.columns[added.property.get()];
         let fixed = added.fixed;
-        let mut tell = |aggregate: &Aggregate, numbers: &OfEach<f64>| {
-            let column = Column::Number((&numbers[..n]).into(), Validity::All);
-            codes.write(&pages[aggregate.place], &column, n);
-        };
         let sums = plan.groups.iter().filter_map(|group| {
             let plane = group.filter.map(|filter| &planes[filter][..]);
             Some((plane, &group.sums.get(at)?[..]))
@@ -254,7 +255,7 @@ fn aggregates<A: Arithmetic>(
                     two_limbs.between(sum, numbers, |[low, high]| {
                         fixed.number_of_two(low, high)
                     });
-                    tell(sum, numbers);
+                    codes.write_numbers(&pages[sum.place], &numbers[..n]);
                 }
             }
         } else {
@@ -263,7 +264,7 @@ fn aggregates<A: Arithmetic>(
                 one_limb.add_up(plane, &block, plan.instants.len());
                 for sum in sums {
                     one_limb.between(sum, numbers, |limb| fixed.number(limb));
-                    tell(sum, numbers);
+                    codes.write_numbers(&pages[sum.place], &numbers[..n]);
                 }
             }
         }
