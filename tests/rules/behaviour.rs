@@ -635,7 +635,10 @@ fn days(rule: &Rule, out: &mut Vec<i64>) {
     }
 }
 
-/// All instants after `now` at which an answer may change, and those beside them.
+/// 2029-01-01: so far goes the clock.
+const LAST_TICK: i64 = 1_861_920_000_000;
+
+/// All instants after `now` at which an answer may change.
 fn ticks(case: &Case, person: &Person) -> Vec<i64> {
     fn windows<'r>(rule: &'r Rule, out: &mut Vec<&'r Window>) {
         match rule {
@@ -665,10 +668,14 @@ fn ticks(case: &Case, person: &Person) -> Vec<i64> {
     }
     let midnight = |day: i64| day * DAY - i64::from(case.offset) * 60_000;
     let today = (case.now + i64::from(case.offset) * 60_000).div_euclid(DAY);
-    // Midnights: of the days ahead, of the first days of months, …
+    // Midnights: of the weeks after each event, of the first days of months, …
+    for (time, _) in person.streams.iter().flatten() {
+        let day = (time + i64::from(case.offset) * 60_000).div_euclid(DAY);
+        ticks.extend((day..day + 36).map(midnight));
+    }
     for day in today..today + 5 * 366 {
         let (.., of_month) = Date::from_days(day as i32).unwrap().to_ymd();
-        if day < today + 40 || of_month == 1 {
+        if of_month == 1 {
             ticks.push(midnight(day));
         }
     }
@@ -697,9 +704,9 @@ fn ticks(case: &Case, person: &Person) -> Vec<i64> {
             }
         }
     }
-    let mut ticks: Vec<i64> =
-        ticks.into_iter().flat_map(|t| [t - 1, t, t + 1, t + 2]).collect();
-    ticks.retain(|&t| t > case.now);
+    // An event counts, and ceases to, a millisecond after what was computed here.
+    let mut ticks: Vec<i64> = ticks.into_iter().flat_map(|t| [t, t + 1]).collect();
+    ticks.retain(|&t| t > case.now && t < LAST_TICK);
     ticks.sort_unstable();
     ticks.dedup();
     ticks
@@ -708,7 +715,7 @@ fn ticks(case: &Case, person: &Person) -> Vec<i64> {
 proptest! {
     #![proptest_config(ProptestConfig {
         failure_persistence: None,
-        ..ProptestConfig::with_cases(120)
+        ..ProptestConfig::with_cases(100)
     })]
 
     #[test]
@@ -742,6 +749,7 @@ proptest! {
                 }
             }
             let found = book.next_change(customer).unwrap();
+            let found = found.filter(|next| next.at.as_millis() < LAST_TICK);
             prop_assert_eq!(
                 found.as_ref().map(|next| next.at.as_millis()),
                 change.as_ref().map(|(tick, _)| *tick)
@@ -757,6 +765,7 @@ proptest! {
             }
             let found = segmenter.next_change(customer).unwrap();
             let found = found.map(|(at, s)| (at.as_millis(), s.map(|s| s.get())));
+            let found = found.filter(|(at, _)| *at < LAST_TICK);
             prop_assert_eq!(found, exchange);
         }
     }
