@@ -5,7 +5,7 @@ use segmenta::data::{
     Customer, Date, EventLog, FeatureSpec, OwnedCustomer, OwnedValue, Schema,
     StreamIndex, StreamSpec, Table, Timestamp,
 };
-use segmenta::rules::{Rule, RuleBook, RuleSet, events, field};
+use segmenta::rules::{Rule, RuleSet, events, field};
 
 use super::batch::{check, mixed};
 use super::behaviour::{DAY, NOW};
@@ -476,7 +476,7 @@ fn any_number_of_threads_gives_the_same_answers() {
 mod conformance {
     use super::*;
 
-    fn book() -> RuleBook {
+    fn book() -> segmenta::rules::RuleBook {
         let rules = [
             ("web", "events(order where channel = 'web').sum(amount) in last 90d >= 20"),
             ("quiet", "not events(order) in last 60d and age >= 30"),
