@@ -28,6 +28,24 @@ pub(super) struct Behaviour {
     pub(super) window: u32,
     /// The aggregate, as if it were a feature.
     pub(super) spec: FeatureSpec,
+    /// Place among the different aggregates of all rules.
+    pub(super) place: u32,
+}
+
+/// What tells one aggregate from another: the stream, the filter as it is written, what is
+/// made of which property, and the window.
+pub(super) type AggregateKey =
+    (StreamIndex, Option<String>, Summary, Option<FeatureIndex>, u32);
+
+/// The different aggregates of rules, by their places.
+pub(super) fn aggregates(rules: &[Compiled]) -> impl Iterator<Item = &Behaviour> {
+    // Places are given in the order in which rules are checked.
+    let mut next = 0;
+    rules.iter().flat_map(|rule| rule.behaviours.iter()).filter(move |behaviour| {
+        let is_new = behaviour.place == next;
+        next += u32::from(is_new);
+        is_new
+    })
 }
 
 #[derive(Clone, Debug, PartialEq)]

@@ -22,6 +22,7 @@ use self::graph::Signal;
 use self::lower::{Answers, Columns, Lowered, Placed, Posed, lower};
 use self::plan::Plan;
 use self::program::{Memory, Plane, Program, ROWS, Run};
+use super::compile::Compiled;
 use super::leaf::Source;
 use super::members::{MembershipCount, Memberships, Planes, bits};
 use super::set::CompiledSet;
@@ -67,18 +68,20 @@ impl<'t> Batch<'t> {
             Some(Plan::new(rules, bound?, table, map)?)
         };
         let n_stored = table.columns().len();
-        let column = |rule: usize, source: Source| match source {
+        let column = |rule: &Compiled, source: Source| match source {
             Source::Feature(feature) => {
                 map.map_or(Some(feature), |map| map.feature(feature)).map(|f| f.get())
             }
-            Source::Events(at) => Some(n_stored + plan.as_ref()?.place(rule, at)),
+            Source::Events(at) => {
+                Some(n_stored + rule.behaviours.get(at as usize)?.place as usize)
+            }
         };
         let mut placed = Vec::with_capacity(rules.len());
-        for (i, rule) in rules.iter().enumerate() {
+        for rule in rules {
             let tests = rule
                 .leaves
                 .iter()
-                .map(|leaf| Some(Placed { column: column(i, leaf.source)?, leaf }));
+                .map(|leaf| Some(Placed { column: column(rule, leaf.source)?, leaf }));
             let tests = tests.collect::<Option<Vec<_>>>()?;
             placed.push(Posed { rule: &rule.rule, tests, segments: &rule.segments });
         }

@@ -10,7 +10,7 @@ use crate::data::{
     Column, Date, FeatureIndex, FeatureKind, Flags, Levels, SchemaMap, Stream,
     StreamIndex, Table, Validity, Zone,
 };
-use crate::rules::behaviour::{Behaviour, Summary};
+use crate::rules::behaviour::{Behaviour, Summary, aggregates};
 use crate::rules::compile::Compiled;
 use crate::rules::leaf::Source;
 use crate::rules::window::Bound;
@@ -21,8 +21,6 @@ pub(super) struct Plan<'t> {
     pub(super) streams: Vec<StreamPlan<'t>>,
     /// For each aggregate its kind, its levels, and whether it can be missing.
     pub(super) columns: Vec<Column<'t>>,
-    /// For each rule, the aggregates of its behaviours.
-    places: Vec<Vec<usize>>,
 }
 
 /// The aggregates of one stream.
@@ -81,41 +79,19 @@ impl<'t> Plan<'t> {
         table: &'t Table<'t>,
         map: Option<&SchemaMap>,
     ) -> Option<Plan<'t>> {
-        let mut plan =
-            Plan { streams: Vec::new(), columns: Vec::new(), places: Vec::new() };
-        // By stream, filter as it is written, aggregate, property and window.
-        let mut known = BTreeMap::new();
+        let mut plan = Plan { streams: Vec::new(), columns: Vec::new() };
         let mut by_stream: BTreeMap<StreamIndex, Vec<(usize, &Behaviour)>> =
             BTreeMap::new();
-        for rule in rules {
-            let mut places = Vec::with_capacity(rule.behaviours.len());
-            for behaviour in &rule.behaviours {
-                let filter = behaviour.filter.as_ref().map(|f| f.rule.to_string());
-                let property = behaviour.property.as_ref().map(|p| p.feature);
-                let key = (
-                    behaviour.stream,
-                    filter,
-                    behaviour.summary,
-                    property,
-                    behaviour.window,
-                );
-                let next = known.len();
-                let place = *known.entry(key).or_insert(next);
-                if place == next {
-                    by_stream
-                        .entry(behaviour.stream)
-                        .or_default()
-                        .push((place, behaviour));
-                }
-                places.push(place);
-            }
-            plan.places.push(places);
+        let mut n = 0;
+        for behaviour in aggregates(rules) {
+            by_stream.entry(behaviour.stream).or_default().push((n, behaviour));
+            n += 1;
         }
         // The memory of a block grows with them, however few its rows.
-        if known.len() > 1000.max(8 * table.len()) {
+        if n > 1000.max(8 * table.len()) {
             return None;
         }
-        let mut columns: Vec<Option<Column<'t>>> = vec![None; known.len()];
+        let mut columns: Vec<Option<Column<'t>>> = vec![None; n];
         for (stream, aggregates) in by_stream {
             let place = map.map_or(Some(stream), |map| map.stream(stream))?;
             let stream = table.stream(place)?;
@@ -126,11 +102,6 @@ impl<'t> Plan<'t> {
         }
         plan.columns = columns.into_iter().collect::<Option<_>>()?;
         Some(plan)
-    }
-
-    /// Where the aggregate of a rule's behaviour stands.
-    pub(super) fn place(&self, rule: usize, behaviour: u32) -> usize {
-        self.places[rule][behaviour as usize]
     }
 }
 

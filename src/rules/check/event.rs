@@ -48,14 +48,15 @@ impl Checker {
         let what = format!("`{}`", spec.name());
         let check = self.at("is", |c| c.test(key, &spec, &what, &test.is))?;
         let missing = missing(&test.is, test.when_missing);
-        parts.behaviours.push(Behaviour {
-            stream,
-            filter: filter?,
-            summary: Summary::of(&test.agg),
-            property,
-            window: window?,
-            spec,
-        });
+        let (filter, window, summary) = (filter?, window?, Summary::of(&test.agg));
+        let text = filter.as_ref().map(|filter| filter.rule.to_string());
+        let property_at = property.as_ref().map(|property| property.feature);
+        let next = self.aggregates.len() as u32;
+        let of_key = self.aggregates.entry((stream, text, summary, property_at, window));
+        let place = *of_key.or_insert(next);
+        let behaviour =
+            Behaviour { stream, filter, summary, property, window, spec, place };
+        parts.behaviours.push(behaviour);
         let source = Source::Events((parts.behaviours.len() - 1) as u32);
         Some(Leaf { source, missing, check })
     }

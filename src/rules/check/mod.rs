@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::ast::{FieldTest, Rule, SegmentRef, Test};
-use super::behaviour::Behaviour;
+use super::behaviour::{AggregateKey, Behaviour};
 use super::leaf::{Check, Leaf, Names, NumberCheck, Source};
 use super::limits::Limits;
 use super::window::Bounds;
@@ -50,6 +50,8 @@ pub(super) struct Checker {
     /// The properties of streams as schemas, made when first needed.
     properties: BTreeMap<StreamIndex, Schema>,
     windows: Windows,
+    /// Different aggregates, by the order in which they were met.
+    aggregates: BTreeMap<AggregateKey, u32>,
     /// The rules of the set by the ids of their segments; absent for a rule alone.
     ids: Option<BTreeMap<SegmentId, u32>>,
 }
@@ -89,6 +91,7 @@ impl Checker {
             levels: BTreeMap::new(),
             properties: BTreeMap::new(),
             windows: Windows::default(),
+            aggregates: BTreeMap::new(),
             ids: None,
         }
     }
