@@ -114,6 +114,13 @@ impl ExactSum {
         Some((high, rest.value()))
     }
 
+    /// Feeds a checksum: with the same bytes for equal sums.
+    pub(crate) fn feed(&self, take: &mut dyn FnMut(&[u8])) {
+        let (negative, digits) = self.magnitude();
+        take(&[u8::from(negative)]);
+        digits.iter().for_each(|digit| take(&digit.to_le_bytes()));
+    }
+
     /// The sign and the digits of the absolute value.
     fn magnitude(&self) -> (bool, [u32; DIGITS]) {
         let mut sum = self.clone();

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use super::compile::Compiled;
 use super::context::Context;
 use super::event::Aggregate;
-use super::leaf::{Names, fault};
+use super::leaf::{Names, fault, is_usable};
 use super::window::Bound;
 use crate::data::{
-    Customer, CustomerId, Date, Events, FeatureIndex, FeatureKind, FeatureSpec,
-    StreamIndex, StreamSpec, Timestamp, Value, Zone,
+    Customer, CustomerId, Date, Events, FeatureIndex, FeatureSpec, StreamIndex,
+    StreamSpec, Timestamp, Value, Zone,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::exact::ExactSum;
@@ -210,17 +210,11 @@ impl Property {
     /// The property of an event, checked.
     fn value<'e>(&self, events: &Events<'e>, at: usize) -> Result<Value<'e>> {
         let value = events.property(at, self.feature);
-        let usable = match (self.spec.kind(), &value) {
-            (_, Value::Missing)
-            | (FeatureKind::Flag, Value::Flag(_))
-            | (FeatureKind::Date, Value::Date(_)) => true,
-            (FeatureKind::Number, Value::Number(x)) => x.is_finite(),
-            (FeatureKind::Category | FeatureKind::Ordinal, Value::Category(name)) => {
-                self.levels.as_ref().is_none_or(|levels| levels.position(name).is_some())
-            }
-            _ => false,
-        };
-        if usable { Ok(value) } else { Err(fault(&self.spec, value)) }
+        if is_usable(self.spec.kind(), self.levels.as_deref(), &value) {
+            Ok(value)
+        } else {
+            Err(fault(&self.spec, value))
+        }
     }
 
     /// The sum of the numbers that are there, and how many there are.

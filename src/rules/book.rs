@@ -57,6 +57,10 @@ impl RuleBook {
         RuleBook(set)
     }
 
+    pub(super) fn compiled(&self) -> &CompiledSet {
+        &self.0
+    }
+
     /// The definition, with the segments' current ids and names.
     #[must_use]
     pub fn definition(&self) -> RuleSet {
@@ -195,7 +199,7 @@ impl RuleBook {
     /// When a value that is looked at cannot be used; the error names the feature.
     pub fn membership(&self, customer: &dyn Customer) -> Result<Vec<Truth>> {
         let mut truths = Vec::with_capacity(self.0.segments.len());
-        self.for_each(customer, |truth| truths.push(truth))?;
+        self.0.for_each(customer, &self.0.context(), |truth| truths.push(truth))?;
         Ok(truths)
     }
 
@@ -249,8 +253,11 @@ impl RuleBook {
                 };
                 let row = table.row(at);
                 match map {
-                    None => self.for_each(&row, set),
-                    Some(map) => self.for_each(&Remapped::new(&row, map), set),
+                    None => self.0.for_each(&row, &self.0.context(), set),
+                    Some(map) => {
+                        let row = Remapped::new(&row, map);
+                        self.0.for_each(&row, &self.0.context(), set)
+                    }
                 }
                 .map_err(|e| e.at_row(at))?;
             }
@@ -270,25 +277,6 @@ impl RuleBook {
         }
         Ok(Memberships { n_rows: table.len(), planes })
     }
-
-    /// Tells the truth about each segment, in their order.
-    fn for_each(
-        &self,
-        customer: &dyn Customer,
-        mut tell: impl FnMut(Truth),
-    ) -> Result<()> {
-        let mut taken = false;
-        let context = self.0.context();
-        for rule in self.0.rules.iter() {
-            let truth = rule.truth(customer, &context)?;
-            taken |= truth.is_true();
-            tell(truth);
-        }
-        if self.0.has_rest() {
-            tell(Truth::from(!taken));
-        }
-        Ok(())
-    }
 }
 
 impl Segmenter for RuleBook {
@@ -306,13 +294,13 @@ impl Segmenter for RuleBook {
         customer: &dyn Customer,
         _scratch: &mut Scratch,
     ) -> Result<Assignment> {
-        self.0.first_match(customer)
+        self.0.first_match(customer, &self.0.context())
     }
 
     /// Every clause of all rules. A clause at which `assign_with` did not look and whose
     /// value cannot be used is Unknown, and its text says why.
     fn explain(&self, customer: &dyn Customer) -> Result<Explanation> {
-        self.0.explain(customer, true)
+        self.0.explain(customer, &self.0.context(), true)
     }
 
     fn assign_table(&self, table: &Table<'_>, out: &mut [Assignment]) -> Result<()> {

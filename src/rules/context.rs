@@ -1,10 +1,11 @@
 //! What rules know while they are asked, besides the customer.
 
 use std::cell::Cell;
+use std::fmt;
 
 use super::compile::Compiled;
 use super::window::Bound;
-use crate::data::Customer;
+use crate::data::{Customer, Date, Value};
 use crate::error::{Error, Result};
 use crate::segmenter::Truth;
 
@@ -13,7 +14,17 @@ use crate::segmenter::Truth;
 #[derive(Debug)]
 pub(super) struct Context<'a> {
     pub(super) bound: Option<&'a Bound>,
+    /// Where aggregates come from, if not from events.
+    pub(super) kept: Option<&'a dyn Aggregates>,
     others: Option<Others<'a>>,
+}
+
+/// Aggregates of a customer's events that are known without them.
+pub(super) trait Aggregates: fmt::Debug {
+    /// The aggregate at a place among those of all rules.
+    fn aggregate(&self, place: u32) -> Value<'_>;
+
+    fn today(&self) -> Date;
 }
 
 /// The rules of a set, and what is known of them.
@@ -32,7 +43,12 @@ const RULES: usize = 32;
 impl<'a> Context<'a> {
     /// For rules that refer to no others.
     pub(super) fn new(bound: Option<&'a Bound>) -> Context<'a> {
-        Context { bound, others: None }
+        Context { bound, kept: None, others: None }
+    }
+
+    /// With aggregates that are known.
+    pub(super) fn with(self, kept: &'a dyn Aggregates) -> Context<'a> {
+        Context { kept: Some(kept), ..self }
     }
 
     /// For rules that refer to each other by their positions.
@@ -40,7 +56,7 @@ impl<'a> Context<'a> {
         let n_more = rules.len().div_ceil(RULES).saturating_sub(FEW);
         let many = vec![Cell::new(0); n_more];
         let others = Others { rules, few: [const { Cell::new(0) }; FEW], many };
-        Context { bound, others: Some(others) }
+        Context { bound, kept: None, others: Some(others) }
     }
 
     /// The truth of the rule at a position.

@@ -143,6 +143,10 @@ impl Names {
         self.names.iter().map(|name| &**name)
     }
 
+    pub(super) fn get(&self, position: usize) -> Option<&str> {
+        self.names.get(position).map(|name| &**name)
+    }
+
     #[inline]
     pub(super) fn position(&self, name: &str) -> Option<usize> {
         let wanted = head(name);
@@ -303,6 +307,25 @@ impl Leaf {
             },
         };
         Some(holds.into())
+    }
+}
+
+/// Whether a value is of this kind, and among the levels if these are closed.
+pub(super) fn is_usable(
+    kind: FeatureKind,
+    levels: Option<&Names>,
+    value: &Value<'_>,
+) -> bool {
+    match (kind, value) {
+        (_, Value::Missing)
+        | (FeatureKind::Flag, Value::Flag(_))
+        | (FeatureKind::Date, Value::Date(_)) => true,
+        (FeatureKind::Number, Value::Number(x)) => x.is_finite(),
+        (FeatureKind::Category | FeatureKind::Ordinal, Value::Category(name)) => {
+            levels.is_none_or(|levels| levels.contains(name))
+        }
+        (FeatureKind::Tags, Value::Tags(tags)) => within(tags, levels),
+        _ => false,
     }
 }
 

@@ -37,6 +37,7 @@ mod event;
 mod field;
 mod leaf;
 mod limits;
+mod live;
 mod members;
 mod model;
 mod point;
@@ -52,6 +53,10 @@ pub use self::compile::CompiledRule;
 pub use self::event::{Aggregate, CalendarUnit, EventTest, Window};
 pub use self::field::{EventSelection, Field, events, field, segment};
 pub use self::limits::Limits;
+pub use self::live::{
+    Cause, Granularity, LiveBook, LiveChange, LiveConfig, LiveCustomer, LiveScratch,
+    SavedCustomer,
+};
 pub use self::members::{MembershipCount, Memberships};
 pub use self::model::{RuleSegmenter, RulesBuilder, RulesRepr};
 pub use self::set::{RestSegment, RuleSet, SegmentRule};

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::ast::Rule;
 use super::batch::Batch;
 use super::book::RuleBook;
+use super::context::Context;
 use super::limits::Limits;
 use super::set::{CompiledSet, RestSegment, RuleSet, SegmentRule};
 use crate::data::{Customer, Moment, Schema, SchemaMap, Table, Timestamp};
@@ -123,10 +124,13 @@ impl RuleSegmenter {
 
 impl CompiledSet {
     /// The first segment whose rule holds, the rest segment, or none.
-    pub(super) fn first_match(&self, customer: &dyn Customer) -> Result<Assignment> {
-        let context = self.context();
+    pub(super) fn first_match(
+        &self,
+        customer: &dyn Customer,
+        context: &Context<'_>,
+    ) -> Result<Assignment> {
         for (i, rule) in self.rules.iter().enumerate() {
-            if rule.holds(customer, &context)? {
+            if rule.holds(customer, context)? {
                 return Ok(Assignment::certain(SegmentIndex::new(i as u32)));
             }
         }
@@ -134,6 +138,25 @@ impl CompiledSet {
             Some(rest) => Assignment::certain(rest),
             None => Assignment::none(),
         })
+    }
+
+    /// Tells the truth about each segment, in their order.
+    pub(super) fn for_each(
+        &self,
+        customer: &dyn Customer,
+        context: &Context<'_>,
+        mut tell: impl FnMut(Truth),
+    ) -> Result<()> {
+        let mut taken = false;
+        for rule in self.rules.iter() {
+            let truth = rule.truth(customer, context)?;
+            taken |= truth.is_true();
+            tell(truth);
+        }
+        if self.has_rest() {
+            tell(Truth::from(!taken));
+        }
+        Ok(())
     }
 
     /// [`first_match`](CompiledSet::first_match) of all rows.
@@ -151,7 +174,9 @@ impl CompiledSet {
             batch.first_match(out);
             return Ok(());
         }
-        assign_rows(&self.schema, table, out, &|customer, _| self.first_match(customer))
+        assign_rows(&self.schema, table, out, &|customer, _| {
+            self.first_match(customer, &self.context())
+        })
     }
 
     /// The rules on the columns of a table; or, where its rows must be asked one by one,
@@ -178,16 +203,16 @@ impl CompiledSet {
     pub(super) fn explain(
         &self,
         customer: &dyn Customer,
+        context: &Context<'_>,
         all: bool,
     ) -> Result<Explanation> {
-        let assignment = self.first_match(customer)?;
+        let assignment = self.first_match(customer, context)?;
         let mut clauses = Vec::new();
-        let context = self.context();
         for (i, (rule, segment)) in
             self.rules.iter().zip(self.segments.iter()).enumerate()
         {
             let index = SegmentIndex::new(i as u32);
-            rule.clauses(index, &segment.name, customer, &context, &mut clauses);
+            rule.clauses(index, &segment.name, customer, context, &mut clauses);
             if assignment.segment() == Some(index) && !all {
                 break;
             }
@@ -268,7 +293,7 @@ impl Segmenter for RuleSegmenter {
         customer: &dyn Customer,
         _scratch: &mut Scratch,
     ) -> Result<Assignment> {
-        self.0.first_match(customer)
+        self.0.first_match(customer, &self.0.context())
     }
 
     fn assign_table(&self, table: &Table<'_>, out: &mut [Assignment]) -> Result<()> {
@@ -279,7 +304,7 @@ impl Segmenter for RuleSegmenter {
     /// earlier rules do not. A clause at which `assign_with` did not look and whose value
     /// cannot be used is Unknown, and its text says why.
     fn explain(&self, customer: &dyn Customer) -> Result<Explanation> {
-        self.0.explain(customer, false)
+        self.0.explain(customer, &self.0.context(), false)
     }
 
     fn capabilities(&self) -> Capabilities {

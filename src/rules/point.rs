@@ -165,13 +165,14 @@ impl Compiled {
         &self,
         leaf: &Leaf,
         customer: &'c C,
-        context: &Context<'_>,
+        context: &Context<'c>,
     ) -> Result<(Truth, Value<'c>)> {
         let value = self.value(leaf, customer, context)?;
-        let today = match context.bound {
-            Some(bound) => bound.today,
-            None if leaf.asks_today() => return Err(unbound()),
-            None => Date::MIN,
+        let today = match (context.kept, context.bound) {
+            (Some(kept), _) => kept.today(),
+            (_, Some(bound)) => bound.today,
+            _ if leaf.asks_today() => return Err(unbound()),
+            _ => Date::MIN,
         };
         let truth = leaf.test(&value, today);
         let truth = truth.ok_or_else(|| self.fault_of(leaf, value))?;
@@ -183,12 +184,15 @@ impl Compiled {
         &self,
         leaf: &Leaf,
         customer: &'c C,
-        context: &Context<'_>,
+        context: &Context<'c>,
     ) -> Result<Value<'c>> {
         match leaf.source {
             Source::Feature(feature) => Ok(customer.value(feature)),
             Source::Events(at) => {
                 let behaviour = &self.behaviours[at as usize];
+                if let Some(kept) = context.kept {
+                    return Ok(kept.aggregate(behaviour.place));
+                }
                 // A behaviour's stream is one of the schema's.
                 match self.schema.streams().get(behaviour.stream.get()) {
                     Some(stream) => behaviour.value(stream, customer, context.bound),

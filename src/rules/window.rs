@@ -110,6 +110,17 @@ impl Bounds {
         }
     }
 
+    /// A window that does not move, whatever `now` is.
+    pub(super) fn whole(&self, moment: &Moment) -> Range<i64> {
+        match self {
+            Bounds::Between(from, to) => {
+                let [from, to] = [from, to].map(|end| end.millis(moment.get_zone()));
+                from.min(to)..to
+            }
+            _ => i64::MIN..i64::MAX,
+        }
+    }
+
     /// From its start up to its end, which never lies after `now`.
     pub(super) fn range(&self, moment: &Moment) -> Range<i64> {
         let now = moment.now().as_millis();

@@ -23,25 +23,25 @@ pub(crate) const NOW: i64 = 1_717_156_800_000;
 
 /// What a customer is, and did: for each stream, times and values.
 #[derive(Clone, Debug)]
-struct Person {
-    values: Vec<OwnedValue>,
-    streams: Vec<Vec<(i64, Vec<OwnedValue>)>>,
+pub(crate) struct Person {
+    pub(crate) values: Vec<OwnedValue>,
+    pub(crate) streams: Vec<Vec<(i64, Vec<OwnedValue>)>>,
 }
 
 #[derive(Clone, Debug)]
-struct Case {
-    features: Vec<FeatureSpec>,
+pub(crate) struct Case {
+    pub(crate) features: Vec<FeatureSpec>,
     /// The properties of each stream.
-    streams: Vec<Vec<FeatureSpec>>,
-    rules: Vec<Rule>,
-    people: Vec<Person>,
-    now: i64,
+    pub(crate) streams: Vec<Vec<FeatureSpec>>,
+    pub(crate) rules: Vec<Rule>,
+    pub(crate) people: Vec<Person>,
+    pub(crate) now: i64,
     /// Minutes ahead of UTC.
-    offset: i32,
-    week_start: usize,
+    pub(crate) offset: i32,
+    pub(crate) week_start: usize,
 }
 
-const WEEK: [Weekday; 7] = [
+pub(crate) const WEEK: [Weekday; 7] = [
     Weekday::Monday,
     Weekday::Tuesday,
     Weekday::Wednesday,
@@ -52,7 +52,7 @@ const WEEK: [Weekday; 7] = [
 ];
 
 /// The obvious evaluation of tests of events.
-mod oracle {
+pub(crate) mod oracle {
     use super::*;
 
     fn day(case: &Case, time: i64) -> i64 {
@@ -218,7 +218,12 @@ mod oracle {
         }
     }
 
-    pub(crate) fn truth(case: &Case, rule: &Rule, person: &Person) -> Option<bool> {
+    /// The truth of each rule.
+    pub(crate) fn truths(case: &Case, person: &Person) -> Vec<Truth> {
+        case.rules.iter().map(|rule| kleene(truth(case, rule, person))).collect()
+    }
+
+    fn truth(case: &Case, rule: &Rule, person: &Person) -> Option<bool> {
         naive::truth(rule, &|test| match test {
             Rule::Field(test) => {
                 let at =
@@ -411,7 +416,7 @@ fn time() -> impl Strategy<Value = i64> {
     (days, beside).prop_map(|(day, beside)| day + beside)
 }
 
-fn case() -> impl Strategy<Value = Case> {
+pub(crate) fn case() -> impl Strategy<Value = Case> {
     let streams = prop::collection::vec(specs(), 1..3);
     (specs(), streams).prop_flat_map(|(features, streams)| {
         let leaf = prop_oneof![
@@ -521,7 +526,7 @@ fn tidy(rule: Rule, schema: &Schema) -> Rule {
 }
 
 impl Case {
-    fn schema(&self) -> Schema {
+    pub(crate) fn schema(&self) -> Schema {
         let features =
             self.features.iter().cloned().fold(Schema::builder(), |b, f| b.feature(f));
         let streams = self.streams.iter().enumerate();
@@ -532,7 +537,7 @@ impl Case {
             .unwrap()
     }
 
-    fn customers(&self) -> Vec<OwnedCustomer> {
+    pub(crate) fn customers(&self) -> Vec<OwnedCustomer> {
         let schema = self.schema();
         let customer = |person: &Person| {
             let values = person.values.clone();
@@ -549,14 +554,14 @@ impl Case {
         self.people.iter().map(customer).collect()
     }
 
-    fn set(&self) -> RuleSet {
+    pub(crate) fn set(&self) -> RuleSet {
         let rules = self.rules.iter().enumerate();
         rules.fold(RuleSet::new(), |set, (i, rule)| {
             set.segment(format!("s{i}"), format!("Segment {i}"), rule.clone())
         })
     }
 
-    fn moment(&self) -> Moment {
+    pub(crate) fn moment(&self) -> Moment {
         Moment::new(Timestamp::from_millis(self.now))
             .zone(Zone::fixed(self.offset).unwrap())
             .week_start(WEEK[self.week_start])
@@ -578,11 +583,7 @@ proptest! {
         let table = Table::from_customers(&schema, &customers).unwrap();
         let memberships = book.memberships(&table).unwrap();
         for (row, (person, customer)) in case.people.iter().zip(&customers).enumerate() {
-            let truths: Vec<Truth> = case
-                .rules
-                .iter()
-                .map(|rule| kleene(oracle::truth(&case, rule, person)))
-                .collect();
+            let truths = oracle::truths(&case, person);
             prop_assert_eq!(&book.membership(customer).unwrap(), &truths);
             for (s, truth) in truths.iter().enumerate() {
                 let segment = segmenta::segmenter::SegmentIndex::new(s as u32);
@@ -726,11 +727,7 @@ proptest! {
         for (person, customer) in case.people.iter().zip(&case.customers()) {
             let at = |now: i64| -> Vec<Truth> {
                 let case = Case { now, ..case.clone() };
-                let mut truths: Vec<Truth> = case
-                    .rules
-                    .iter()
-                    .map(|rule| kleene(oracle::truth(&case, rule, person)))
-                    .collect();
+                let mut truths = oracle::truths(&case, person);
                 truths.push(Truth::from(!truths.contains(&Truth::True)));
                 truths
             };

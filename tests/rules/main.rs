@@ -9,6 +9,7 @@ mod corpus;
 mod definitions;
 mod evaluation;
 mod events;
+mod live;
 mod nested;
 mod properties;
 mod text;

@@ -1,0 +1,118 @@
+//! What is kept of one customer.
+
+use serde::{Deserialize, Serialize};
+
+use super::code::{Code, Texts};
+use super::ring::Ring;
+use crate::data::OwnedValue;
+
+/// All that a [`LiveBook`](super::LiveBook) keeps of one customer, in place of her events:
+/// some hundred bytes. It belongs to that book, and to books whose rules ask for the same
+/// aggregates of the same events.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LiveCustomer {
+    /// The book's fingerprint.
+    pub(super) book: u64,
+    /// The latest step that is known of.
+    pub(super) tick: i64,
+    /// The first step at which a test by the distance from today may have another answer.
+    pub(super) due: i64,
+    /// How many rules are True.
+    pub(super) n_true: u32,
+    pub(super) attributes: Box<[OwnedValue]>,
+    pub(super) streams: Box<[StreamState]>,
+}
+
+/// The events of one stream.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StreamState {
+    /// A row for each step that has events which a moving window may hold.
+    pub(super) ring: Ring,
+    /// The first step at which time alone may change an aggregate.
+    pub(super) due: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) rest: Option<Box<Rest>>,
+}
+
+/// What few streams need.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Rest {
+    /// A row for each window that does not move.
+    pub(super) fixed: Ring,
+    pub(super) moving_sets: Box<[Set]>,
+    pub(super) fixed_sets: Box<[Set]>,
+    pub(super) texts: Texts,
+}
+
+/// Different values by step, or by window: in ascending order, each once.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Set(pub(super) Vec<(i64, Code)>);
+
+impl Set {
+    pub(super) fn insert(&mut self, at: i64, code: Code) {
+        if let Err(place) = self.0.binary_search(&(at, code)) {
+            self.0.insert(place, (at, code));
+        }
+    }
+
+    pub(super) fn forget_before(&mut self, at: i64) {
+        self.0.drain(..self.0.partition_point(|entry| entry.0 < at));
+    }
+
+    /// How many different values there are from one step up to another.
+    pub(super) fn count(&self, from: i64, to: i64) -> usize {
+        let first = self.0.partition_point(|entry| entry.0 < from);
+        let last = self.0.partition_point(|entry| entry.0 < to).max(first);
+        let mut codes: Vec<Code> =
+            self.0[first..last].iter().map(|entry| entry.1).collect();
+        codes.sort_unstable();
+        codes.dedup();
+        codes.len()
+    }
+}
+
+impl StreamState {
+    pub(super) fn texts(&self) -> &Texts {
+        static NONE: Texts = Texts::NONE;
+        self.rest.as_ref().map_or(&NONE, |rest| &rest.texts)
+    }
+}
+
+impl LiveCustomer {
+    /// How many bytes this takes, those outside of the structure itself included; without
+    /// what the allocator adds.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        let texts = |value: &OwnedValue| match value {
+            OwnedValue::Category(text) => text.capacity(),
+            OwnedValue::Tags(tags) => {
+                let texts: usize = tags.iter().map(String::capacity).sum();
+                texts + tags.capacity() * size_of::<String>()
+            }
+            _ => 0,
+        };
+        let attributes: usize = self.attributes.iter().map(texts).sum();
+        let sets = |sets: &[Set]| -> usize {
+            let entries = sets.iter().map(|set| set.0.capacity());
+            size_of_val(sets) + entries.sum::<usize>() * size_of::<(i64, Code)>()
+        };
+        let rest = |rest: &Rest| {
+            size_of::<Rest>()
+                + rest.fixed.heap_size()
+                + sets(&rest.moving_sets)
+                + sets(&rest.fixed_sets)
+                + rest.texts.heap_size()
+        };
+        let stream = |stream: &StreamState| {
+            stream.ring.heap_size() + stream.rest.as_deref().map_or(0, rest)
+        };
+        size_of::<LiveCustomer>()
+            + size_of_val(&*self.attributes)
+            + attributes
+            + size_of_val(&*self.streams)
+            + self.streams.iter().map(stream).sum::<usize>()
+    }
+}

@@ -1,0 +1,441 @@
+//! What must be kept of events, and which rules ask about it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::code::Kind;
+use super::watch::Watch;
+use crate::data::{FeatureIndex, Moment, StreamIndex};
+use crate::rules::behaviour::{Behaviour, Property, Summary, aggregates};
+use crate::rules::compile::Compiled;
+use crate::rules::leaf::Source;
+use crate::rules::set::CompiledSet;
+use crate::rules::window::Bounds;
+
+/// What is kept of each customer.
+#[derive(Debug)]
+pub(super) struct Plan {
+    /// Of those streams that rules ask about, in order.
+    pub(super) streams: Vec<StreamPlan>,
+    /// For each stream of the schema, its place among those.
+    pub(super) stream_places: Vec<Option<usize>>,
+    /// By their places.
+    pub(super) aggregates: Vec<AggregatePlan>,
+    /// Of all windows of rules those that move.
+    pub(super) windows: Vec<Option<Bounds>>,
+    /// The features that rules ask about.
+    pub(super) features: Vec<(FeatureIndex, Watch)>,
+    /// For each feature of the schema, its place among those.
+    pub(super) feature_places: Vec<Option<usize>>,
+    /// Tests by the distance from today: rules, and places among their tests.
+    pub(super) days: Vec<(u32, u32)>,
+    /// For each rule, how many rules are asked before it.
+    pub(super) ranks: Vec<u32>,
+    /// For each rule, those that refer to it.
+    pub(super) dependants: Vec<Vec<u32>>,
+}
+
+#[derive(Debug)]
+pub(super) struct StreamPlan {
+    pub(super) stream: StreamIndex,
+    pub(super) filters: Vec<Filter>,
+    /// What is kept by step.
+    pub(super) moving: Part,
+    /// What is kept by window.
+    pub(super) fixed: Part,
+    /// The windows that do not move, in milliseconds.
+    pub(super) stretches: Vec<Range<i64>>,
+    /// The windows that move.
+    pub(super) windows: Vec<Moving>,
+}
+
+/// The columns of a ring, and the sets beside it.
+#[derive(Debug, Default)]
+pub(super) struct Part {
+    pub(super) columns: Vec<Column>,
+    pub(super) sets: Vec<Keyed>,
+}
+
+/// What a set tells apart.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Keyed {
+    Property(FeatureIndex, Kind),
+    Day,
+}
+
+/// A column: which events of a step or window it is about, and what of them.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Column {
+    pub(super) filter: usize,
+    pub(super) content: Content,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Content {
+    /// How many there are.
+    Count,
+    /// How many have the property.
+    Numbers(FeatureIndex),
+    Sum(FeatureIndex),
+    Least(FeatureIndex, Kind),
+    Most(FeatureIndex, Kind),
+    First(FeatureIndex, Kind),
+    Last(FeatureIndex, Kind),
+    /// The first step, of a window that does not move.
+    FirstTick,
+    LastTick,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Filter {
+    /// Nothing for all events.
+    pub(super) rule: Option<Arc<Compiled>>,
+    /// What is kept of the events that pass: columns, numbered as in the ring, and sets.
+    pub(super) moving: Kept,
+    pub(super) fixed: Kept,
+    /// The aggregates of the events that pass.
+    pub(super) aggregates: Vec<u32>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Kept {
+    pub(super) columns: Vec<usize>,
+    /// Those of them that hold the first and last steps.
+    pub(super) first: Option<usize>,
+    pub(super) last: Option<usize>,
+    pub(super) sets: Vec<usize>,
+}
+
+/// A window that moves, and the aggregates over it.
+#[derive(Debug)]
+pub(super) struct Moving {
+    /// Place among the windows of all rules.
+    pub(super) place: usize,
+    pub(super) bounds: Bounds,
+    pub(super) aggregates: Vec<u32>,
+}
+
+/// How an aggregate is read off, and who asks about it.
+#[derive(Debug)]
+pub(super) struct AggregatePlan {
+    place: u32,
+    /// Place among the streams of the plan.
+    pub(super) stream: usize,
+    pub(super) over: Over,
+    pub(super) formula: Formula,
+    pub(super) kind: Kind,
+    pub(super) watch: Watch,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Over {
+    /// The window at this place among those of all rules.
+    Moving(usize),
+    /// The row of a window that does not move.
+    Fixed(usize),
+}
+
+/// Columns are numbered as in the ring, with that of the ticks before them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Formula {
+    Count(usize),
+    Sum(usize),
+    /// A sum, and by how many it is divided.
+    Average(usize, usize),
+    Least(usize),
+    Most(usize),
+    First(usize),
+    Last(usize),
+    /// Of the step in a cell.
+    DayOf(usize),
+    /// Of the steps that have events.
+    FirstDay(usize),
+    LastDay(usize),
+    ActiveDays(usize),
+    /// How many different values a set has.
+    Distinct(usize),
+}
+
+impl Part {
+    /// A column, by its number in the ring.
+    pub(super) fn column(&self, number: usize) -> &Column {
+        &self.columns[number - 1]
+    }
+
+    /// Which columns hold sums.
+    pub(super) fn sums(&self) -> Vec<bool> {
+        let is_sum = |column: &Column| matches!(column.content, Content::Sum(_));
+        self.columns.iter().map(is_sum).collect()
+    }
+}
+
+/// Where new columns and sets go.
+struct Keeper<'p> {
+    part: &'p mut Part,
+    kept: &'p mut Kept,
+    filter: usize,
+}
+
+impl Keeper<'_> {
+    /// The number of a column, which is added if there is none.
+    fn column(&mut self, content: Content) -> usize {
+        let column = Column { filter: self.filter, content };
+        let known = self.kept.columns.iter().copied();
+        let known = known.into_iter().find(|&at| *self.part.column(at) == column);
+        known.unwrap_or_else(|| {
+            self.part.columns.push(column);
+            self.kept.columns.push(self.part.columns.len());
+            self.part.columns.len()
+        })
+    }
+
+    /// The column of the first or of the last step.
+    fn tick(&mut self, summary: Summary) -> usize {
+        let is_first = matches!(summary, Summary::First | Summary::FirstDay);
+        let content = if is_first { Content::FirstTick } else { Content::LastTick };
+        let column = self.column(content);
+        let place = if is_first { &mut self.kept.first } else { &mut self.kept.last };
+        *place = Some(column);
+        column
+    }
+
+    fn set(&mut self, keyed: Keyed) -> usize {
+        let known = self.kept.sets.iter().copied();
+        let known = known.into_iter().find(|&at| self.part.sets[at] == keyed);
+        known.unwrap_or_else(|| {
+            self.part.sets.push(keyed);
+            self.kept.sets.push(self.part.sets.len() - 1);
+            self.part.sets.len() - 1
+        })
+    }
+}
+
+impl StreamPlan {
+    /// How an aggregate is read off what is kept, where that is stated here.
+    fn formula(
+        &mut self,
+        behaviour: &Behaviour,
+        filter: usize,
+        is_fixed: bool,
+    ) -> Formula {
+        let (part, kept) = if is_fixed {
+            (&mut self.fixed, &mut self.filters[filter].fixed)
+        } else {
+            (&mut self.moving, &mut self.filters[filter].moving)
+        };
+        let mut keeper = Keeper { part, kept, filter };
+        let kinded = |property: &Property| (property.feature, Kind::of(property));
+        match (behaviour.summary, &behaviour.property) {
+            (Summary::FirstDay | Summary::LastDay, _) if is_fixed => {
+                Formula::DayOf(keeper.tick(behaviour.summary))
+            }
+            (Summary::ActiveDays, _) if is_fixed => {
+                Formula::Distinct(keeper.set(Keyed::Day))
+            }
+            (Summary::FirstDay, _) => Formula::FirstDay(keeper.column(Content::Count)),
+            (Summary::LastDay, _) => Formula::LastDay(keeper.column(Content::Count)),
+            (Summary::ActiveDays, _) => {
+                Formula::ActiveDays(keeper.column(Content::Count))
+            }
+            (Summary::Count, _) | (_, None) => {
+                Formula::Count(keeper.column(Content::Count))
+            }
+            (Summary::Sum, Some(p)) => {
+                Formula::Sum(keeper.column(Content::Sum(p.feature)))
+            }
+            (Summary::Average, Some(p)) => {
+                let sum = keeper.column(Content::Sum(p.feature));
+                Formula::Average(sum, keeper.column(Content::Numbers(p.feature)))
+            }
+            (Summary::Min, Some(p)) => {
+                let (property, kind) = kinded(p);
+                Formula::Least(keeper.column(Content::Least(property, kind)))
+            }
+            (Summary::Max, Some(p)) => {
+                let (property, kind) = kinded(p);
+                Formula::Most(keeper.column(Content::Most(property, kind)))
+            }
+            (Summary::First, Some(p)) => {
+                if is_fixed {
+                    keeper.tick(Summary::First);
+                }
+                let (property, kind) = kinded(p);
+                Formula::First(keeper.column(Content::First(property, kind)))
+            }
+            (Summary::Last, Some(p)) => {
+                if is_fixed {
+                    keeper.tick(Summary::Last);
+                }
+                let (property, kind) = kinded(p);
+                Formula::Last(keeper.column(Content::Last(property, kind)))
+            }
+            (Summary::Distinct, Some(p)) => {
+                let (property, kind) = kinded(p);
+                Formula::Distinct(keeper.set(Keyed::Property(property, kind)))
+            }
+        }
+    }
+}
+
+/// The filters by stream, as they are written.
+type Filters = BTreeMap<(StreamIndex, Option<String>), Option<usize>>;
+
+/// What aggregates are sorted by: stream, filter, property, what is made of it, window.
+type Key<'a> = (StreamIndex, Option<String>, Option<FeatureIndex>, Summary, &'a Bounds);
+
+fn key<'a>(set: &'a CompiledSet, behaviour: &Behaviour) -> Key<'a> {
+    let filter = behaviour.filter.as_ref().map(|filter| filter.rule.to_string());
+    let property = behaviour.property.as_ref().map(|property| property.feature);
+    let window = &set.windows[behaviour.window as usize];
+    (behaviour.stream, filter, property, behaviour.summary, window)
+}
+
+/// The kind of an aggregate's value.
+fn kind(behaviour: &Behaviour) -> Kind {
+    match (behaviour.summary, &behaviour.property) {
+        (Summary::FirstDay | Summary::LastDay, _) => Kind::Date,
+        (Summary::Min | Summary::Max | Summary::First | Summary::Last, Some(p)) => {
+            Kind::of(p)
+        }
+        _ => Kind::Number,
+    }
+}
+
+impl Plan {
+    /// `moment` says which days there are; its instant does not matter.
+    pub(super) fn new(set: &CompiledSet, moment: &Moment) -> Plan {
+        let mut streams: BTreeMap<StreamIndex, StreamPlan> = BTreeMap::new();
+        for behaviour in aggregates(&set.rules) {
+            streams.entry(behaviour.stream).or_insert_with_key(|&stream| StreamPlan {
+                stream,
+                filters: Vec::new(),
+                moving: Part::default(),
+                fixed: Part::default(),
+                stretches: Vec::new(),
+                windows: Vec::new(),
+            });
+        }
+        let mut plan = Plan {
+            streams: streams.into_values().collect(),
+            stream_places: vec![None; set.schema.streams().len()],
+            aggregates: Vec::new(),
+            windows: vec![None; set.windows.len()],
+            features: Vec::new(),
+            feature_places: vec![None; set.schema.len()],
+            days: Vec::new(),
+            ranks: vec![0; set.rules.len()],
+            dependants: vec![Vec::new(); set.rules.len()],
+        };
+        for (place, stream) in plan.streams.iter().enumerate() {
+            plan.stream_places[stream.stream.get()] = Some(place);
+        }
+        // Whatever the order of the rules, the same is kept in the same places.
+        let mut sorted: Vec<(Key<'_>, &Behaviour)> =
+            aggregates(&set.rules).map(|b| (key(set, b), b)).collect();
+        sorted.sort_by(|a, b| a.0.cmp(&b.0));
+        let mut filters = Filters::new();
+        for (key, behaviour) in sorted {
+            plan.keep(set, moment, filters.entry((key.0, key.1)).or_default(), behaviour);
+        }
+        plan.aggregates.sort_by_key(|aggregate| aggregate.place);
+        let features = set.rules.iter().flat_map(|rule| rule.leaves.iter());
+        let features = features.filter_map(|leaf| match leaf.source {
+            Source::Feature(feature) => Some(feature),
+            Source::Events(_) => None,
+        });
+        for (place, feature) in features.collect::<BTreeSet<_>>().into_iter().enumerate()
+        {
+            plan.feature_places[feature.get()] = Some(place);
+            plan.features.push((feature, Watch::default()));
+        }
+        for (rank, &rule) in set.order.iter().enumerate() {
+            plan.ranks[rule as usize] = rank as u32;
+        }
+        for (i, rule) in set.rules.iter().enumerate() {
+            plan.watch(i as u32, rule);
+            for &other in &rule.segments {
+                plan.dependants[other as usize].push(i as u32);
+            }
+        }
+        let watches = plan.aggregates.iter_mut().map(|aggregate| &mut aggregate.watch);
+        let of_features = plan.features.iter_mut().map(|(_, watch)| watch);
+        watches.chain(of_features).for_each(Watch::finish);
+        plan
+    }
+
+    /// Keeps what an aggregate needs.
+    fn keep(
+        &mut self,
+        set: &CompiledSet,
+        moment: &Moment,
+        filter: &mut Option<usize>,
+        behaviour: &Behaviour,
+    ) {
+        let Some(at) = self.stream_places[behaviour.stream.get()] else { return };
+        let stream = &mut self.streams[at];
+        let window = behaviour.window as usize;
+        let filter = *filter.get_or_insert_with(|| {
+            let rule = behaviour.filter.clone();
+            stream.filters.push(Filter { rule, ..Filter::default() });
+            stream.filters.len() - 1
+        });
+        let place = behaviour.place;
+        stream.filters[filter].aggregates.push(place);
+        let over = match &set.windows[window] {
+            bounds @ (Bounds::Ever | Bounds::Between(..)) => {
+                let stretch = bounds.whole(moment);
+                let known = stream.stretches.iter().position(|s| *s == stretch);
+                Over::Fixed(known.unwrap_or_else(|| {
+                    stream.stretches.push(stretch);
+                    stream.stretches.len() - 1
+                }))
+            }
+            bounds => {
+                let known = stream.windows.iter().position(|w| w.place == window);
+                let known = known.unwrap_or_else(|| {
+                    let bounds = bounds.clone();
+                    let aggregates = Vec::new();
+                    stream.windows.push(Moving { place: window, bounds, aggregates });
+                    stream.windows.len() - 1
+                });
+                stream.windows[known].aggregates.push(place);
+                self.windows[window] = Some(stream.windows[known].bounds.clone());
+                Over::Moving(window)
+            }
+        };
+        let formula = stream.formula(behaviour, filter, matches!(over, Over::Fixed(_)));
+        let (kind, watch) = (kind(behaviour), Watch::default());
+        self.aggregates.push(AggregatePlan {
+            place,
+            stream: at,
+            over,
+            formula,
+            kind,
+            watch,
+        });
+    }
+
+    /// Notes who asks about what.
+    fn watch(&mut self, at: u32, rule: &Compiled) {
+        for (leaf, test) in rule.leaves.iter().enumerate() {
+            let leaf = leaf as u32;
+            if test.asks_today() {
+                self.days.push((at, leaf));
+            }
+            let watch = match test.source {
+                Source::Events(behaviour) => {
+                    let place = rule.behaviours[behaviour as usize].place;
+                    &mut self.aggregates[place as usize].watch
+                }
+                Source::Feature(feature) => {
+                    let Some(place) = self.feature_places[feature.get()] else {
+                        continue;
+                    };
+                    &mut self.features[place].1
+                }
+            };
+            watch.add(at, leaf, test);
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! Customers at rest.
+
+use std::fmt::Write;
+
+use serde::{Deserialize, Serialize};
+
+use super::code::MISSING;
+use super::customer::{LiveCustomer, Rest, Set, StreamState};
+use super::grid::Granularity;
+use super::plan::{Part, StreamPlan};
+use super::{Inner, LiveBook};
+use crate::data::{OwnedValue, StreamSpec, Timestamp};
+use crate::error::{Error, Result};
+use crate::rules::leaf::is_usable;
+use crate::rules::window::Bounds;
+
+/// What is kept of a customer, ready to be written in any format that serde knows.
+/// [`LiveBook::load`] reads it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SavedCustomer {
+    version: u32,
+    /// The fingerprint of the book.
+    book: u64,
+    tick: i64,
+    due: i64,
+    n_true: u32,
+    attributes: Vec<OwnedValue>,
+    streams: Vec<StreamState>,
+    /// The checksum of all of this.
+    check: u64,
+}
+
+const VERSION: u32 = 1;
+
+impl LiveBook {
+    /// The customer, ready to be written.
+    ///
+    /// ```
+    /// use segmenta::data::{Schema, StreamSpec, Timestamp};
+    /// use segmenta::rules::{LiveConfig, LiveScratch, RuleBook, SavedCustomer};
+    ///
+    /// let schema = Schema::builder().stream(StreamSpec::new("visit", [])).build()?;
+    /// let book = RuleBook::builder(&schema)
+    ///     .segment("often", "Often here", "events(visit).count in last 7d >= 2".parse()?)
+    ///     .build()?;
+    /// let live = book.live(&LiveConfig::new())?;
+    /// let (visit, now) = (schema.require_stream("visit")?, Timestamp::from_millis(0));
+    /// let mut scratch = LiveScratch::new();
+    /// let mut ann = live.customer(now);
+    /// live.event(&mut ann, visit, now, &[], &mut scratch)?;
+    ///
+    /// let json = serde_json::to_string(&live.save(&ann)).unwrap();
+    /// let saved: SavedCustomer = serde_json::from_str(&json).unwrap();
+    /// assert_eq!(live.load(&saved)?, ann);
+    /// # Ok::<(), segmenta::Error>(())
+    /// ```
+    #[must_use]
+    pub fn save(&self, customer: &LiveCustomer) -> SavedCustomer {
+        let LiveCustomer { book, tick, due, n_true, attributes, streams } =
+            customer.clone();
+        let mut saved = SavedCustomer {
+            version: VERSION,
+            book,
+            tick,
+            due,
+            n_true,
+            attributes: attributes.into(),
+            streams: streams.into(),
+            check: 0,
+        };
+        saved.check = saved.checksum();
+        saved
+    }
+
+    /// A customer that was saved, by this book or by one that keeps the same: whose rules ask
+    /// for the same aggregates of the same events and for the same features, whatever they
+    /// compare them with and however they are joined.
+    ///
+    /// # Errors
+    /// When the customer belongs to another book, or was altered.
+    pub fn load(&self, saved: &SavedCustomer) -> Result<LiveCustomer> {
+        let fault =
+            |reason: &'static str| Error::corrupt("segmenta.live_customer", reason);
+        if saved.version != VERSION {
+            return Err(fault("it is of a version that is not known here"));
+        }
+        if saved.book != self.0.fingerprint {
+            return Err(fault("it belongs to a book that keeps other things"));
+        }
+        if saved.check != saved.checksum() {
+            return Err(fault("it was altered: its checksum is another"));
+        }
+        if !self.0.is_valid(saved) {
+            return Err(fault("it was altered: it holds what no customer can hold"));
+        }
+        Ok(LiveCustomer {
+            book: saved.book,
+            tick: saved.tick,
+            due: saved.due,
+            n_true: saved.n_true,
+            attributes: saved.attributes.clone().into(),
+            streams: saved.streams.clone().into(),
+        })
+    }
+}
+
+impl Inner {
+    fn is_valid(&self, saved: &SavedCustomer) -> bool {
+        let grid = &self.clock.grid;
+        let first = grid.tick(Timestamp::MIN.as_millis());
+        let last = grid.tick(Timestamp::MAX.as_millis());
+        let attributes = self.plan.features.iter().zip(&saved.attributes);
+        let mut usable = attributes.map(|((feature, _), value)| {
+            let spec = self.set.schema.get(*feature);
+            let levels = self.levels.get(feature.get()).and_then(Option::as_deref);
+            spec.is_some_and(|spec| is_usable(spec.kind(), levels, &value.as_value()))
+        });
+        let mut streams = self.plan.streams.iter().zip(&saved.streams);
+        (first..=last).contains(&saved.tick)
+            && saved.n_true as usize <= self.set.rules.len()
+            && saved.attributes.len() == self.plan.features.len()
+            && saved.streams.len() == self.plan.streams.len()
+            && usable.all(|usable| usable)
+            && streams.all(|(plan, state)| state.is_valid(plan, first..saved.tick + 1))
+    }
+}
+
+impl StreamState {
+    fn is_valid(&self, plan: &StreamPlan, ticks: std::ops::Range<i64>) -> bool {
+        let blank = StreamState::new(plan);
+        let texts = self.texts();
+        let cells = |part: &Part, ring: &super::ring::Ring| {
+            (1..).zip(&part.columns).all(|(number, column)| {
+                let has_all = || {
+                    (0..ring.n_rows())
+                        .all(|row| column.content.has(ring.get(number, row), texts))
+                };
+                column.content.is_plain() || has_all()
+            })
+        };
+        let sets = |part: &Part, sets: &[Set], range: &std::ops::Range<i64>| {
+            let keyed = part.sets.iter().zip(sets);
+            part.sets.len() == sets.len()
+                && keyed.into_iter().all(|(keyed, set)| {
+                    set.0.is_sorted_by(|a, b| a < b)
+                        && set.0.iter().all(|(at, code)| {
+                            range.contains(at)
+                                && *code > MISSING
+                                && keyed.kind().has(*code, texts)
+                        })
+                })
+        };
+        let n_stretches = plan.stretches.len();
+        self.ring.is_valid(&plan.moving.sums())
+            && self.ring.ascends_within(&ticks)
+            && cells(&plan.moving, &self.ring)
+            && match (&self.rest, &blank.rest) {
+                (None, None) => true,
+                (Some(rest), Some(_)) => {
+                    let Rest { fixed, moving_sets, fixed_sets, texts } = &**rest;
+                    texts.is_valid()
+                        && fixed.is_valid(&plan.fixed.sums())
+                        && fixed.n_rows() == n_stretches
+                        && cells(&plan.fixed, fixed)
+                        && sets(&plan.moving, moving_sets, &ticks)
+                        && sets(&plan.fixed, fixed_sets, &(0..n_stretches as i64))
+                }
+                _ => false,
+            }
+    }
+}
+
+/// A hash of 64 bits (Fowler, Noll and Vo 1991, variant 1a), fed with text.
+struct Fnv(u64);
+
+impl Fnv {
+    fn new() -> Fnv {
+        Fnv(0xcbf2_9ce4_8422_2325)
+    }
+
+    fn feed(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
+        }
+    }
+}
+
+impl Write for Fnv {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        self.feed(text.as_bytes());
+        Ok(())
+    }
+}
+
+impl SavedCustomer {
+    fn checksum(&self) -> u64 {
+        let mut hash = Fnv::new();
+        let SavedCustomer {
+            version, book, tick, due, n_true, attributes, streams, ..
+        } = self;
+        let head = (version, book, tick, due, n_true);
+        // A hash takes all that is written to it.
+        let _ = write!(hash, "{head:?}{attributes:?}");
+        for stream in streams {
+            stream.ring.feed(&mut |bytes| hash.feed(bytes));
+            hash.feed(&stream.due.to_le_bytes());
+            if let Some(rest) = &stream.rest {
+                let Rest { fixed, moving_sets, fixed_sets, texts } = &**rest;
+                fixed.feed(&mut |bytes| hash.feed(bytes));
+                let _ = write!(hash, "{moving_sets:?}{fixed_sets:?}");
+                texts.iter().for_each(|name| hash.feed(format!("{name:?}").as_bytes()));
+            }
+        }
+        hash.0
+    }
+}
+
+/// A hash of all that decides what is kept of a customer, and how.
+pub(super) fn fingerprint(inner: &Inner, granularity: Granularity) -> u64 {
+    let mut hash = Fnv::new();
+    let zone = &inner.clock.grid.zone;
+    // Zones are told apart by a winter's and a summer's day.
+    let days = [19_737, 19_920].map(|day| {
+        let day = crate::data::Date::of_checked(day);
+        zone.start_of(day).as_millis()
+    });
+    let week_start = inner.clock.moment.get_week_start();
+    let _ = write!(hash, "{granularity:?}{days:?}{week_start:?}");
+    let schema = &inner.set.schema;
+    for (feature, _) in &inner.plan.features {
+        let spec = schema.get(*feature);
+        let _ = write!(hash, "feature {:?} {spec:?}", feature.get());
+    }
+    for plan in &inner.plan.streams {
+        let spec: Option<&StreamSpec> = schema.streams().get(plan.stream.get());
+        let _ = write!(hash, "stream {} {spec:?}", plan.stream.get());
+        for filter in &plan.filters {
+            let rule = filter.rule.as_ref().map(|rule| rule.rule.to_string());
+            let _ = write!(hash, "filter {rule:?}");
+        }
+        for part in [&plan.moving, &plan.fixed] {
+            for column in &part.columns {
+                let _ = write!(hash, "column {column:?}");
+            }
+            for keyed in &part.sets {
+                let _ = write!(hash, "set {keyed:?}");
+            }
+        }
+        let reach = plan.windows.iter().map(|window| reach(&window.bounds)).max();
+        let _ = write!(hash, "windows {:?} {reach:?}", plan.stretches);
+    }
+    hash.0
+}
+
+/// How far back a window that moves reaches at most, in milliseconds.
+fn reach(bounds: &Bounds) -> u64 {
+    match bounds {
+        Bounds::Ago(from, _) => from.as_millis(),
+        Bounds::Calendar(n, unit, _) => {
+            (u64::from(*n) + 1).saturating_mul(unit.most_millis())
+        }
+        Bounds::Ever | Bounds::Between(..) => 0,
+    }
+}
