@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::grid::Grid;
 use super::plan::{Plan, StreamPlan};
 use super::ring::Ring;
+use super::values::Rows;
 use crate::data::{Date, Moment, Timestamp};
 
 /// Time, as a book counts it.
@@ -48,14 +49,13 @@ impl Clock {
     }
 
     /// The first step at which time alone may change an aggregate of a stream.
-    pub(super) fn due(&self, stream: &StreamPlan, ring: &Ring, frame: &Frame) -> i64 {
+    pub(super) fn due(&self, stream: &StreamPlan, ring: &Ring, rows: &Rows) -> i64 {
         let mut due = i64::MAX;
         if ring.n_rows() == 0 {
             return due;
         }
         let moment = &self.moment;
-        for window in &stream.windows {
-            let rows = frame.rows(ring, window.place);
+        for (window, rows) in stream.windows.iter().zip(rows.now()) {
             let start = |row| self.grid.start(ring.tick(row));
             if rows.start < ring.n_rows() {
                 due = due.min(window.bounds.leaves(start(rows.start), moment));

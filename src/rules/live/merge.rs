@@ -6,6 +6,7 @@ use super::customer::{LiveCustomer, Rest, StreamState};
 use super::frame::Frame;
 use super::plan::StreamPlan;
 use super::turn::{Cause, LiveChange, LiveScratch};
+use super::values::Rows;
 use crate::error::Result;
 use crate::segmenter::SegmentIndex;
 
@@ -51,15 +52,17 @@ impl LiveBook {
         self.check(other)?;
         let inner = &*self.0;
         scratch.of(self);
-        inner.pass(customer, other.tick, scratch)?;
+        inner.pass(customer, other.tick, scratch);
         let mut changes = std::mem::take(&mut scratch.changes);
         let before = self.membership(customer, scratch)?;
         scratch.frames.go_to(&inner.plan, &inner.clock, customer.tick);
         let now = &scratch.frames.now;
+        let mut rows = Rows::default();
         let streams = customer.streams.iter_mut().zip(&other.streams);
         for ((own, other), plan) in streams.zip(&inner.plan.streams) {
             own.merge(other, plan, now);
-            own.due = inner.clock.due(plan, &own.ring, now);
+            rows.at(plan, &own.ring, now);
+            own.due = inner.clock.due(plan, &own.ring, &rows);
         }
         for (own, other) in customer.attributes.iter_mut().zip(&other.attributes) {
             if own.as_value().is_missing() {

@@ -8,9 +8,11 @@ mod frame;
 mod grid;
 mod merge;
 mod plan;
+mod program;
 mod ring;
 mod saved;
 mod turn;
+mod values;
 mod view;
 mod watch;
 
@@ -149,6 +151,8 @@ struct Inner {
     fingerprint: u64,
     /// How many rules are True of a customer of whom nothing is known.
     n_true: u32,
+    /// Whether rules refer to others.
+    has_references: bool,
 }
 
 impl RuleBook {
@@ -190,6 +194,7 @@ impl LiveBook {
             stream_levels: set.schema.streams().iter().map(of_stream).collect(),
             fingerprint: 0,
             n_true: 0,
+            has_references: set.rules.iter().any(|rule| !rule.segments.is_empty()),
             clock: Clock::new(grid, moment),
             plan,
             set: CompiledSet { bound: None, ..set.clone() },
@@ -277,7 +282,7 @@ impl LiveBook {
         self.check(customer)?;
         let tick = self.tick(now, "now")?;
         scratch.of(self);
-        self.0.pass(customer, tick, scratch)?;
+        self.0.pass(customer, tick, scratch);
         Ok(&scratch.changes)
     }
 
@@ -317,8 +322,9 @@ impl LiveBook {
         }
         let tick = self.tick(time, "time of the event")?;
         scratch.of(self);
-        inner.pass(customer, tick, scratch)?;
-        inner.add(customer, stream, tick, values, scratch)?;
+        inner.filter(stream, values, scratch)?;
+        inner.pass(customer, tick, scratch);
+        inner.add(customer, stream, tick, values, scratch);
         Ok(&scratch.changes)
     }
 
@@ -347,7 +353,7 @@ impl LiveBook {
         scratch.of(self);
         // Other features change nothing.
         if let Some(place) = inner.plan.feature_places[feature.get()] {
-            inner.set(customer, place, value.to_owned(), scratch)?;
+            inner.set(customer, place, value.to_owned(), scratch);
         }
         Ok(&scratch.changes)
     }
@@ -407,8 +413,7 @@ impl LiveBook {
         scratch.of(self);
         scratch.frames.go_to(plan, clock, customer.tick);
         let frame = &scratch.frames.now;
-        let today = frame.today;
-        show(&View { plan, clock, customer, frame, today, changed: None, other: None })
+        show(&View { plan, clock, customer, frame })
     }
 
     fn check(&self, customer: &LiveCustomer) -> Result<()> {

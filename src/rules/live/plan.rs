@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::code::Kind;
+use super::program::Program;
 use super::watch::Watch;
 use crate::data::{FeatureIndex, Moment, StreamIndex};
 use crate::rules::behaviour::{Behaviour, Property, Summary, aggregates};
@@ -22,6 +23,10 @@ pub(super) struct Plan {
     pub(super) stream_places: Vec<Option<usize>>,
     /// By their places.
     pub(super) aggregates: Vec<AggregatePlan>,
+    /// The aggregates that are read together.
+    pub(super) groups: Vec<Group>,
+    /// Of each rule.
+    pub(super) programs: Vec<Program>,
     /// Of all windows of rules those that move.
     pub(super) windows: Vec<Option<Bounds>>,
     /// The features that rules ask about.
@@ -95,7 +100,26 @@ pub(super) struct Filter {
     pub(super) moving: Kept,
     pub(super) fixed: Kept,
     /// The aggregates of the events that pass.
-    pub(super) aggregates: Vec<u32>,
+    aggregates: Vec<u32>,
+    /// Their place among the groups of the plan.
+    pub(super) group: usize,
+}
+
+/// The aggregates of the events that pass one filter.
+#[derive(Debug)]
+pub(super) struct Group {
+    /// Place among the streams of the plan.
+    pub(super) stream: usize,
+    /// Columns of counts, or of sums, and what is read off them.
+    pub(super) columns: Vec<(usize, bool, Vec<Read>)>,
+    pub(super) others: Vec<u32>,
+}
+
+/// An aggregate over the rows of a window, by its place among those of the stream.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Read {
+    pub(super) window: u32,
+    pub(super) place: u32,
 }
 
 #[derive(Debug, Default)]
@@ -107,19 +131,19 @@ pub(super) struct Kept {
     pub(super) sets: Vec<usize>,
 }
 
-/// A window that moves, and the aggregates over it.
+/// A window that moves.
 #[derive(Debug)]
 pub(super) struct Moving {
     /// Place among the windows of all rules.
     pub(super) place: usize,
     pub(super) bounds: Bounds,
-    pub(super) aggregates: Vec<u32>,
 }
 
 /// How an aggregate is read off, and who asks about it.
 #[derive(Debug)]
 pub(super) struct AggregatePlan {
     place: u32,
+    pub(super) group: usize,
     /// Place among the streams of the plan.
     pub(super) stream: usize,
     pub(super) over: Over,
@@ -320,6 +344,8 @@ impl Plan {
             streams: streams.into_values().collect(),
             stream_places: vec![None; set.schema.streams().len()],
             aggregates: Vec::new(),
+            groups: Vec::new(),
+            programs: set.rules.iter().map(Program::new).collect(),
             windows: vec![None; set.windows.len()],
             features: Vec::new(),
             feature_places: vec![None; set.schema.len()],
@@ -339,6 +365,7 @@ impl Plan {
             plan.keep(set, moment, filters.entry((key.0, key.1)).or_default(), behaviour);
         }
         plan.aggregates.sort_by_key(|aggregate| aggregate.place);
+        plan.group();
         let features = set.rules.iter().flat_map(|rule| rule.leaves.iter());
         let features = features.filter_map(|leaf| match leaf.source {
             Source::Feature(feature) => Some(feature),
@@ -362,6 +389,41 @@ impl Plan {
         let of_features = plan.features.iter_mut().map(|(_, watch)| watch);
         watches.chain(of_features).for_each(Watch::finish);
         plan
+    }
+
+    /// Sorts the aggregates of each filter by how they are read.
+    fn group(&mut self) {
+        for (at, stream) in self.streams.iter_mut().enumerate() {
+            for filter in &mut stream.filters {
+                let mut columns: BTreeMap<(usize, bool), Vec<Read>> = BTreeMap::new();
+                let mut others = Vec::new();
+                for &place in &filter.aggregates {
+                    let aggregate = &mut self.aggregates[place as usize];
+                    aggregate.group = self.groups.len();
+                    let column = match aggregate.formula {
+                        Formula::Count(column) => Some((column, false)),
+                        Formula::Sum(column) => Some((column, true)),
+                        _ => None,
+                    };
+                    match (aggregate.over, column) {
+                        (Over::Moving(window), Some(key)) => {
+                            let window =
+                                stream.windows.iter().position(|w| w.place == window);
+                            let window = window.unwrap_or_default() as u32;
+                            columns.entry(key).or_default().push(Read { window, place });
+                        }
+                        _ => others.push(place),
+                    }
+                }
+                filter.group = self.groups.len();
+                let columns = columns.into_iter();
+                self.groups.push(Group {
+                    stream: at,
+                    columns: columns.map(|((c, sum), reads)| (c, sum, reads)).collect(),
+                    others,
+                });
+            }
+        }
     }
 
     /// Keeps what an aggregate needs.
@@ -395,11 +457,9 @@ impl Plan {
                 let known = stream.windows.iter().position(|w| w.place == window);
                 let known = known.unwrap_or_else(|| {
                     let bounds = bounds.clone();
-                    let aggregates = Vec::new();
-                    stream.windows.push(Moving { place: window, bounds, aggregates });
+                    stream.windows.push(Moving { place: window, bounds });
                     stream.windows.len() - 1
                 });
-                stream.windows[known].aggregates.push(place);
                 self.windows[window] = Some(stream.windows[known].bounds.clone());
                 Over::Moving(window)
             }
@@ -408,6 +468,7 @@ impl Plan {
         let (kind, watch) = (kind(behaviour), Watch::default());
         self.aggregates.push(AggregatePlan {
             place,
+            group: 0,
             stream: at,
             over,
             formula,

@@ -62,6 +62,13 @@ pub(super) enum Total {
 }
 
 impl Total {
+    /// So many units, each a power of two, as a number.
+    #[inline]
+    pub(super) fn of(units: i64, exponent: i32) -> f64 {
+        let value = units as f64 * power_of_two(exponent);
+        value.clamp(f64::MIN, f64::MAX) + 0.0
+    }
+
     /// The sum, rounded once.
     pub(super) fn value(&self) -> f64 {
         let value = match self {
@@ -370,6 +377,62 @@ impl Ring {
             _ => each(cells, |x| many += i128::from_le_bytes(x)),
         }
         Total::Units(many + i128::from(few), exponent)
+    }
+
+    /// The counts of the first 0, 1, 2, … rows.
+    pub(super) fn counts(&self, column: usize, out: &mut Vec<i64>) {
+        out.clear();
+        out.push(0);
+        let mut sum = 0_i64;
+        self.for_each_plain(column, 0..self.n_rows(), |x| {
+            sum = sum.saturating_add_unsigned(x);
+            out.push(sum);
+        });
+    }
+
+    /// The sums of the first 0, 1, 2, … rows of a column of sums, in units that are powers of
+    /// two; nothing where sums are kept apart or are wide.
+    pub(super) fn sums(&self, column: usize, out: &mut Vec<i64>) -> Option<i32> {
+        let head = self.head(column);
+        if head.width > 4 || self.exact_sums(column).is_some() {
+            return None;
+        }
+        out.clear();
+        out.push(0);
+        let mut sum = 0_i64;
+        let mut add = |x: i64| {
+            sum += x;
+            out.push(sum);
+        };
+        let (cells, width) = self.cells(column, 0..self.n_rows());
+        match width {
+            0 => (0..self.n_rows()).for_each(|_| add(0)),
+            1 => cells.iter().for_each(|&x| add((x as i8).into())),
+            2 => each(cells, |x| add(i16::from_le_bytes(x).into())),
+            _ => each(cells, |x| add(i32::from_le_bytes(x).into())),
+        }
+        Some(head.exponent.into())
+    }
+
+    /// [`sums`](Ring::sums) of a wide column; nothing where sums are kept apart.
+    pub(super) fn wide_sums(&self, column: usize, out: &mut Vec<i128>) -> Option<i32> {
+        if self.exact_sums(column).is_some() {
+            return None;
+        }
+        out.clear();
+        out.push(0);
+        let mut sum = 0_i128;
+        let mut add = |x: i128| {
+            sum += x;
+            out.push(sum);
+        };
+        let (cells, width) = self.cells(column, 0..self.n_rows());
+        match width {
+            8 => each(cells, |x| add(i64::from_le_bytes(x).into())),
+            16 => each(cells, |x| add(i128::from_le_bytes(x))),
+            _ => (0..self.n_rows()).for_each(|row| add(self.signed(column, row))),
+        }
+        Some(self.head(column).exponent.into())
     }
 
     /// Adds the sum of another ring's cell.

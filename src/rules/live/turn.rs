@@ -5,16 +5,16 @@ use std::collections::BinaryHeap;
 
 use serde::{Deserialize, Serialize};
 
-use super::code::Code;
+use super::code::{ABSENT, Code, Kind, MISSING, number};
 use super::customer::LiveCustomer;
-use super::frame::Frames;
-use super::view::{Side, View, code};
+use super::frame::{Frame, Frames};
+use super::program::{Both, Step};
+use super::values::{Rows, Values};
 use super::watch::Watch;
 use super::{Inner, LiveBook};
-use crate::data::{Date, OwnedValue, StreamIndex, Value};
+use crate::data::{OwnedValue, StreamIndex, Value};
 use crate::error::Result;
-use crate::rules::compile::Compiled;
-use crate::rules::leaf::{Check, Leaf};
+use crate::rules::leaf::{Check, Leaf, Source};
 use crate::segmenter::{SegmentIndex, Truth};
 
 /// Why a membership changed.
@@ -48,72 +48,25 @@ pub struct LiveScratch {
     /// For whom the rest is.
     book: Option<LiveBook>,
     pub(super) frames: Frames,
-    changed: Changed,
+    values: Values,
+    rows: Rows,
     asked: Asked,
     /// The filters that an event passes.
     passed: Vec<usize>,
     pub(super) changes: Vec<LiveChange>,
 }
 
-/// Aggregates that are other than they were.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Changed {
-    entries: Vec<Entry>,
-    /// For each aggregate one more than its place among the entries, or 0.
-    marks: Vec<u32>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Entry {
-    aggregate: u32,
-    before: Code,
-    after: Code,
-}
-
-impl Changed {
-    fn clear(&mut self) {
-        for entry in self.entries.drain(..) {
-            self.marks[entry.aggregate as usize] = 0;
-        }
-    }
-
-    #[inline]
-    fn note(&mut self, aggregate: usize, before: Code, after: Code) {
-        self.entries.push(Entry { aggregate: aggregate as u32, before, after });
-        self.marks[aggregate] = self.entries.len() as u32;
-    }
-
-    #[inline]
-    pub(super) fn code(&self, aggregate: usize, side: Side) -> Option<Code> {
-        let at = self.marks[aggregate].checked_sub(1)?;
-        let entry = self.entries[at as usize];
-        Some(if side == Side::Before { entry.before } else { entry.after })
-    }
-}
-
-/// Rules whose answers may have changed, in the order in which they must be asked.
+/// Rules whose answers may have changed.
 #[derive(Clone, Debug, Default)]
 struct Asked {
+    /// By rank: those that refer to others must be asked after them.
     ranks: BinaryHeap<Reverse<u32>>,
-    /// By rank.
+    rules: Vec<u32>,
     is_asked: Vec<bool>,
-}
-
-impl Asked {
-    #[inline]
-    fn push(&mut self, rank: u32) {
-        let is_asked = &mut self.is_asked[rank as usize];
-        if !*is_asked {
-            *is_asked = true;
-            self.ranks.push(Reverse(rank));
-        }
-    }
-
-    fn pop(&mut self) -> Option<u32> {
-        let Reverse(rank) = self.ranks.pop()?;
-        self.is_asked[rank as usize] = false;
-        Some(rank)
-    }
+    /// Answers of rules that others refer to, and whose they are.
+    answers: Vec<Option<Both>>,
+    answered: Vec<u32>,
+    stack: Vec<Both>,
 }
 
 impl LiveScratch {
@@ -127,22 +80,35 @@ impl LiveScratch {
     pub(super) fn of(&mut self, book: &LiveBook) {
         if self.book.as_ref().is_none_or(|own| !own.is(book)) {
             *self = LiveScratch::default();
-            self.changed.marks = vec![0; book.0.plan.aggregates.len()];
-            self.asked.is_asked = vec![false; book.0.set.rules.len()];
+            self.values = Values::new(&book.0.plan);
+            let n_rules = book.0.set.rules.len();
+            self.asked.is_asked = vec![false; n_rules];
+            let n_answers = if book.0.has_references { n_rules } else { 0 };
+            self.asked.answers = vec![None; n_answers];
             self.book = Some(book.clone());
         }
         self.changes.clear();
+        self.values.clear();
     }
 }
 
-/// What has changed besides aggregates.
+/// What changes besides aggregates, and why.
 #[derive(Clone, Copy)]
 struct Other<'a> {
-    /// The days before and after.
-    days: [Date; 2],
     /// A feature, by its place in the plan, and its value before.
     feature: Option<(usize, &'a OwnedValue)>,
     cause: Cause,
+}
+
+/// One change, as rules are asked about it.
+struct Turn<'a> {
+    inner: &'a Inner,
+    customer: &'a LiveCustomer,
+    /// The frames before and after.
+    frames: [&'a Frame; 2],
+    values: &'a mut Values,
+    rows: &'a mut Rows,
+    other: Other<'a>,
 }
 
 impl Inner {
@@ -152,84 +118,106 @@ impl Inner {
         customer: &mut LiveCustomer,
         tick: i64,
         scratch: &mut LiveScratch,
-    ) -> Result<()> {
+    ) {
         let from = customer.tick;
         if tick <= from {
-            return Ok(());
+            return;
         }
         customer.tick = tick;
         let is_due = customer.streams.iter().any(|stream| stream.due <= tick);
         if !is_due && customer.due > tick {
-            return Ok(());
+            return;
         }
-        scratch.frames.pass(&self.plan, &self.clock, from, tick);
-        let frames = &scratch.frames;
-        let [before, now] = [&frames.before, &frames.now];
-        for (plan, state) in self.plan.streams.iter().zip(&mut customer.streams) {
+        let LiveScratch { frames, values, rows, asked, changes, .. } = scratch;
+        frames.pass(&self.plan, &self.clock, from, tick);
+        let frames = [&frames.before, &frames.now];
+        for (at, plan) in self.plan.streams.iter().enumerate() {
+            let state = &mut customer.streams[at];
             if state.due > tick {
                 continue;
             }
-            for window in &plan.windows {
-                let ring = &state.ring;
-                if before.rows(ring, window.place) == now.rows(ring, window.place) {
-                    continue;
-                }
-                for &place in &window.aggregates {
-                    let aggregate = &self.plan.aggregates[place as usize];
-                    let was = code(aggregate, state, before, &self.clock);
-                    let is = code(aggregate, state, now, &self.clock);
-                    if was != is {
-                        scratch.changed.note(place as usize, was, is);
-                    }
-                }
+            rows.from(plan, &state.ring, frames[0], frames[1]);
+            state.due = self.clock.due(plan, &state.ring, rows);
+            if rows.are_same() {
+                continue;
             }
-            state.due = self.clock.due(plan, &state.ring, now);
+            for filter in &plan.filters {
+                values.read(
+                    filter.group,
+                    0..2,
+                    &self.plan,
+                    state,
+                    rows,
+                    frames,
+                    &self.clock,
+                );
+            }
         }
-        let days = [before.today, now.today];
-        self.settle(customer, Other { days, feature: None, cause: Cause::Time }, scratch)
+        let other = Other { feature: None, cause: Cause::Time };
+        let by_day = customer.due <= tick;
+        let turn = Turn { inner: self, customer, frames, values, rows, other };
+        let (n_true, due) = turn.settle(asked, changes, by_day);
+        customer.n_true = n_true;
+        customer.due = due;
+        values.settle(&self.plan);
     }
 
-    /// Adds an event whose values were checked.
+    /// The filters that an event passes.
+    ///
+    /// # Errors
+    /// When one cannot use a value.
+    pub(super) fn filter(
+        &self,
+        stream: StreamIndex,
+        event: &[Value<'_>],
+        scratch: &mut LiveScratch,
+    ) -> Result<()> {
+        scratch.passed.clear();
+        let Some(at) = self.plan.stream_places[stream.get()] else { return Ok(()) };
+        for (i, filter) in self.plan.streams[at].filters.iter().enumerate() {
+            if filter.passes(event)? {
+                scratch.passed.push(i);
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds an event whose values were checked, and whose filters are known.
     pub(super) fn add(
         &self,
         customer: &mut LiveCustomer,
         stream: StreamIndex,
         tick: i64,
-        values: &[Value<'_>],
+        event: &[Value<'_>],
         scratch: &mut LiveScratch,
-    ) -> Result<()> {
-        let Some(at) = self.plan.stream_places[stream.get()] else { return Ok(()) };
-        let plan = &self.plan.streams[at];
-        let passed = &mut scratch.passed;
-        passed.clear();
-        for (i, filter) in plan.filters.iter().enumerate() {
-            if filter.passes(values)? {
-                passed.push(i);
-            }
-        }
+    ) {
+        let LiveScratch { frames, values, rows, asked, passed, changes, .. } = scratch;
+        let Some(at) = self.plan.stream_places[stream.get()] else { return };
         if passed.is_empty() {
-            return Ok(());
+            return;
         }
-        scratch.frames.go_to(&self.plan, &self.clock, customer.tick);
-        let now = &scratch.frames.now;
+        let plan = &self.plan.streams[at];
+        frames.go_to(&self.plan, &self.clock, customer.tick);
+        let frames = [&frames.now; 2];
         let state = &mut customer.streams[at];
         state.forget_texts(plan);
-        let aggregates = || {
-            let filters = passed.iter().map(|&filter| &plan.filters[filter]);
-            filters
-                .flat_map(|filter| filter.aggregates.iter().map(|&place| place as usize))
-        };
-        for place in aggregates() {
-            let was = code(&self.plan.aggregates[place], state, now, &self.clock);
-            scratch.changed.note(place, was, was);
+        rows.at(plan, &state.ring, frames[1]);
+        for group in passed.iter().map(|&filter| plan.filters[filter].group) {
+            if !values.has(group) {
+                values.read(group, 0..1, &self.plan, state, rows, frames, &self.clock);
+            }
         }
-        state.add(plan, &self.clock, now, tick, values, passed);
-        for (place, entry) in aggregates().zip(&mut scratch.changed.entries) {
-            entry.after = code(&self.plan.aggregates[place], state, now, &self.clock);
+        state.add(plan, &self.clock, frames[1], tick, event, passed);
+        rows.at(plan, &state.ring, frames[1]);
+        state.due = self.clock.due(plan, &state.ring, rows);
+        for group in passed.iter().map(|&filter| plan.filters[filter].group) {
+            values.read(group, 1..2, &self.plan, state, rows, frames, &self.clock);
         }
-        state.due = self.clock.due(plan, &state.ring, now);
-        let days = [now.today; 2];
-        self.settle(customer, Other { days, feature: None, cause: Cause::Data }, scratch)
+        let other = Other { feature: None, cause: Cause::Data };
+        let turn = Turn { inner: self, customer, frames, values, rows, other };
+        let (n_true, due) = turn.settle(asked, changes, false);
+        customer.n_true = n_true;
+        customer.due = due;
     }
 
     /// Sets an attribute whose value was checked, by its place in the plan.
@@ -239,152 +227,286 @@ impl Inner {
         place: usize,
         value: OwnedValue,
         scratch: &mut LiveScratch,
-    ) -> Result<()> {
+    ) {
         let before = std::mem::replace(&mut customer.attributes[place], value);
         if before == customer.attributes[place] {
-            return Ok(());
+            return;
         }
-        scratch.frames.go_to(&self.plan, &self.clock, customer.tick);
-        let days = [scratch.frames.now.today; 2];
-        let feature = Some((place, &before));
-        self.settle(customer, Other { days, feature, cause: Cause::Data }, scratch)
-    }
-
-    /// Asks the rules that a change may have touched.
-    fn settle(
-        &self,
-        customer: &mut LiveCustomer,
-        other: Other<'_>,
-        scratch: &mut LiveScratch,
-    ) -> Result<()> {
-        let LiveScratch { frames, changed, asked, changes, .. } = scratch;
-        let view = |side| View {
-            plan: &self.plan,
-            clock: &self.clock,
-            customer: &*customer,
-            frame: &frames.now,
-            today: other.days[usize::from(side == Side::After)],
-            changed: Some((&*changed, side)),
-            other: other.feature.filter(|_| side == Side::Before),
-        };
-        let views = [view(Side::Before), view(Side::After)];
-        let mut due = self.find(&views, other, asked)?;
-        if customer.due <= customer.tick {
-            due = self.find_by_day(&views, asked)?;
-        } else {
-            due = due.min(customer.due);
-        }
-        let n_before = customer.n_true;
-        let mut n_true = n_before;
-        if !asked.ranks.is_empty() {
-            let [before, after] = [&views[0], &views[1]];
-            let was = self.set.context().with(before);
-            let is = self.set.context().with(after);
-            while let Some(rank) = asked.pop() {
-                let at = self.set.order[rank as usize];
-                let rule = &self.set.rules[at as usize];
-                let from = rule.truth(before, &was)?;
-                let to = rule.truth(after, &is)?;
-                if from == to {
-                    continue;
-                }
-                n_true = n_true + u32::from(to.is_true()) - u32::from(from.is_true());
-                let segment = SegmentIndex::new(at);
-                changes.push(LiveChange { segment, from, to, cause: other.cause });
-                for &rule in &self.plan.dependants[at as usize] {
-                    asked.push(self.plan.ranks[rule as usize]);
-                }
-            }
-        }
-        if let Some(segment) = self.set.rest_index()
-            && (n_before == 0) != (n_true == 0)
-        {
-            let [from, to] = [n_before, n_true].map(|n| Truth::from(n == 0));
-            changes.push(LiveChange { segment, from, to, cause: other.cause });
-        }
-        changed.clear();
+        let LiveScratch { frames, values, rows, asked, changes, .. } = scratch;
+        frames.go_to(&self.plan, &self.clock, customer.tick);
+        let frames = [&frames.now; 2];
+        let other = Other { feature: Some((place, &before)), cause: Cause::Data };
+        let turn = Turn { inner: self, customer, frames, values, rows, other };
+        let (n_true, due) = turn.settle(asked, changes, false);
         customer.n_true = n_true;
         customer.due = due;
-        Ok(())
-    }
-
-    /// Asks for the rules whose tests have other answers. Gives the first step at which a
-    /// changed date may give another answer.
-    fn find(
-        &self,
-        views: &[View<'_>; 2],
-        other: Other<'_>,
-        asked: &mut Asked,
-    ) -> Result<i64> {
-        let mut due = i64::MAX;
-        let mut touch = |watch: &Watch, [before, after]: [Value<'_>; 2]| {
-            let mut ask = |rule: u32| asked.push(self.plan.ranks[rule as usize]);
-            match (before, after) {
-                (Value::Number(before), Value::Number(after)) => {
-                    watch.crossed(before, after, &mut ask);
-                }
-                _ => watch.ranges().for_each(|(rule, leaf)| {
-                    let leaf = self.leaf(rule, leaf);
-                    if leaf.test(&before, Date::MIN) != leaf.test(&after, Date::MIN) {
-                        ask(rule);
-                    }
-                }),
-            }
-            for &(rule, leaf) in watch.others() {
-                let leaf = self.leaf(rule, leaf);
-                let [was, is] = other.days;
-                if leaf.test(&before, was) != leaf.test(&after, is) {
-                    ask(rule);
-                }
-                if let (Check::Day(check), Value::Date(date)) = (&leaf.check, after) {
-                    let moment = self.clock.moment(views[1].frame.tick);
-                    let next = check.next_change(date, &moment);
-                    due = due.min(next.map_or(i64::MAX, |next| self.clock.reaches(next)));
-                }
-            }
-        };
-        if let Some((changed, _)) = views[1].changed {
-            for &Entry { aggregate, before, after } in &changed.entries {
-                if before == after {
-                    continue;
-                }
-                let aggregate = &self.plan.aggregates[aggregate as usize];
-                let texts = views[1].customer.streams[aggregate.stream].texts();
-                let values =
-                    [before, after].map(|code| aggregate.kind.decode(code, texts));
-                touch(&aggregate.watch, values);
-            }
-        }
-        if let Some((place, before)) = other.feature {
-            let after = views[1].customer.attributes[place].as_value();
-            touch(&self.plan.features[place].1, [before.as_value(), after]);
-        }
-        Ok(due)
     }
 
     fn leaf(&self, rule: u32, leaf: u32) -> &Leaf {
         &self.set.rules[rule as usize].leaves[leaf as usize]
     }
+}
+
+impl Turn<'_> {
+    /// Asks the rules that the change may have touched. Gives how many rules are True, and the
+    /// first step at which a test by the distance from today may have another answer.
+    fn settle(
+        mut self,
+        asked: &mut Asked,
+        changes: &mut Vec<LiveChange>,
+        by_day: bool,
+    ) -> (u32, i64) {
+        let inner = self.inner;
+        let mut due = self.find(asked);
+        if by_day {
+            due = self.find_by_day(asked);
+        } else {
+            due = due.min(self.customer.due);
+        }
+        let n_before = self.customer.n_true;
+        let mut n_true = n_before;
+        let first = changes.len();
+        let cause = self.other.cause;
+        let mut told = |rule: u32, both: Both| {
+            let [from, to] = both.truths();
+            if from != to {
+                n_true = n_true + u32::from(to.is_true()) - u32::from(from.is_true());
+                let segment = SegmentIndex::new(rule);
+                changes.push(LiveChange { segment, from, to, cause });
+            }
+            from != to
+        };
+        if inner.has_references {
+            while let Some(Reverse(rank)) = asked.ranks.pop() {
+                let rule = inner.set.order[rank as usize];
+                asked.is_asked[rule as usize] = false;
+                let both = self.segment(rule, asked);
+                if told(rule, both) {
+                    for &rule in &inner.plan.dependants[rule as usize] {
+                        asked.push(inner, rule);
+                    }
+                }
+            }
+            for rule in asked.answered.drain(..) {
+                asked.answers[rule as usize] = None;
+            }
+        } else {
+            let Asked { rules, is_asked, stack, .. } = asked;
+            for rule in rules.drain(..) {
+                is_asked[rule as usize] = false;
+                let program = &inner.plan.programs[rule as usize];
+                told(rule, program.run(stack, |step| self.test(rule, step)));
+            }
+        }
+        changes[first..].sort_unstable_by_key(|change| change.segment);
+        if let Some(segment) = inner.set.rest_index()
+            && (n_before == 0) != (n_true == 0)
+        {
+            let [from, to] = [n_before, n_true].map(|n| Truth::from(n == 0));
+            changes.push(LiveChange { segment, from, to, cause });
+        }
+        (n_true, due)
+    }
+
+    /// The answers of a rule that may refer to others, as deep as references go.
+    fn segment(&mut self, rule: u32, asked: &mut Asked) -> Both {
+        if let Some(both) = asked.answers[rule as usize] {
+            return both;
+        }
+        // Those that it refers to need memory of their own.
+        let mut stack = std::mem::take(&mut asked.stack);
+        let program = &self.inner.plan.programs[rule as usize];
+        let both = program.run(&mut stack, |step| match step {
+            Step::Segment(other) => self.segment(*other, asked),
+            _ => self.test(rule, step),
+        });
+        asked.stack = stack;
+        asked.answers[rule as usize] = Some(both);
+        asked.answered.push(rule);
+        both
+    }
+
+    /// The answers of a test.
+    #[inline]
+    fn test(&mut self, rule: u32, step: &Step) -> Both {
+        match *step {
+            Step::Range { aggregate, lo, hi, missing } => {
+                let values = self.values(aggregate as usize);
+                Both::new(values.map(|code| match code {
+                    ABSENT | MISSING => missing,
+                    code => (lo..=hi).contains(&number(code)).into(),
+                }))
+            }
+            Step::Test(at) => {
+                let rule = &self.inner.set.rules[rule as usize];
+                let leaf = &rule.leaves[at as usize];
+                match leaf.source {
+                    Source::Events(at) => {
+                        let place = rule.behaviours[at as usize].place as usize;
+                        self.values(place);
+                        self.both(leaf, self.aggregates(place))
+                    }
+                    Source::Feature(feature) => {
+                        let place = self.inner.plan.feature_places[feature.get()];
+                        let values =
+                            place.map_or([Value::Missing; 2], |p| self.features(p));
+                        self.both(leaf, values)
+                    }
+                }
+            }
+            // The others are no tests.
+            _ => Both { holds: 0, fails: 3 },
+        }
+    }
+
+    /// The answers of a test for two values.
+    fn both(&self, leaf: &Leaf, values: [Value<'_>; 2]) -> Both {
+        // What is kept was checked.
+        let truth = |side: usize| leaf.test(&values[side], self.frames[side].today);
+        Both::new([0, 1].map(|side| truth(side).unwrap_or(Truth::Unknown)))
+    }
+
+    /// An aggregate, which is read if no one has asked for it.
+    #[inline]
+    fn values(&mut self, aggregate: usize) -> [Code; 2] {
+        let group = self.inner.plan.aggregates[aggregate].group;
+        if !self.values.has(group) {
+            self.read(group);
+        }
+        self.values.get(aggregate)
+    }
+
+    /// Reads a group that the change does not touch.
+    fn read(&mut self, group: usize) {
+        let Inner { plan, clock, .. } = self.inner;
+        let stream = plan.groups[group].stream;
+        let state = &self.customer.streams[stream];
+        let frames = [self.frames[1]; 2];
+        self.rows.at(&plan.streams[stream], &state.ring, frames[1]);
+        self.values.read(group, 0..2, plan, state, self.rows, frames, clock);
+    }
+
+    /// The values of an aggregate that was read.
+    fn aggregates(&self, place: usize) -> [Value<'_>; 2] {
+        let aggregate = &self.inner.plan.aggregates[place];
+        let texts = self.customer.streams[aggregate.stream].texts();
+        self.values.get(place).map(|code| aggregate.kind.decode(code, texts))
+    }
+
+    /// The values of a feature, by its place in the plan.
+    fn features(&self, place: usize) -> [Value<'_>; 2] {
+        let is = self.customer.attributes[place].as_value();
+        match self.other.feature {
+            Some((other, was)) if other == place => [was.as_value(), is],
+            _ => [is; 2],
+        }
+    }
+
+    /// Asks for the rules whose tests have other answers. Gives the first step at which a
+    /// changed date may give another answer.
+    fn find(&self, asked: &mut Asked) -> i64 {
+        let mut due = i64::MAX;
+        let plan = &self.inner.plan;
+        for group in self.values.read_groups() {
+            for place in plan.groups[group].places() {
+                let [was, is] = self.values.get(place);
+                if was == is {
+                    continue;
+                }
+                let aggregate = &plan.aggregates[place];
+                if aggregate.kind == Kind::Number && was.min(is) > MISSING {
+                    let ask = |rule| asked.push(self.inner, rule);
+                    aggregate.watch.crossed(number(was), number(is), ask);
+                    if aggregate.watch.others().is_empty() {
+                        continue;
+                    }
+                }
+                due =
+                    due.min(self.touch(&aggregate.watch, self.aggregates(place), asked));
+            }
+        }
+        if let Some((place, _)) = self.other.feature {
+            let values = self.features(place);
+            let watch = &plan.features[place].1;
+            if let [Value::Number(was), Value::Number(is)] = values {
+                watch.crossed(was, is, |rule| asked.push(self.inner, rule));
+            }
+            due = due.min(self.touch(watch, values, asked));
+        }
+        due
+    }
+
+    /// Asks for the rules that test a value and get another answer; ranges of numbers are left
+    /// to [`Watch::crossed`].
+    fn touch(&self, watch: &Watch, values: [Value<'_>; 2], asked: &mut Asked) -> i64 {
+        let mut due = i64::MAX;
+        let mut ask = |rule: u32, leaf: &Leaf| {
+            let [was, is] = self.both(leaf, values).truths();
+            if was != is {
+                asked.push(self.inner, rule);
+            }
+        };
+        if !matches!(values, [Value::Number(_), Value::Number(_)]) {
+            watch
+                .ranges()
+                .for_each(|(rule, leaf)| ask(rule, self.inner.leaf(rule, leaf)));
+        }
+        for &(rule, leaf) in watch.others() {
+            let leaf = self.inner.leaf(rule, leaf);
+            ask(rule, leaf);
+            due = due.min(self.due(leaf, values[1]));
+        }
+        due
+    }
+
+    /// The first step at which a test by the distance from today may have another answer.
+    fn due(&self, leaf: &Leaf, value: Value<'_>) -> i64 {
+        let (Check::Day(check), Value::Date(date)) = (&leaf.check, value) else {
+            return i64::MAX;
+        };
+        let clock = &self.inner.clock;
+        let next = check.next_change(date, &clock.moment(self.frames[1].tick));
+        next.map_or(i64::MAX, |next| clock.reaches(next))
+    }
 
     /// Asks for the rules whose tests by the distance from today have other answers. Gives
     /// the first step at which the next one may.
-    fn find_by_day(&self, views: &[View<'_>; 2], asked: &mut Asked) -> Result<i64> {
+    fn find_by_day(&mut self, asked: &mut Asked) -> i64 {
         let mut due = i64::MAX;
-        let moment = self.clock.moment(views[1].frame.tick);
-        let contexts = [&views[0], &views[1]].map(|view| self.set.context().with(view));
-        for &(at, leaf) in &self.plan.days {
-            let rule: &Compiled = &self.set.rules[at as usize];
-            let leaf = &rule.leaves[leaf as usize];
-            let (was, _) = rule.test(leaf, &views[0], &contexts[0])?;
-            let (is, value) = rule.test(leaf, &views[1], &contexts[1])?;
+        let inner = self.inner;
+        for &(rule, leaf) in &inner.plan.days {
+            let [was, is] = self.test(rule, &Step::Test(leaf)).truths();
             if was != is {
-                asked.push(self.plan.ranks[at as usize]);
+                asked.push(inner, rule);
             }
-            if let (Check::Day(check), Value::Date(date)) = (&leaf.check, value) {
-                let next = check.next_change(date, &moment);
-                due = due.min(next.map_or(i64::MAX, |next| self.clock.reaches(next)));
-            }
+            let at = &inner.set.rules[rule as usize];
+            let leaf = &at.leaves[leaf as usize];
+            let value = match leaf.source {
+                Source::Events(behaviour) => {
+                    self.aggregates(at.behaviours[behaviour as usize].place as usize)[1]
+                }
+                Source::Feature(feature) => {
+                    let place = inner.plan.feature_places[feature.get()];
+                    place.map_or(Value::Missing, |place| self.features(place)[1])
+                }
+            };
+            due = due.min(self.due(leaf, value));
         }
-        Ok(due)
+        due
+    }
+}
+
+impl Asked {
+    #[inline]
+    fn push(&mut self, inner: &Inner, rule: u32) {
+        let is_asked = &mut self.is_asked[rule as usize];
+        if std::mem::replace(is_asked, true) {
+            return;
+        }
+        if inner.has_references {
+            self.ranks.push(Reverse(inner.plan.ranks[rule as usize]));
+        } else {
+            self.rules.push(rule);
+        }
     }
 }

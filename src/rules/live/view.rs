@@ -7,11 +7,10 @@ use super::customer::{LiveCustomer, StreamState};
 use super::frame::{Clock, Frame};
 use super::plan::{AggregatePlan, Formula, Over, Plan};
 use super::ring::Ring;
-use super::turn::Changed;
-use crate::data::{Customer, CustomerId, Date, FeatureIndex, OwnedValue, Value};
+use crate::data::{Customer, CustomerId, Date, FeatureIndex, Value};
 use crate::rules::context::Aggregates;
 
-/// A customer at one step, before a change or after it.
+/// A customer at one step.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct View<'a> {
     pub(super) plan: &'a Plan,
@@ -19,31 +18,6 @@ pub(super) struct View<'a> {
     pub(super) customer: &'a LiveCustomer,
     /// The present step.
     pub(super) frame: &'a Frame,
-    pub(super) today: Date,
-    /// Aggregates that the change has changed: taken from here.
-    pub(super) changed: Option<(&'a Changed, Side)>,
-    /// A feature that has another value, by its place in the plan.
-    pub(super) other: Option<(usize, &'a OwnedValue)>,
-}
-
-/// One of two sides of a change.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Side {
-    Before,
-    After,
-}
-
-impl View<'_> {
-    /// An aggregate, as a number.
-    pub(super) fn code(&self, place: usize) -> Code {
-        if let Some((changed, side)) = self.changed
-            && let Some(code) = changed.code(place, side)
-        {
-            return code;
-        }
-        let aggregate = &self.plan.aggregates[place];
-        code(aggregate, &self.customer.streams[aggregate.stream], self.frame, self.clock)
-    }
 }
 
 /// An aggregate of what is kept of a stream, as a number.
@@ -128,12 +102,13 @@ pub(super) fn read(
 impl Aggregates for View<'_> {
     fn aggregate(&self, place: u32) -> Value<'_> {
         let aggregate = &self.plan.aggregates[place as usize];
-        let texts = self.customer.streams[aggregate.stream].texts();
-        aggregate.kind.decode(self.code(place as usize), texts)
+        let state = &self.customer.streams[aggregate.stream];
+        let code = code(aggregate, state, self.frame, self.clock);
+        aggregate.kind.decode(code, state.texts())
     }
 
     fn today(&self) -> Date {
-        self.today
+        self.frame.today
     }
 }
 
@@ -145,9 +120,6 @@ impl Customer for View<'_> {
     fn value(&self, feature: FeatureIndex) -> Value<'_> {
         let place = self.plan.feature_places.get(feature.get()).copied().flatten();
         let Some(place) = place else { return Value::Missing };
-        match self.other {
-            Some((other, value)) if other == place => value.as_value(),
-            _ => self.customer.attributes[place].as_value(),
-        }
+        self.customer.attributes[place].as_value()
     }
 }
