@@ -4,31 +4,9 @@ use super::code::Texts;
 use super::content::{Happened, has_texts};
 use super::customer::{Rest, Set, StreamState};
 use super::frame::{Clock, Frame};
-use super::plan::{Filter, Part, StreamPlan};
+use super::plan::{Part, StreamPlan};
 use super::ring::Ring;
-use crate::data::{Customer, CustomerId, FeatureIndex, Value};
-use crate::error::Result;
-use crate::rules::context::Context;
-
-/// The properties of one event.
-struct Event<'e>(&'e [Value<'e>]);
-
-impl Customer for Event<'_> {
-    fn id(&self) -> CustomerId<'_> {
-        CustomerId::Number(0)
-    }
-
-    fn value(&self, feature: FeatureIndex) -> Value<'_> {
-        self.0.get(feature.get()).copied().unwrap_or(Value::Missing)
-    }
-}
-
-impl Filter {
-    pub(super) fn passes(&self, values: &[Value<'_>]) -> Result<bool> {
-        let Some(rule) = &self.rule else { return Ok(true) };
-        rule.holds(&Event(values), &Context::new(None))
-    }
-}
+use crate::data::Value;
 
 impl StreamState {
     pub(super) fn new(plan: &StreamPlan) -> StreamState {
@@ -49,7 +27,7 @@ impl StreamState {
         StreamState { ring, due: i64::MAX, rest }
     }
 
-    /// Adds an event that passes these filters.
+    /// Adds an event that passes these filters. Gives its row, if it has one.
     pub(super) fn add(
         &mut self,
         plan: &StreamPlan,
@@ -58,7 +36,7 @@ impl StreamState {
         tick: i64,
         values: &[Value<'_>],
         passed: &[usize],
-    ) {
+    ) -> Option<usize> {
         let mut event = Happened {
             values,
             day: clock.grid.day(tick),
@@ -76,14 +54,14 @@ impl StreamState {
             }
             None => (&mut none, None),
         };
-        if tick >= keep {
-            let row = ring.row_of(tick, keep);
+        let row = (tick >= keep).then(|| ring.row_of(tick, keep));
+        if let Some(row) = row {
             for &column in filters().flat_map(|filter| &filter.moving.columns) {
                 let content = &plan.moving.column(column).content;
                 content.add(ring, [column, row], &event, texts);
             }
         }
-        let Some((fixed, moving_sets, fixed_sets)) = rest else { return };
+        let Some((fixed, moving_sets, fixed_sets)) = rest else { return row };
         for &set in filters().flat_map(|filter| &filter.moving.sets) {
             moving_sets[set].forget_before(keep);
             if tick >= keep
@@ -111,5 +89,6 @@ impl StreamState {
                 }
             }
         }
+        row
     }
 }

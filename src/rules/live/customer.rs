@@ -75,6 +75,15 @@ impl Set {
 }
 
 impl StreamState {
+    /// The ring of windows that move, or of those that do not.
+    #[inline]
+    pub(super) fn part(&self, is_fixed: bool) -> &Ring {
+        match &self.rest {
+            Some(rest) if is_fixed => &rest.fixed,
+            _ => &self.ring,
+        }
+    }
+
     pub(super) fn texts(&self) -> &Texts {
         static NONE: Texts = Texts::NONE;
         self.rest.as_ref().map_or(&NONE, |rest| &rest.texts)

@@ -11,6 +11,7 @@ mod plan;
 mod program;
 mod ring;
 mod saved;
+mod sieve;
 mod turn;
 mod values;
 mod view;
@@ -25,14 +26,15 @@ pub use self::grid::Granularity;
 use self::grid::Grid;
 use self::plan::Plan;
 pub use self::saved::SavedCustomer;
+use self::sieve::Sieve;
 pub use self::turn::{Cause, LiveChange, LiveScratch};
 use self::view::View;
 use super::book::RuleBook;
 use super::leaf::{Names, fault, is_usable};
 use super::set::CompiledSet;
 use crate::data::{
-    FeatureIndex, FeatureSpec, Moment, OwnedValue, Schema, StreamIndex, Timestamp, Value,
-    Weekday, Zone,
+    FeatureIndex, FeatureSpec, Moment, OwnedValue, Schema, StreamIndex, StreamSpec,
+    Timestamp, Value, Weekday, Zone,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::segmenter::{Explanation, Segment, Truth};
@@ -143,10 +145,10 @@ struct Inner {
     set: CompiledSet,
     plan: Plan,
     clock: Clock,
-    /// The closed levels of features, …
+    /// The closed levels of features.
     levels: Vec<Option<Arc<Names>>>,
-    /// … and of the properties of streams.
-    stream_levels: Vec<Vec<Option<Arc<Names>>>>,
+    /// For each stream of the schema.
+    sieves: Vec<Sieve>,
     /// Tells customers of books apart that keep other things.
     fingerprint: u64,
     /// How many rules are True of a customer of whom nothing is known.
@@ -186,12 +188,17 @@ impl LiveBook {
             let names = || Arc::new(Names::new(levels.iter().map(String::as_str)));
             (!levels.is_empty()).then(names)
         };
-        let of_stream = |stream: &crate::data::StreamSpec| {
-            stream.properties().iter().map(names).collect()
+        let sieve = |(stream, place): (&StreamSpec, &Option<usize>)| {
+            let mut sieve = Sieve::new(stream.properties().iter().map(names).collect());
+            if let Some(at) = *place {
+                sieve.fill(&plan.streams[at].filters);
+            }
+            sieve
         };
+        let streams = set.schema.streams().iter().zip(&plan.stream_places);
         let mut inner = Inner {
             levels: set.schema.features().iter().map(names).collect(),
-            stream_levels: set.schema.streams().iter().map(of_stream).collect(),
+            sieves: streams.map(sieve).collect(),
             fingerprint: 0,
             n_true: 0,
             has_references: set.rules.iter().any(|rule| !rule.segments.is_empty()),
@@ -312,17 +319,10 @@ impl LiveBook {
             let what = format!("the list of values of an event of `{}`", spec.name());
             return Err(Error::length(what, spec.properties().len(), values.len()));
         }
-        let levels = inner.stream_levels.get(stream.get()).map_or(&[][..], |l| &l[..]);
-        for ((property, levels), value) in
-            spec.properties().iter().zip(levels).zip(values)
-        {
-            if !is_usable(property.kind(), levels.as_deref(), value) {
-                return Err(fault(property, *value).of_stream(spec.name()));
-            }
-        }
         let tick = self.tick(time, "time of the event")?;
         scratch.of(self);
-        inner.filter(stream, values, scratch)?;
+        inner.sift(stream, spec, values, scratch)?;
+        inner.tidy(customer, stream);
         inner.pass(customer, tick, scratch);
         inner.add(customer, stream, tick, values, scratch);
         Ok(&scratch.changes)

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::code::Kind;
 use super::program::Program;
-use super::watch::Watch;
+use super::watch::{Ends, Watch};
 use crate::data::{FeatureIndex, Moment, StreamIndex};
 use crate::rules::behaviour::{Behaviour, Property, Summary, aggregates};
 use crate::rules::compile::Compiled;
@@ -25,6 +25,8 @@ pub(super) struct Plan {
     pub(super) aggregates: Vec<AggregatePlan>,
     /// The aggregates that are read together.
     pub(super) groups: Vec<Group>,
+    /// What numbers of the aggregates are compared with.
+    pub(super) ends: Ends,
     /// Of each rule.
     pub(super) programs: Vec<Program>,
     /// Of all windows of rules those that move.
@@ -110,12 +112,25 @@ pub(super) struct Filter {
 pub(super) struct Group {
     /// Place among the streams of the plan.
     pub(super) stream: usize,
-    /// Columns of counts, or of sums, and what is read off them.
-    pub(super) columns: Vec<(usize, bool, Vec<Read>)>,
+    /// Columns of counts and of sums.
+    pub(super) columns: Vec<ColumnReads>,
     pub(super) others: Vec<u32>,
+    /// All of them.
+    pub(super) places: Vec<u32>,
 }
 
-/// An aggregate over the rows of a window, by its place among those of the stream.
+/// What is read off a column of counts or of sums.
+#[derive(Debug)]
+pub(super) struct ColumnReads {
+    /// Whether it is that of windows that do not move.
+    pub(super) is_fixed: bool,
+    pub(super) column: usize,
+    pub(super) is_sum: bool,
+    pub(super) reads: Vec<Read>,
+}
+
+/// An aggregate over the rows of a window, by its place among those of the stream that move,
+/// or do not.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Read {
     pub(super) window: u32,
@@ -345,6 +360,7 @@ impl Plan {
             stream_places: vec![None; set.schema.streams().len()],
             aggregates: Vec::new(),
             groups: Vec::new(),
+            ends: Ends::default(),
             programs: set.rules.iter().map(Program::new).collect(),
             windows: vec![None; set.windows.len()],
             features: Vec::new(),
@@ -388,6 +404,7 @@ impl Plan {
         let watches = plan.aggregates.iter_mut().map(|aggregate| &mut aggregate.watch);
         let of_features = plan.features.iter_mut().map(|(_, watch)| watch);
         watches.chain(of_features).for_each(Watch::finish);
+        plan.aggregates.iter().for_each(|aggregate| plan.ends.push(&aggregate.watch));
         plan
     }
 
@@ -395,32 +412,40 @@ impl Plan {
     fn group(&mut self) {
         for (at, stream) in self.streams.iter_mut().enumerate() {
             for filter in &mut stream.filters {
-                let mut columns: BTreeMap<(usize, bool), Vec<Read>> = BTreeMap::new();
+                let mut columns: BTreeMap<(bool, usize, bool), Vec<Read>> =
+                    BTreeMap::new();
                 let mut others = Vec::new();
                 for &place in &filter.aggregates {
                     let aggregate = &mut self.aggregates[place as usize];
                     aggregate.group = self.groups.len();
-                    let column = match aggregate.formula {
-                        Formula::Count(column) => Some((column, false)),
-                        Formula::Sum(column) => Some((column, true)),
-                        _ => None,
-                    };
-                    match (aggregate.over, column) {
-                        (Over::Moving(window), Some(key)) => {
-                            let window =
-                                stream.windows.iter().position(|w| w.place == window);
-                            let window = window.unwrap_or_default() as u32;
-                            columns.entry(key).or_default().push(Read { window, place });
+                    let (column, is_sum) = match aggregate.formula {
+                        Formula::Count(column) => (column, false),
+                        Formula::Sum(column) => (column, true),
+                        _ => {
+                            others.push(place);
+                            continue;
                         }
-                        _ => others.push(place),
-                    }
+                    };
+                    let (is_fixed, window) = match aggregate.over {
+                        Over::Fixed(row) => (true, Some(row)),
+                        Over::Moving(window) => {
+                            (false, stream.windows.iter().position(|w| w.place == window))
+                        }
+                    };
+                    let window = window.unwrap_or_default() as u32;
+                    let reads = columns.entry((is_fixed, column, is_sum)).or_default();
+                    reads.push(Read { window, place });
                 }
                 filter.group = self.groups.len();
-                let columns = columns.into_iter();
+                let columns =
+                    columns.into_iter().map(|((is_fixed, column, is_sum), reads)| {
+                        ColumnReads { is_fixed, column, is_sum, reads }
+                    });
                 self.groups.push(Group {
                     stream: at,
-                    columns: columns.map(|((c, sum), reads)| (c, sum, reads)).collect(),
+                    columns: columns.collect(),
                     others,
+                    places: filter.aggregates.clone(),
                 });
             }
         }

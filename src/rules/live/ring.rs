@@ -42,10 +42,12 @@ struct Head {
     width: u8,
     /// The unit of sums is 2 to this power.
     exponent: i16,
+    /// Bytes of the cells before it in a row.
+    before: u32,
 }
 
 /// Bytes of a [`Head`].
-const HEAD: usize = 4;
+const HEAD: usize = 8;
 /// Rows that are added at once.
 const ROOM: u32 = 4;
 /// Sums of more binary digits are kept apart.
@@ -67,6 +69,20 @@ impl Total {
     pub(super) fn of(units: i64, exponent: i32) -> f64 {
         let value = units as f64 * power_of_two(exponent);
         value.clamp(f64::MIN, f64::MAX) + 0.0
+    }
+
+    /// Less a number.
+    pub(super) fn minus(self, x: f64) -> Total {
+        match self {
+            Total::Units(sum, exponent) => match units(x, exponent) {
+                Some(units) => Total::Units(sum - units, exponent),
+                None => Total::Exact(exact(sum, exponent).into()).minus(x),
+            },
+            Total::Exact(mut sum) => {
+                sum.add(-x);
+                Total::Exact(sum)
+            }
+        }
     }
 
     /// The sum, rounded once.
@@ -160,21 +176,27 @@ impl Ring {
     #[inline]
     fn head(&self, column: usize) -> Head {
         let at = HEAD * column;
-        let bytes = &self.bytes[at..at + HEAD];
-        Head { width: bytes[0], exponent: i16::from_le_bytes([bytes[2], bytes[3]]) }
+        let Some(&[width, _, a, b, before @ ..]) = self.bytes[at..].first_chunk::<HEAD>()
+        else {
+            // Rings have all their heads.
+            return Head { width: 0, exponent: 0, before: 0 };
+        };
+        let exponent = i16::from_le_bytes([a, b]);
+        Head { width, exponent, before: u32::from_le_bytes(before) }
     }
 
     fn set_head(&mut self, column: usize, head: Head) {
         let at = HEAD * column;
         let [low, high] = head.exponent.to_le_bytes();
-        self.bytes[at..at + HEAD].copy_from_slice(&[head.width, 0, low, high]);
+        let [a, b, c, d] = head.before.to_le_bytes();
+        let bytes = [head.width, 0, low, high, a, b, c, d];
+        self.bytes[at..at + HEAD].copy_from_slice(&bytes);
     }
 
     /// Where the cells of a column begin.
     #[inline]
     fn start(&self, column: usize) -> usize {
-        let heads = self.bytes[..HEAD * column].chunks_exact(HEAD);
-        let width: usize = heads.map(|head| usize::from(head[0])).sum();
+        let width = self.head(column).before as usize;
         HEAD * usize::from(self.n_columns) + width * self.capacity as usize
     }
 
@@ -334,7 +356,7 @@ impl Ring {
             let head = self.head(column);
             self.set_head(column, Head { exponent: exponent as i16, ..head });
         }
-        let units = shifted(odd.into(), (power - exponent) as u32)?;
+        let units = units_of(odd, power, exponent)?;
         let sum = self.signed(column, row) + units;
         fits(sum).then(|| self.set_signed(column, row, sum))
     }
@@ -349,7 +371,7 @@ impl Ring {
         self.reshape(
             self.capacity,
             |c, head| {
-                if c == column { Head { width: 0, exponent: 0 } } else { head }
+                if c == column { Head { width: 0, exponent: 0, ..head } } else { head }
             },
             false,
         );
@@ -586,8 +608,10 @@ impl Ring {
         let bytes = vec![0; HEAD * n_columns + width * capacity as usize].into();
         let exact = self.exact.take();
         let old = std::mem::replace(self, Ring { bytes, capacity, exact, ..*self });
+        let mut before = 0;
         for (column, head) in heads.into_iter().enumerate() {
-            self.set_head(column, head);
+            self.set_head(column, Head { before, ..head });
+            before += u32::from(head.width);
         }
         for column in 0..n_columns {
             let (cells, narrow) = old.cells(column, 0..old.n_rows());
@@ -625,7 +649,10 @@ impl Ring {
                 == Some(self.bytes.len())
             && heads.iter().enumerate().all(|(c, head)| {
                 let is_sum = c > 0 && is_sum[c - 1];
+                let before: u32 =
+                    heads[..c].iter().map(|head| u32::from(head.width)).sum();
                 matches!(head.width, 0 | 1 | 2 | 4 | 8 | 16)
+                    && head.before == before
                     && (is_sum || head.width < 16 && head.exponent == 0)
                     && i32::from(head.exponent).abs() <= FARTHEST
                     && !(is_apart(c) && head.width > 0)
@@ -662,6 +689,20 @@ fn point<const WIDTH: usize>(
     is_before: impl Fn([u8; WIDTH]) -> bool,
 ) -> usize {
     cells.as_chunks().0.partition_point(|&cell| is_before(cell))
+}
+
+fn units_of(odd: i64, power: i32, exponent: i32) -> Option<i128> {
+    shifted(odd.into(), u32::try_from(power - exponent).ok()?)
+}
+
+/// A number in units of a power of two; nothing where it is no whole number of them, or too
+/// many.
+pub(super) fn units(x: f64, exponent: i32) -> Option<i128> {
+    if x == 0.0 {
+        return Some(0);
+    }
+    let (odd, power) = split(x);
+    units_of(odd, power, exponent)
 }
 
 fn fits(x: i128) -> bool {

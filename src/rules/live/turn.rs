@@ -9,10 +9,10 @@ use super::code::{ABSENT, Code, Kind, MISSING, number};
 use super::customer::LiveCustomer;
 use super::frame::{Frame, Frames};
 use super::program::{Both, Step};
-use super::values::{Rows, Values};
+use super::values::{Rows, Sides, Values};
 use super::watch::Watch;
 use super::{Inner, LiveBook};
-use crate::data::{OwnedValue, StreamIndex, Value};
+use crate::data::{OwnedValue, StreamIndex, StreamSpec, Value};
 use crate::error::Result;
 use crate::rules::leaf::{Check, Leaf, Source};
 use crate::segmenter::{SegmentIndex, Truth};
@@ -53,6 +53,7 @@ pub struct LiveScratch {
     asked: Asked,
     /// The filters that an event passes.
     passed: Vec<usize>,
+    codes: Vec<u32>,
     pub(super) changes: Vec<LiveChange>,
 }
 
@@ -141,16 +142,10 @@ impl Inner {
             if rows.are_same() {
                 continue;
             }
-            for filter in &plan.filters {
-                values.read(
-                    filter.group,
-                    0..2,
-                    &self.plan,
-                    state,
-                    rows,
-                    frames,
-                    &self.clock,
-                );
+            let (state, plan) = (&customer.streams[at], &self.plan);
+            let sides = Sides { plan, clock: &self.clock, state, frames, rows };
+            for filter in &plan.streams[at].filters {
+                values.read(filter.group, &sides);
             }
         }
         let other = Other { feature: None, cause: Cause::Time };
@@ -162,24 +157,28 @@ impl Inner {
         values.settle(&self.plan);
     }
 
-    /// The filters that an event passes.
+    /// Checks an event, and looks for the filters that it passes.
     ///
     /// # Errors
-    /// When one cannot use a value.
-    pub(super) fn filter(
+    /// When a value cannot be used.
+    pub(super) fn sift(
         &self,
         stream: StreamIndex,
+        spec: &StreamSpec,
         event: &[Value<'_>],
         scratch: &mut LiveScratch,
     ) -> Result<()> {
-        scratch.passed.clear();
-        let Some(at) = self.plan.stream_places[stream.get()] else { return Ok(()) };
-        for (i, filter) in self.plan.streams[at].filters.iter().enumerate() {
-            if filter.passes(event)? {
-                scratch.passed.push(i);
-            }
+        let sieve = &self.sieves[stream.get()];
+        let place = self.plan.stream_places[stream.get()];
+        let filters = place.map_or(&[][..], |at| &self.plan.streams[at].filters);
+        sieve.sift(spec, filters, event, &mut scratch.codes, &mut scratch.passed)
+    }
+
+    /// Forgets names of events that are not kept any more, before anything is read.
+    pub(super) fn tidy(&self, customer: &mut LiveCustomer, stream: StreamIndex) {
+        if let Some(at) = self.plan.stream_places[stream.get()] {
+            customer.streams[at].forget_texts(&self.plan.streams[at]);
         }
-        Ok(())
     }
 
     /// Adds an event whose values were checked, and whose filters are known.
@@ -200,18 +199,20 @@ impl Inner {
         frames.go_to(&self.plan, &self.clock, customer.tick);
         let frames = [&frames.now; 2];
         let state = &mut customer.streams[at];
-        state.forget_texts(plan);
-        rows.at(plan, &state.ring, frames[1]);
-        for group in passed.iter().map(|&filter| plan.filters[filter].group) {
+        let groups = || passed.iter().map(|&filter| plan.filters[filter].group);
+        let sides = Sides { plan: &self.plan, clock: &self.clock, state, frames, rows };
+        for group in groups() {
             if !values.has(group) {
-                values.read(group, 0..1, &self.plan, state, rows, frames, &self.clock);
+                values.read_before(group, &sides);
             }
         }
-        state.add(plan, &self.clock, frames[1], tick, event, passed);
+        let start = self.clock.grid.start(tick);
+        let row = state.add(plan, &self.clock, frames[1], tick, event, passed);
         rows.at(plan, &state.ring, frames[1]);
         state.due = self.clock.due(plan, &state.ring, rows);
-        for group in passed.iter().map(|&filter| plan.filters[filter].group) {
-            values.read(group, 1..2, &self.plan, state, rows, frames, &self.clock);
+        let sides = Sides { plan: &self.plan, clock: &self.clock, state, frames, rows };
+        for group in groups() {
+            values.read_after(group, &sides, row, start, event);
         }
         let other = Other { feature: None, cause: Cause::Data };
         let turn = Turn { inner: self, customer, frames, values, rows, other };
@@ -383,7 +384,7 @@ impl Turn<'_> {
         let state = &self.customer.streams[stream];
         let frames = [self.frames[1]; 2];
         self.rows.at(&plan.streams[stream], &state.ring, frames[1]);
-        self.values.read(group, 0..2, plan, state, self.rows, frames, clock);
+        self.values.read(group, &Sides { plan, clock, state, frames, rows: self.rows });
     }
 
     /// The values of an aggregate that was read.
@@ -408,16 +409,20 @@ impl Turn<'_> {
         let mut due = i64::MAX;
         let plan = &self.inner.plan;
         for group in self.values.read_groups() {
-            for place in plan.groups[group].places() {
+            for &place in &plan.groups[group].places {
+                let place = place as usize;
                 let [was, is] = self.values.get(place);
                 if was == is {
                     continue;
                 }
                 let aggregate = &plan.aggregates[place];
                 if aggregate.kind == Kind::Number && was.min(is) > MISSING {
-                    let ask = |rule| asked.push(self.inner, rule);
-                    aggregate.watch.crossed(number(was), number(is), ask);
-                    if aggregate.watch.others().is_empty() {
+                    let (was, is) = (number(was), number(is));
+                    if plan.ends.are_between(place, was, is) {
+                        let ask = |rule| asked.push(self.inner, rule);
+                        aggregate.watch.crossed(was, is, ask);
+                    }
+                    if !plan.ends.has_others(place) {
                         continue;
                     }
                 }

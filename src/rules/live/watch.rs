@@ -65,3 +65,42 @@ impl Watch {
         &self.others
     }
 }
+
+/// Of many values at once, whether a change of one can touch a test.
+#[derive(Debug, Default)]
+pub(super) struct Ends {
+    ends: Vec<f64>,
+    /// For each value, where its ends begin and end, and whether it has tests that are no
+    /// ranges.
+    heads: Vec<(u32, u32, bool)>,
+}
+
+impl Ends {
+    pub(super) fn push(&mut self, watch: &Watch) {
+        let first = self.ends.len() as u32;
+        self.ends.extend(watch.ends.iter().map(|end| end.0));
+        self.heads.push((first, self.ends.len() as u32, !watch.others.is_empty()));
+    }
+
+    /// Whether an end of a range lies between two numbers, or is one of them.
+    #[inline]
+    pub(super) fn are_between(&self, value: usize, a: f64, b: f64) -> bool {
+        let (from, to) = if a < b { (a, b) } else { (b, a) };
+        let (first, last, _) = self.heads[value];
+        let ends = &self.ends[first as usize..last as usize];
+        let next = if ends.len() <= FEW {
+            ends.iter().find(|&&end| end >= from)
+        } else {
+            ends.get(ends.partition_point(|&end| end < from))
+        };
+        next.is_some_and(|&next| next <= to)
+    }
+
+    #[inline]
+    pub(super) fn has_others(&self, value: usize) -> bool {
+        self.heads[value].2
+    }
+}
+
+/// Up to so many ends are looked at one after another.
+const FEW: usize = 8;
