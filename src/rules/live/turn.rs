@@ -418,9 +418,9 @@ impl Turn<'_> {
                 let aggregate = &plan.aggregates[place];
                 if aggregate.kind == Kind::Number && was.min(is) > MISSING {
                     let (was, is) = (number(was), number(is));
-                    if plan.ends.are_between(place, was, is) {
+                    if let Some(first) = plan.ends.between(place, was, is) {
                         let ask = |rule| asked.push(self.inner, rule);
-                        aggregate.watch.crossed(was, is, ask);
+                        aggregate.watch.crossed_from(first, was, is, ask);
                     }
                     if !plan.ends.has_others(place) {
                         continue;

@@ -41,9 +41,22 @@ impl Watch {
     /// The rules of all ranges whose answers differ for two numbers; a rule may come more
     /// than once.
     #[inline]
-    pub(super) fn crossed(&self, before: f64, after: f64, mut tell: impl FnMut(u32)) {
-        let (from, to) = if before < after { (before, after) } else { (after, before) };
+    pub(super) fn crossed(&self, before: f64, after: f64, tell: impl FnMut(u32)) {
+        let from = before.min(after);
         let first = self.ends.partition_point(|end| end.0 < from);
+        self.crossed_from(first, before, after, tell);
+    }
+
+    /// [`crossed`](Watch::crossed) where the first end that is not below both is known.
+    #[inline]
+    pub(super) fn crossed_from(
+        &self,
+        first: usize,
+        before: f64,
+        after: f64,
+        mut tell: impl FnMut(u32),
+    ) {
+        let to = before.max(after);
         for &(end, place) in &self.ends[first..] {
             if end > to {
                 break;
@@ -82,18 +95,19 @@ impl Ends {
         self.heads.push((first, self.ends.len() as u32, !watch.others.is_empty()));
     }
 
-    /// Whether an end of a range lies between two numbers, or is one of them.
+    /// The first end of a range that lies between two numbers, or is one of them: its place
+    /// among the value's.
     #[inline]
-    pub(super) fn are_between(&self, value: usize, a: f64, b: f64) -> bool {
+    pub(super) fn between(&self, value: usize, a: f64, b: f64) -> Option<usize> {
         let (from, to) = if a < b { (a, b) } else { (b, a) };
         let (first, last, _) = self.heads[value];
         let ends = &self.ends[first as usize..last as usize];
         let next = if ends.len() <= FEW {
-            ends.iter().find(|&&end| end >= from)
+            ends.iter().take_while(|&&end| end < from).count()
         } else {
-            ends.get(ends.partition_point(|&end| end < from))
+            ends.partition_point(|&end| end < from)
         };
-        next.is_some_and(|&next| next <= to)
+        ends.get(next).is_some_and(|&end| end <= to).then_some(next)
     }
 
     #[inline]
