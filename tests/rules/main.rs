@@ -10,6 +10,7 @@ mod definitions;
 mod evaluation;
 mod events;
 mod live;
+mod live_cases;
 mod nested;
 mod properties;
 mod text;

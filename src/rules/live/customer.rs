@@ -7,11 +7,11 @@ use super::ring::Ring;
 use crate::data::OwnedValue;
 
 /// All that a [`LiveBook`](super::LiveBook) keeps of one customer, in place of her events:
-/// some hundred bytes. It belongs to that book, and to books whose rules ask for the same
-/// aggregates of the same events.
+/// some hundred bytes. It belongs to that book. One whose rules were edited takes it over, if
+/// it keeps the same: see [`LiveBook::load`](super::LiveBook::load).
 #[derive(Clone, Debug, PartialEq)]
 pub struct LiveCustomer {
-    /// The book's fingerprint.
+    /// The fingerprint of the book's rules.
     pub(super) book: u64,
     /// The latest step that is known of.
     pub(super) tick: i64,

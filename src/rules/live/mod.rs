@@ -149,8 +149,10 @@ struct Inner {
     levels: Vec<Option<Arc<Names>>>,
     /// For each stream of the schema.
     sieves: Vec<Sieve>,
-    /// Tells customers of books apart that keep other things.
-    fingerprint: u64,
+    /// Tells customers of books apart that keep other things, …
+    layout: u64,
+    /// … and of books with other rules.
+    rules: u64,
     /// How many rules are True of a customer of whom nothing is known.
     n_true: u32,
     /// Whether rules refer to others.
@@ -199,14 +201,16 @@ impl LiveBook {
         let mut inner = Inner {
             levels: set.schema.features().iter().map(names).collect(),
             sieves: streams.map(sieve).collect(),
-            fingerprint: 0,
+            layout: 0,
+            rules: 0,
             n_true: 0,
             has_references: set.rules.iter().any(|rule| !rule.segments.is_empty()),
             clock: Clock::new(grid, moment),
             plan,
             set: CompiledSet { bound: None, ..set.clone() },
         };
-        inner.fingerprint = saved::fingerprint(&inner, *granularity);
+        inner.layout = saved::layout(&inner, *granularity);
+        inner.rules = saved::rules(&inner);
         let mut book = LiveBook(Arc::new(inner));
         // Nothing is known, so that time changes nothing.
         let nobody = book.customer(Timestamp::from_millis(0));
@@ -236,9 +240,9 @@ impl LiveBook {
     /// A customer of whom nothing is known yet.
     #[must_use]
     pub fn customer(&self, now: Timestamp) -> LiveCustomer {
-        let Inner { plan, clock, fingerprint, n_true, .. } = &*self.0;
+        let Inner { plan, clock, rules, n_true, .. } = &*self.0;
         LiveCustomer {
-            book: *fingerprint,
+            book: *rules,
             tick: clock.grid.tick(now.as_millis()),
             due: i64::MAX,
             n_true: *n_true,
@@ -417,7 +421,7 @@ impl LiveBook {
     }
 
     fn check(&self, customer: &LiveCustomer) -> Result<()> {
-        if customer.book == self.0.fingerprint {
+        if customer.book == self.0.rules {
             Ok(())
         } else {
             Err(Error::undefined("the customer", "she belongs to another book"))

@@ -6,8 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use super::code::MISSING;
 use super::customer::{LiveCustomer, Rest, Set, StreamState};
+use super::frame::Frames;
 use super::grid::Granularity;
 use super::plan::{Part, StreamPlan};
+use super::turn::LiveScratch;
+use super::values::Rows;
 use super::{Inner, LiveBook};
 use crate::data::{OwnedValue, StreamSpec, Timestamp};
 use crate::error::{Error, Result};
@@ -20,8 +23,10 @@ use crate::rules::window::Bounds;
 #[serde(deny_unknown_fields)]
 pub struct SavedCustomer {
     version: u32,
-    /// The fingerprint of the book.
-    book: u64,
+    /// What is kept: the fingerprint of its description.
+    layout: u64,
+    /// That of the rules.
+    rules: u64,
     tick: i64,
     due: i64,
     n_true: u32,
@@ -57,11 +62,12 @@ impl LiveBook {
     /// ```
     #[must_use]
     pub fn save(&self, customer: &LiveCustomer) -> SavedCustomer {
-        let LiveCustomer { book, tick, due, n_true, attributes, streams } =
+        let LiveCustomer { book: _, tick, due, n_true, attributes, streams } =
             customer.clone();
         let mut saved = SavedCustomer {
             version: VERSION,
-            book,
+            layout: self.0.layout,
+            rules: customer.book,
             tick,
             due,
             n_true,
@@ -85,7 +91,7 @@ impl LiveBook {
         if saved.version != VERSION {
             return Err(fault("it is of a version that is not known here"));
         }
-        if saved.book != self.0.fingerprint {
+        if saved.layout != self.0.layout {
             return Err(fault("it belongs to a book that keeps other things"));
         }
         if saved.check != saved.checksum() {
@@ -94,14 +100,34 @@ impl LiveBook {
         if !self.0.is_valid(saved) {
             return Err(fault("it was altered: it holds what no customer can hold"));
         }
-        Ok(LiveCustomer {
-            book: saved.book,
+        let mut customer = LiveCustomer {
+            book: self.0.rules,
             tick: saved.tick,
             due: saved.due,
             n_true: saved.n_true,
             attributes: saved.attributes.clone().into(),
             streams: saved.streams.clone().into(),
-        })
+        };
+        if saved.rules != self.0.rules {
+            self.adopt(&mut customer)?;
+        }
+        Ok(customer)
+    }
+
+    /// Takes over a customer from a book with other rules.
+    fn adopt(&self, customer: &mut LiveCustomer) -> Result<()> {
+        let Inner { plan, clock, .. } = &*self.0;
+        let mut frames = Frames::default();
+        let mut rows = Rows::default();
+        frames.go_to(plan, clock, customer.tick);
+        for (plan, state) in plan.streams.iter().zip(&mut customer.streams) {
+            rows.at(plan, &state.ring, &frames.now);
+            state.due = clock.due(plan, &state.ring, &rows);
+        }
+        // The tests by the distance from today are looked at with the next step.
+        customer.due = customer.tick + 1;
+        customer.n_true = self.count_true(customer, &mut LiveScratch::new())?;
+        Ok(())
     }
 }
 
@@ -196,10 +222,9 @@ impl Write for Fnv {
 impl SavedCustomer {
     fn checksum(&self) -> u64 {
         let mut hash = Fnv::new();
-        let SavedCustomer {
-            version, book, tick, due, n_true, attributes, streams, ..
-        } = self;
-        let head = (version, book, tick, due, n_true);
+        let SavedCustomer { version, layout, rules, tick, due, n_true, .. } = self;
+        let SavedCustomer { attributes, streams, .. } = self;
+        let head = (version, layout, rules, tick, due, n_true);
         // A hash takes all that is written to it.
         let _ = write!(hash, "{head:?}{attributes:?}");
         for stream in streams {
@@ -216,8 +241,19 @@ impl SavedCustomer {
     }
 }
 
+/// A hash of the rules and of all that decides what is kept.
+pub(super) fn rules(inner: &Inner) -> u64 {
+    let mut hash = Fnv::new();
+    let _ = write!(hash, "{}", inner.layout);
+    for (segment, rule) in inner.set.segments.iter().zip(inner.set.rules.iter()) {
+        let _ = write!(hash, "{:?} {:?}", segment.id, rule.rule);
+    }
+    let _ = write!(hash, "{}", inner.set.has_rest());
+    hash.0
+}
+
 /// A hash of all that decides what is kept of a customer, and how.
-pub(super) fn fingerprint(inner: &Inner, granularity: Granularity) -> u64 {
+pub(super) fn layout(inner: &Inner, granularity: Granularity) -> u64 {
     let mut hash = Fnv::new();
     let zone = &inner.clock.grid.zone;
     // Zones are told apart by a winter's and a summer's day.

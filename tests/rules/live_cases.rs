@@ -1,0 +1,374 @@
+//! What live books say of hosts, saved customers and books that are edited.
+
+use segmenta::data::{
+    FeatureIndex, FeatureSpec, OwnedCustomer, OwnedValue, Schema, Span, StreamIndex,
+    StreamSpec, Timestamp, Value,
+};
+use segmenta::rules::{
+    Granularity, LiveBook, LiveConfig, LiveCustomer, LiveScratch, Rule, RuleSet,
+    SavedCustomer,
+};
+use segmenta::segmenter::Truth;
+
+use super::behaviour::DAY;
+
+const ORDER: StreamIndex = StreamIndex::new(0);
+
+fn day(n: i64) -> Timestamp {
+    Timestamp::from_millis(n * DAY)
+}
+
+fn schema() -> Schema {
+    Schema::builder()
+        .feature(FeatureSpec::number("age"))
+        .feature(FeatureSpec::category("country").levels(["AT", "DE"]))
+        .stream(StreamSpec::new(
+            "order",
+            [
+                FeatureSpec::number("amount"),
+                FeatureSpec::category("channel").levels(["web", "shop"]),
+                FeatureSpec::category("product"),
+            ],
+        ))
+        .stream(StreamSpec::new("visit", []))
+        .build()
+        .unwrap()
+}
+
+fn book(rules: &[&str]) -> LiveBook {
+    book_by(rules, Granularity::Day)
+}
+
+fn book_by(rules: &[&str], granularity: Granularity) -> LiveBook {
+    let set = rules.iter().enumerate().fold(RuleSet::new(), |set, (i, rule)| {
+        set.segment(format!("s{i}"), format!("S{i}"), rule.parse::<Rule>().unwrap())
+    });
+    let book = set.compile_book(&schema()).unwrap();
+    book.live(&LiveConfig::new().granularity(granularity)).unwrap()
+}
+
+fn order<'a>(amount: f64, product: &'a str) -> [Value<'a>; 3] {
+    [Value::Number(amount), Value::Category("web"), Value::Category(product)]
+}
+
+fn buy(
+    live: &LiveBook,
+    ann: &mut LiveCustomer,
+    at: Timestamp,
+    amount: f64,
+    product: &str,
+) {
+    let mut scratch = LiveScratch::new();
+    live.event(ann, ORDER, at, &order(amount, product), &mut scratch).unwrap();
+}
+
+#[test]
+fn what_cannot_be_used_changes_nothing() {
+    let live = book(&["events(order).sum(amount) in last 30d > 5", "age > 3"]);
+    let mut scratch = LiveScratch::new();
+    let mut ann = live.customer(day(100));
+    buy(&live, &mut ann, day(100), 10.0, "pen");
+    let before = ann.clone();
+    let web = Value::Category("web");
+    let pen = Value::Category("pen");
+    let bad: [(&[Value<'_>], Timestamp, &str); 6] = [
+        (&[Value::Number(f64::NAN), web, pen], day(200), "amount"),
+        (&[Value::Flag(true), web, pen], day(200), "amount"),
+        (
+            &[Value::Number(1.0), Value::Category("wbe"), pen],
+            day(200),
+            "did you mean `web`",
+        ),
+        (&[Value::Number(1.0), web, Value::Number(1.0)], day(200), "product"),
+        (&[Value::Number(1.0)], day(200), "3 is needed"),
+        (&[Value::Number(1.0), web, pen], Timestamp::from_millis(i64::MAX), "calendar"),
+    ];
+    for (values, at, part) in bad {
+        let error = live.event(&mut ann, ORDER, at, values, &mut scratch).unwrap_err();
+        assert!(error.to_string().contains(part), "{part}: {error}");
+        assert_eq!(ann, before);
+    }
+    let fails = |error: segmenta::Error, part: &str| {
+        assert!(error.to_string().contains(part), "{part}: {error}");
+    };
+    let far = StreamIndex::new(2);
+    fails(live.event(&mut ann, far, day(200), &[], &mut scratch).unwrap_err(), "below 2");
+    let far = FeatureIndex::new(2);
+    fails(live.set(&mut ann, far, Value::Missing, &mut scratch).unwrap_err(), "below 2");
+    let age = FeatureIndex::new(0);
+    for value in [Value::Number(f64::INFINITY), Value::Category("old")] {
+        fails(live.set(&mut ann, age, value, &mut scratch).unwrap_err(), "age");
+    }
+    // A feature that no rule asks about is checked all the same.
+    let unknown = Value::Category("FR");
+    let country = FeatureIndex::new(1);
+    fails(live.set(&mut ann, country, unknown, &mut scratch).unwrap_err(), "country");
+    let never = Timestamp::from_millis(i64::MIN);
+    fails(live.advance(&mut ann, never, &mut scratch).unwrap_err(), "calendar");
+    assert_eq!(ann, before);
+    // The same memory still gives right answers.
+    let changes = live.advance(&mut ann, day(130), &mut scratch).unwrap();
+    assert_eq!((changes.len(), changes[0].to), (1, Truth::False));
+}
+
+#[test]
+fn customers_of_other_books_are_refused() {
+    let one = book(&["events(order).sum(amount) in last 30d > 5"]);
+    let two = book(&["events(order).sum(amount) in last 31d > 5"]);
+    let mut scratch = LiveScratch::new();
+    let mut ann = one.customer(day(1));
+    let bob = two.customer(day(1));
+    assert!(two.advance(&mut ann, day(2), &mut scratch).is_err());
+    assert!(
+        two.event(&mut ann, ORDER, day(2), &order(1.0, "pen"), &mut scratch).is_err()
+    );
+    assert!(
+        two.set(&mut ann, FeatureIndex::new(0), Value::Missing, &mut scratch).is_err()
+    );
+    assert!(two.membership(&ann, &mut scratch).is_err());
+    assert!(two.explain(&ann, &mut scratch).is_err());
+    assert!(one.merge(&mut ann, &bob, &mut scratch).is_err());
+    let error = two.load(&one.save(&ann)).unwrap_err();
+    assert!(error.to_string().contains("keeps other things"), "{error}");
+}
+
+#[test]
+fn a_customer_outlives_an_edit_that_keeps_the_same() {
+    let old = book(&[
+        "events(order).sum(amount) in last 30d > 5",
+        "events(visit) in last 7d and age > 30",
+    ]);
+    let mut ann = old.customer(day(100));
+    buy(&old, &mut ann, day(100), 10.0, "pen");
+    let saved = old.save(&ann);
+    // Other thresholds, another order, joined otherwise, a window that lies within.
+    let new = book(&[
+        "events(visit).count in last 7d >= 2 or not age < 20",
+        "events(order).sum(amount) in last 30d between 10 and 20",
+        "events(order).sum(amount) in last 1d > 0",
+    ]);
+    let mut scratch = LiveScratch::new();
+    let mut loaded = new.load(&saved).unwrap();
+    let truths = [Truth::Unknown, Truth::True, Truth::True];
+    assert_eq!(new.membership(&loaded, &mut scratch).unwrap(), truths);
+    let changes = new.advance(&mut loaded, day(101), &mut scratch).unwrap();
+    assert_eq!((changes.len(), changes[0].segment.get()), (1, 2));
+    // What was not kept cannot be asked for.
+    for rules in [
+        "events(order).sum(amount) in last 31d > 5 and events(visit) in last 7d and age > 3",
+        "events(order).count in last 30d > 5 and events(visit) in last 7d and age > 3",
+        "events(order where channel = 'web').sum(amount) in last 30d > 5 and age > 3",
+    ] {
+        assert!(book(&[rules]).load(&saved).is_err(), "{rules}");
+    }
+    let hours = Granularity::Every(Span::hours(1));
+    assert!(book_by(&["events(visit)"], hours).load(&saved).is_err());
+}
+
+#[test]
+fn altered_customers_are_refused() {
+    let live = book(&[
+        "events(order).sum(amount) in last 30d > 5 and age > 3 and country = 'AT'",
+        "events(order).distinct(product) in last 60d > 2",
+        "events(order).distinct(product) > 2",
+        "events(order).last(product) = 'pen'",
+        "events(order).first_day < '1970-02-01'",
+    ]);
+    let mut scratch = LiveScratch::new();
+    let mut ann = live.customer(day(1));
+    for i in 0..20 {
+        buy(&live, &mut ann, day(i * 3), 0.1 + i as f64, ["pen", "ink"][i as usize % 2]);
+    }
+    live.set(&mut ann, FeatureIndex::new(0), Value::Number(4.0), &mut scratch).unwrap();
+    let saved = live.save(&ann);
+    assert_eq!(live.load(&saved).unwrap(), ann);
+    let json = serde_json::to_value(&saved).unwrap();
+    // Every number, text and flag, each altered on its own.
+    let n = count(&json);
+    assert!(n > 200, "{n}");
+    for at in 0..n {
+        let mut json = json.clone();
+        alter(&mut json, &mut { at });
+        // What cannot be read is refused as well.
+        if let Ok(saved) = serde_json::from_value::<SavedCustomer>(json.clone()) {
+            assert!(live.load(&saved).is_err(), "{at}: {json}");
+        }
+    }
+    let text = serde_json::to_string(&saved).unwrap();
+    for end in 0..text.len() {
+        assert!(serde_json::from_str::<SavedCustomer>(&text[..end]).is_err());
+    }
+}
+
+/// How many values there are that have no parts.
+fn count(json: &serde_json::Value) -> usize {
+    match json {
+        serde_json::Value::Array(parts) => parts.iter().map(count).sum(),
+        serde_json::Value::Object(parts) => parts.values().map(count).sum(),
+        _ => 1,
+    }
+}
+
+/// Alters the value at a place, counted down to 0.
+fn alter(json: &mut serde_json::Value, at: &mut usize) -> bool {
+    match json {
+        serde_json::Value::Array(parts) => parts.iter_mut().any(|part| alter(part, at)),
+        serde_json::Value::Object(parts) => {
+            parts.values_mut().any(|part| alter(part, at))
+        }
+        value => {
+            if *at > 0 {
+                *at -= 1;
+                return false;
+            }
+            *value = match value {
+                serde_json::Value::Number(x) => match x.as_i64() {
+                    Some(x) if x == 255 || x == i64::MAX => 0.into(),
+                    Some(x) => (x + 1).into(),
+                    None => 0.5.into(),
+                },
+                serde_json::Value::String(text) => format!("{text}x").into(),
+                serde_json::Value::Bool(x) => (!*x).into(),
+                _ => true.into(),
+            };
+            true
+        }
+    }
+}
+
+#[test]
+fn thirty_days_of_one_stream_take_less_than_400_bytes() {
+    let live = book(&[
+        "events(order).count in last 30d >= 3",
+        "events(order).sum(amount) in last 30d >= 20000",
+        "events(order).sum(amount) in last 7d >= 5000",
+        "not events(order) in last 14d",
+    ]);
+    let mut ann = live.customer(day(0));
+    let mut most = 0;
+    for i in 0..500 {
+        for k in 0..1 + i % 5 {
+            // Cents.
+            buy(
+                &live,
+                &mut ann,
+                day(i),
+                ((i * 7919 + k * 104_729) % 1_000_000) as f64,
+                "pen",
+            );
+        }
+        most = most.max(ann.size());
+    }
+    assert!(most <= 400, "{most}");
+}
+
+#[test]
+fn names_come_and_go() {
+    let live = book(&[
+        "events(order).distinct(product) in last 3d >= 5",
+        "events(order).last(product) in last 3d = 'p9'",
+        "events(order).first(product) = 'p0'",
+    ]);
+    let mut scratch = LiveScratch::new();
+    let mut ann = live.customer(day(0));
+    let mut sizes = Vec::new();
+    for i in 0..400 {
+        for k in 0..3 {
+            buy(&live, &mut ann, day(i), 1.0, &format!("p{}", i * 3 + k));
+        }
+        // Nine in three days, the first of all, and the last.
+        let truths = live.membership(&ann, &mut scratch).unwrap();
+        let expected = [i > 0, i == 3 - 3 && false, true].map(Truth::from);
+        assert_eq!((truths[0], truths[2]), (expected[0], expected[2]), "{i}");
+        assert_eq!(truths[1], Truth::from(3 * i + 2 == 9));
+        sizes.push(ann.size());
+    }
+    assert!(sizes[399] <= sizes[100] * 2, "{sizes:?}");
+}
+
+#[test]
+fn steps_without_a_length_are_refused() {
+    let nobody = RuleSet::new().segment("s", "S", Rule::Nobody);
+    let book = nobody.compile_book(&schema()).unwrap();
+    let none = LiveConfig::new().granularity(Granularity::Every(Span::from_millis(0)));
+    assert!(book.live(&none).unwrap_err().to_string().contains("granularity"));
+    let live = book.live(&LiveConfig::new()).unwrap();
+    let mut scratch = LiveScratch::new();
+    let mut ann = live.customer(day(3));
+    let changes = live.event(&mut ann, ORDER, day(4), &order(1.0, "pen"), &mut scratch);
+    assert_eq!(changes.unwrap(), []);
+    assert_eq!(live.membership(&ann, &mut scratch).unwrap(), [Truth::False]);
+    assert_eq!((live.due(&ann), live.segments().len()), (None, 1));
+}
+
+#[test]
+fn one_memory_serves_many_books_and_threads_share_a_book() {
+    let books = [
+        book(&["events(order).count in last 3d >= 2", "age > 3"]),
+        book(&["segment 's1'", "events(order).count in last 5d >= 3"]),
+        book(&["age > 3"]),
+    ];
+    let run = |alone: bool| {
+        let mut scratch = LiveScratch::new();
+        let mut all: Vec<_> = books.iter().map(|live| live.customer(day(0))).collect();
+        let mut changes = Vec::new();
+        for i in 0..40 {
+            for (live, ann) in books.iter().zip(&mut all) {
+                if alone {
+                    scratch = LiveScratch::new();
+                }
+                let at = day(i * i % 30 + i / 2);
+                changes.extend_from_slice(
+                    live.event(ann, ORDER, at, &order(1.0, "pen"), &mut scratch).unwrap(),
+                );
+                let age = Value::Number((i % 7) as f64);
+                let age = live.set(ann, FeatureIndex::new(0), age, &mut scratch);
+                changes.extend_from_slice(age.unwrap());
+            }
+        }
+        (all, changes)
+    };
+    let alone = run(true);
+    assert!(alone.1.len() > 20);
+    assert_eq!(run(false), alone);
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..3).map(|_| scope.spawn(|| run(false))).collect();
+        threads.into_iter().for_each(|thread| assert_eq!(thread.join().unwrap(), alone));
+    });
+}
+
+#[test]
+fn of_events_of_one_step_the_first_to_come_is_the_first() {
+    let live = book(&[
+        "events(order).first(product) = 'pen'",
+        "events(order).last(product) = 'ink'",
+    ]);
+    let mut scratch = LiveScratch::new();
+    let mut ann = live.customer(day(5));
+    let hour = 3_600_000;
+    for (hours, product) in [(9, "pen"), (3, "cap"), (1, "ink")] {
+        let at = Timestamp::from_millis(5 * DAY + hours * hour);
+        buy(&live, &mut ann, at, 1.0, product);
+    }
+    let truths = live.membership(&ann, &mut scratch).unwrap();
+    assert_eq!(truths, [Truth::True, Truth::True]);
+    assert_eq!(live.step_of(Timestamp::from_millis(5 * DAY + hour)), day(5));
+}
+
+#[test]
+fn explanations_show_what_was_kept() {
+    let live = book(&["events(order).sum(amount) in last 30d > 5 and country = 'AT'"]);
+    let mut scratch = LiveScratch::new();
+    let mut ann = live.customer(day(100));
+    buy(&live, &mut ann, day(100), 10.0, "pen");
+    live.set(&mut ann, FeatureIndex::new(1), Value::Category("DE"), &mut scratch)
+        .unwrap();
+    let explanation = live.explain(&ann, &mut scratch).unwrap().to_string();
+    assert!(
+        explanation.contains("has 10") && explanation.contains("has DE"),
+        "{explanation}"
+    );
+    let nobody =
+        OwnedCustomer::new(&schema(), 1).set("country", OwnedValue::Missing).unwrap();
+    assert!(live.schema() == nobody.schema());
+}
