@@ -299,3 +299,106 @@ fn reach(bounds: &Bounds) -> u64 {
         Bounds::Ever | Bounds::Between(..) => 0,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value as Json;
+
+    use super::*;
+    use crate::data::{FeatureIndex, FeatureSpec, Schema, StreamIndex, Value};
+    use crate::rules::{LiveConfig, RuleBook};
+
+    /// The numbers, texts and nulls of a document.
+    fn ends<'j>(json: &'j mut Json, out: &mut Vec<&'j mut Json>) {
+        match json {
+            Json::Array(parts) => parts.iter_mut().for_each(|part| ends(part, out)),
+            Json::Object(parts) => parts.values_mut().for_each(|part| ends(part, out)),
+            end => out.push(end),
+        }
+    }
+
+    #[test]
+    fn forged_customers_are_refused_or_do_no_harm() {
+        let order = StreamSpec::new(
+            "order",
+            [FeatureSpec::number("amount"), FeatureSpec::category("product")],
+        );
+        let schema =
+            Schema::builder().feature(FeatureSpec::number("age")).stream(order).build();
+        let schema = schema.unwrap();
+        let book = [
+            "events(order).sum(amount) in last 30d > 5 and age > 3",
+            "events(order).distinct(product) in last 60d > 2",
+            "events(order).first(product) in last 60d = 'ink'",
+            "events(order).max(amount) in last 90d > 2",
+            "events(order).last(product) = 'pen'",
+            "events(order).sum(amount) > 20",
+            "events(order).first_day in last 900d in last 100d",
+            "events(order).active_days > 4",
+        ];
+        let book =
+            book.iter().enumerate().fold(RuleBook::builder(&schema), |b, (i, rule)| {
+                b.segment(format!("s{i}"), "S", rule.parse().unwrap())
+            });
+        let live = book.rest("rest", "Rest").build().unwrap();
+        let live = live.live(&LiveConfig::new()).unwrap();
+        let mut scratch = LiveScratch::new();
+        let day = |n: i64| Timestamp::from_millis(n * 86_400_000);
+        let mut ann = live.customer(day(1));
+        let buy = |ann: &mut LiveCustomer, at: i64, scratch: &mut LiveScratch| {
+            let amount = if at == 7 { 1e300 } else { 0.3 + at as f64 };
+            let product = ["ink", "pen", "cap"][at as usize % 3];
+            let values = [Value::Number(amount), Value::Category(product)];
+            live.event(ann, StreamIndex::new(0), day(at), &values, scratch).unwrap();
+        };
+        for at in [1, 5, 5, 9, 20, 3] {
+            buy(&mut ann, at, &mut scratch);
+        }
+        live.set(&mut ann, FeatureIndex::new(0), Value::Number(9.0), &mut scratch)
+            .unwrap();
+        let json = serde_json::to_value(live.save(&ann)).unwrap();
+        let n = {
+            let mut json = json.clone();
+            let mut all = Vec::new();
+            ends(&mut json, &mut all);
+            all.len()
+        };
+        let (mut n_loaded, mut n_refused) = (0, 0);
+        for at in 0..n {
+            for change in [1, -1, 127, 254, -3000, i64::MAX, i64::MIN, u32::MAX.into()] {
+                let mut json = json.clone();
+                let mut all = Vec::new();
+                ends(&mut json, &mut all);
+                match &mut all[at] {
+                    Json::Number(x) => match x.as_i64() {
+                        Some(x) => *all[at] = x.wrapping_add(change).into(),
+                        None => *all[at] = (change as f64).into(),
+                    },
+                    end => **end = change.into(),
+                }
+                let Ok(mut saved) = serde_json::from_value::<SavedCustomer>(json) else {
+                    n_refused += 1;
+                    continue;
+                };
+                saved.check = saved.checksum();
+                let Ok(mut bob) = live.load(&saved) else {
+                    n_refused += 1;
+                    continue;
+                };
+                n_loaded += 1;
+                live.membership(&bob, &mut scratch).unwrap();
+                live.explain(&bob, &mut scratch).unwrap();
+                live.merge(&mut bob, &ann, &mut scratch).unwrap();
+                let now = live.moment(&bob).now().as_millis() / 86_400_000;
+                if now < 2_000_000 {
+                    for at in [7, now, now + 5, now + 90] {
+                        buy(&mut bob, at.max(0), &mut scratch);
+                    }
+                }
+                live.advance(&mut bob, Timestamp::MAX, &mut scratch).unwrap();
+                live.membership(&bob, &mut scratch).unwrap();
+            }
+        }
+        assert!(n_loaded > 100 && n_refused > 500, "{n_loaded} {n_refused}");
+    }
+}

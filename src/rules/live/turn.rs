@@ -271,7 +271,8 @@ impl Turn<'_> {
         let mut told = |rule: u32, both: Both| {
             let [from, to] = both.truths();
             if from != to {
-                n_true = n_true + u32::from(to.is_true()) - u32::from(from.is_true());
+                n_true = (n_true + u32::from(to.is_true()))
+                    .saturating_sub(from.is_true().into());
                 let segment = SegmentIndex::new(rule);
                 changes.push(LiveChange { segment, from, to, cause });
             }
