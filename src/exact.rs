@@ -77,7 +77,9 @@ impl ExactSum {
             *digit = sum & 0xffff_ffff;
             carry = sum >> 32;
         }
-        self.digits[DIGITS - 1] += carry;
+        // Sums this large are never small again.
+        let top = self.digits[DIGITS - 1].saturating_add(carry);
+        self.digits[DIGITS - 1] = top.clamp(-0xffff_ffff, 0xffff_ffff);
         self.room = ROOM;
     }
 

@@ -227,18 +227,6 @@ impl CalendarUnit {
         Span::days(days).as_millis()
     }
 
-    /// How long it is at most, changes of the clock included.
-    pub(super) fn most_millis(self) -> u64 {
-        let days = match self {
-            CalendarUnit::Day => 2,
-            CalendarUnit::Week => 8,
-            CalendarUnit::Month => 32,
-            CalendarUnit::Quarter => 93,
-            CalendarUnit::Year => 367,
-        };
-        Span::days(days).as_millis()
-    }
-
     pub(super) fn name(self) -> &'static str {
         match self {
             CalendarUnit::Day => "day",

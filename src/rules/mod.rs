@@ -13,6 +13,9 @@
 //! happens. The same holds of dates that are compared with today. Rules may refer to other
 //! [segments](segment) of their set.
 //!
+//! Where events arrive one by one, a [`LiveBook`] keeps a few hundred bytes of each customer in
+//! place of her events, and says which memberships each event changes.
+//!
 //! Missing values are answered by Kleene's three-valued logic, negation is spelled only
 //! as `not`, and a definition is checked against the schema before it is used: all of
 //! its faults are told at once, each with its place and, where there is one, the name

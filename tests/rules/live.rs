@@ -154,7 +154,7 @@ fn tell(
         }
         News::Now(now) => live.advance(customer, Timestamp::from_millis(*now), scratch),
         News::Rest => {
-            let json = serde_json::to_string(&live.save(customer)).unwrap();
+            let json = serde_json::to_string(&live.save(customer).unwrap()).unwrap();
             let saved: SavedCustomer = serde_json::from_str(&json).unwrap();
             let loaded = live.load(&saved).unwrap();
             assert_eq!(&loaded, customer);
@@ -287,7 +287,7 @@ proptest! {
         }
         prop_assert_eq!(&truths, &told.truths());
         prop_assert_eq!(&live.membership(&one, &mut scratch).unwrap(), &truths);
-        let saved = live.save(&one);
+        let saved = live.save(&one).unwrap();
         prop_assert_eq!(live.load(&saved).unwrap(), one);
     }
 }

@@ -11,6 +11,7 @@ mod evaluation;
 mod events;
 mod live;
 mod live_cases;
+mod live_zones;
 mod nested;
 mod properties;
 mod text;

@@ -49,7 +49,13 @@ impl Clock {
     }
 
     /// The first step at which time alone may change an aggregate of a stream.
-    pub(super) fn due(&self, stream: &StreamPlan, ring: &Ring, rows: &Rows) -> i64 {
+    pub(super) fn due(
+        &self,
+        stream: &StreamPlan,
+        ring: &Ring,
+        rows: &Rows,
+        frame: &Frame,
+    ) -> i64 {
         let mut due = i64::MAX;
         if ring.n_rows() == 0 {
             return due;
@@ -64,7 +70,9 @@ impl Clock {
                 due = due.min(window.bounds.enters(start(rows.end), moment));
             }
         }
-        if due == i64::MAX { due } else { self.reaches(due) }
+        // At the end of the calendar there is no later step.
+        let due = if due == i64::MAX { due } else { self.reaches(due) };
+        if due > frame.tick { due } else { i64::MAX }
     }
 }
 

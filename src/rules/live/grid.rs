@@ -59,7 +59,8 @@ impl Grid {
         }
     }
 
-    /// The first step that begins at an instant or after it.
+    /// The first step that begins at an instant or after it; the end of time where there is
+    /// none.
     #[inline]
     pub(super) fn next(&self, millis: i64) -> i64 {
         match self.step {
@@ -69,7 +70,13 @@ impl Grid {
             }
             None => {
                 let tick = self.tick(millis);
-                if self.start(tick) >= millis { tick } else { tick + 1 }
+                if self.start(tick) >= millis {
+                    tick
+                } else if tick < Date::MAX.days_since_epoch().into() {
+                    tick + 1
+                } else {
+                    i64::MAX
+                }
             }
         }
     }

@@ -7,6 +7,7 @@ use super::frame::Frame;
 use super::plan::StreamPlan;
 use super::turn::{Cause, LiveChange, LiveScratch};
 use super::values::Rows;
+use crate::data::StreamIndex;
 use crate::error::Result;
 use crate::segmenter::SegmentIndex;
 
@@ -15,7 +16,7 @@ impl LiveBook {
     /// elsewhere, or under another name. Gives the memberships that this changes, against
     /// those of `customer` at the later of the two clocks.
     ///
-    /// Each event must be in one part only. Of a feature that both know, the value of
+    /// Each event must be in one part only: one that is in both counts twice. Of a feature that both know, the value of
     /// `customer` stays. Of events of one step, hers come first. All rules are asked.
     ///
     /// ```
@@ -54,6 +55,9 @@ impl LiveBook {
         scratch.of(self);
         inner.pass(customer, other.tick, scratch);
         let mut changes = std::mem::take(&mut scratch.changes);
+        for stream in 0..inner.plan.stream_places.len() as u32 {
+            inner.tidy(customer, StreamIndex::new(stream));
+        }
         let before = self.membership(customer, scratch)?;
         scratch.frames.go_to(&inner.plan, &inner.clock, customer.tick);
         let now = &scratch.frames.now;
@@ -62,7 +66,7 @@ impl LiveBook {
         for ((own, other), plan) in streams.zip(&inner.plan.streams) {
             own.merge(other, plan, now);
             rows.at(plan, &own.ring, now);
-            own.due = inner.clock.due(plan, &own.ring, &rows);
+            own.due = inner.clock.due(plan, &own.ring, &rows, now);
         }
         for (own, other) in customer.attributes.iter_mut().zip(&other.attributes) {
             if own.as_value().is_missing() {
@@ -131,6 +135,7 @@ impl StreamState {
                 }
             }
         }
+        moving_sets.iter_mut().for_each(|set| set.forget_before(keep));
         let moving = plan.moving.sets.iter().zip(moving_sets.iter_mut());
         for ((keyed, own), set) in moving.zip(&other.moving_sets) {
             for &(tick, code) in set.0.iter().filter(|(tick, _)| *tick >= keep) {

@@ -237,9 +237,10 @@ impl LiveBook {
         &self.0.set.segments
     }
 
-    /// A customer of whom nothing is known yet.
+    /// A customer of whom nothing is known yet. An instant beyond the calendar is the end of it.
     #[must_use]
     pub fn customer(&self, now: Timestamp) -> LiveCustomer {
+        let now = now.clamp(Timestamp::MIN, Timestamp::MAX);
         let Inner { plan, clock, rules, n_true, .. } = &*self.0;
         LiveCustomer {
             book: *rules,

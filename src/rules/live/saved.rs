@@ -1,5 +1,6 @@
 //! Customers at rest.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use serde::{Deserialize, Serialize};
@@ -55,13 +56,16 @@ impl LiveBook {
     /// let mut ann = live.customer(now);
     /// live.event(&mut ann, visit, now, &[], &mut scratch)?;
     ///
-    /// let json = serde_json::to_string(&live.save(&ann)).unwrap();
+    /// let json = serde_json::to_string(&live.save(&ann)?).unwrap();
     /// let saved: SavedCustomer = serde_json::from_str(&json).unwrap();
     /// assert_eq!(live.load(&saved)?, ann);
     /// # Ok::<(), segmenta::Error>(())
     /// ```
-    #[must_use]
-    pub fn save(&self, customer: &LiveCustomer) -> SavedCustomer {
+    ///
+    /// # Errors
+    /// When the customer is of another book.
+    pub fn save(&self, customer: &LiveCustomer) -> Result<SavedCustomer> {
+        self.check(customer)?;
         let LiveCustomer { book: _, tick, due, n_true, attributes, streams } =
             customer.clone();
         let mut saved = SavedCustomer {
@@ -76,7 +80,7 @@ impl LiveBook {
             check: 0,
         };
         saved.check = saved.checksum();
-        saved
+        Ok(saved)
     }
 
     /// A customer that was saved, by this book or by one that keeps the same: whose rules ask
@@ -122,7 +126,7 @@ impl LiveBook {
         frames.go_to(plan, clock, customer.tick);
         for (plan, state) in plan.streams.iter().zip(&mut customer.streams) {
             rows.at(plan, &state.ring, &frames.now);
-            state.due = clock.due(plan, &state.ring, &rows);
+            state.due = clock.due(plan, &state.ring, &rows, &frames.now);
         }
         // The tests by the distance from today are looked at with the next step.
         customer.due = customer.tick + 1;
@@ -144,7 +148,8 @@ impl Inner {
         });
         let mut streams = self.plan.streams.iter().zip(&saved.streams);
         (first..=last).contains(&saved.tick)
-            && saved.n_true as usize <= self.set.rules.len()
+            && (saved.rules != self.rules
+                || saved.n_true as usize <= self.set.rules.len())
             && saved.attributes.len() == self.plan.features.len()
             && saved.streams.len() == self.plan.streams.len()
             && usable.all(|usable| usable)
@@ -178,7 +183,7 @@ impl StreamState {
                 })
         };
         let n_stretches = plan.stretches.len();
-        self.ring.is_valid(&plan.moving.sums())
+        self.ring.is_valid(&plan.moving.sums(), None)
             && self.ring.ascends_within(&ticks)
             && cells(&plan.moving, &self.ring)
             && match (&self.rest, &blank.rest) {
@@ -186,8 +191,7 @@ impl StreamState {
                 (Some(rest), Some(_)) => {
                     let Rest { fixed, moving_sets, fixed_sets, texts } = &**rest;
                     texts.is_valid()
-                        && fixed.is_valid(&plan.fixed.sums())
-                        && fixed.n_rows() == n_stretches
+                        && fixed.is_valid(&plan.fixed.sums(), Some(n_stretches))
                         && cells(&plan.fixed, fixed)
                         && sets(&plan.moving, moving_sets, &ticks)
                         && sets(&plan.fixed, fixed_sets, &(0..n_stretches as i64))
@@ -283,21 +287,20 @@ pub(super) fn layout(inner: &Inner, granularity: Granularity) -> u64 {
                 let _ = write!(hash, "set {keyed:?}");
             }
         }
-        let reach = plan.windows.iter().map(|window| reach(&window.bounds)).max();
+        // How far back windows reach: the longest of each sort.
+        let mut reach = BTreeMap::new();
+        for window in &plan.windows {
+            let (unit, length) = match window.bounds {
+                Bounds::Ago(from, _) => (None, from.as_millis()),
+                Bounds::Calendar(n, unit, _) => (Some(unit), n.into()),
+                Bounds::Ever | Bounds::Between(..) => continue,
+            };
+            let longest = reach.entry(unit).or_insert(0);
+            *longest = length.max(*longest);
+        }
         let _ = write!(hash, "windows {:?} {reach:?}", plan.stretches);
     }
     hash.0
-}
-
-/// How far back a window that moves reaches at most, in milliseconds.
-fn reach(bounds: &Bounds) -> u64 {
-    match bounds {
-        Bounds::Ago(from, _) => from.as_millis(),
-        Bounds::Calendar(n, unit, _) => {
-            (u64::from(*n) + 1).saturating_mul(unit.most_millis())
-        }
-        Bounds::Ever | Bounds::Between(..) => 0,
-    }
 }
 
 #[cfg(test)]
@@ -356,7 +359,7 @@ mod tests {
         }
         live.set(&mut ann, FeatureIndex::new(0), Value::Number(9.0), &mut scratch)
             .unwrap();
-        let json = serde_json::to_value(live.save(&ann)).unwrap();
+        let json = serde_json::to_value(live.save(&ann).unwrap()).unwrap();
         let n = {
             let mut json = json.clone();
             let mut all = Vec::new();

@@ -138,7 +138,7 @@ impl Inner {
                 continue;
             }
             rows.from(plan, &state.ring, frames[0], frames[1]);
-            state.due = self.clock.due(plan, &state.ring, rows);
+            state.due = self.clock.due(plan, &state.ring, rows, frames[1]);
             if rows.are_same() {
                 continue;
             }
@@ -209,7 +209,7 @@ impl Inner {
         let start = self.clock.grid.start(tick);
         let row = state.add(plan, &self.clock, frames[1], tick, event, passed);
         rows.at(plan, &state.ring, frames[1]);
-        state.due = self.clock.due(plan, &state.ring, rows);
+        state.due = self.clock.due(plan, &state.ring, rows, frames[1]);
         let sides = Sides { plan: &self.plan, clock: &self.clock, state, frames, rows };
         for group in groups() {
             values.read_after(group, &sides, row, start, event);

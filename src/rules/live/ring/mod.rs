@@ -366,9 +366,9 @@ impl Ring {
         }
     }
 
-    /// Whether this is a ring of these columns, with rows that ascend by tick; `is_sum` says
-    /// which columns hold sums, that of the ticks left out.
-    pub(super) fn is_valid(&self, is_sum: &[bool]) -> bool {
+    /// Whether this is a ring of these columns; `is_sum` says which of them hold sums, that of
+    /// the ticks left out. With a stated number of rows it has room for no others.
+    pub(super) fn is_valid(&self, is_sum: &[bool], n_rows: Option<usize>) -> bool {
         let n_columns = is_sum.len() + 1;
         if usize::from(self.n_columns) != n_columns || self.bytes.len() < HEAD * n_columns
         {
@@ -380,7 +380,12 @@ impl Ring {
         let n_exact = self.exact.iter().flat_map(|exact| exact.columns.iter());
         let is_apart = |column: usize| self.exact_sums(column).is_some();
         self.n_rows <= self.capacity
-            && self.capacity as usize <= self.bytes.len() + 64
+            && match n_rows {
+                Some(n) => {
+                    [self.n_rows, self.capacity].iter().all(|&own| own as usize == n)
+                }
+                None => self.capacity as usize <= self.bytes.len() + 64,
+            }
             && n_cells.and_then(|n| n.checked_add(HEAD * n_columns))
                 == Some(self.bytes.len())
             && heads.iter().enumerate().all(|(c, head)| {
@@ -437,7 +442,7 @@ mod tests {
     struct Plain(BTreeMap<i64, (u64, ExactSum, u64)>);
 
     fn check(ring: &Ring, plain: &Plain) {
-        assert!(ring.is_valid(&[false, true, false]));
+        assert!(ring.is_valid(&[false, true, false], None));
         assert!(ring.ascends_within(&(i64::MIN..i64::MAX)));
         let ticks: Vec<i64> = (0..ring.n_rows()).map(|row| ring.tick(row)).collect();
         assert_eq!(ticks, plain.0.keys().copied().collect::<Vec<_>>());
@@ -534,8 +539,11 @@ mod tests {
             ring.add(1, row, 0.1);
         });
         let ticks = -1000..1000;
-        let is_fine = |ring: &Ring| ring.is_valid(&[true]) && ring.ascends_within(&ticks);
-        assert!(is_fine(&ring) && !ring.is_valid(&[false]) && !ring.is_valid(&[]));
+        let is_fine =
+            |ring: &Ring| ring.is_valid(&[true], None) && ring.ascends_within(&ticks);
+        assert!(
+            is_fine(&ring) && !ring.is_valid(&[false], None) && !ring.is_valid(&[], None)
+        );
         let altered: [fn(&mut Ring); 10] = [
             |ring| ring.n_rows = 1000,
             |ring| ring.capacity += 1,
