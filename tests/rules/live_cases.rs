@@ -278,6 +278,7 @@ fn names_come_and_go() {
             buy(&live, &mut ann, day(i), 1.0, &format!("p{}", i * 3 + k));
         }
         // Up to nine in three days, and the first of all.
+        let truths = live.membership(&ann, &mut scratch).unwrap();
         assert_eq!([truths[0], truths[2]], [Truth::from(i > 0), Truth::True], "{i}");
         assert_eq!(truths[1], Truth::from(3 * i + 2 == 11));
         sizes.push(ann.size());
