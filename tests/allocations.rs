@@ -7,11 +7,13 @@ use segmenta::cluster::hierarchical::{Cut, Hierarchical};
 use segmenta::cluster::kmeans::KMeans;
 use segmenta::data::{
     EventLog, FeatureSet, FeatureSpec, OwnedCustomer, Schema, StreamSpec, Table,
-    Timestamp,
+    Timestamp, Value,
 };
 use segmenta::encode::{Encoder, Impute};
 use segmenta::rfm::Rfm;
-use segmenta::rules::{Rule, RuleBook, RuleSegmenter, field, segment};
+use segmenta::rules::{
+    LiveConfig, LiveScratch, Rule, RuleBook, RuleSegmenter, field, segment,
+};
 use segmenta::segmenter::{Crosstab, Fallback, Scratch, Tree};
 use segmenta::{Fit, Segmenter};
 
@@ -65,6 +67,39 @@ fn rules(schema: &Schema) -> RuleSegmenter {
 }
 
 /// All aggregates but `distinct`, with and without a filter, and a reference.
+/// Only a new row, or one with larger numbers, takes memory.
+fn an_event_of_a_known_step_allocates_nothing() {
+    let orders = StreamSpec::new("order", [FeatureSpec::number("amount")]);
+    let schema = Schema::builder().stream(orders).build().unwrap();
+    let (vip, low) = (segment("busy"), "events(order).sum(amount) >= 0".parse().unwrap());
+    let book = RuleBook::builder(&schema)
+        .segment("busy", "Busy", "events(order).count in last 7d >= 100".parse().unwrap())
+        .segment("vip", "VIP", vip & low)
+        .segment(
+            "odd",
+            "Odd",
+            "events(order).max(amount) in last 7d < 0".parse().unwrap(),
+        )
+        .build()
+        .unwrap();
+    let live = book.live(&LiveConfig::new()).unwrap();
+    let order = schema.require_stream("order").unwrap();
+    let mut scratch = LiveScratch::new();
+    let mut ann = live.customer(Timestamp::from_millis(0));
+    let mut n_changes = 0;
+    let mut buy = |n: i64| {
+        for i in 0..n {
+            let at = Timestamp::from_millis(i * 1000);
+            let changes =
+                live.event(&mut ann, order, at, &[Value::Number(1.0)], &mut scratch);
+            n_changes += changes.unwrap().len();
+        }
+    };
+    buy(60);
+    assert_eq!(measure(|| buy(60)).count_total, 0);
+    assert!(n_changes >= 2);
+}
+
 fn asking_about_events_allocates_nothing() {
     let orders = StreamSpec::new("order", [FeatureSpec::number("amount")]);
     let schema = Schema::builder().stream(orders.clone()).build().unwrap();
@@ -161,6 +196,7 @@ fn assigning_one_customer_allocates_nothing() {
     assert_eq!(measure(|| shoppers.iter().for_each(&mut matching)).count_total, 0);
 
     asking_about_events_allocates_nothing();
+    an_event_of_a_known_step_allocates_nothing();
 
     let (kmeans, rfm) = (kmeans(), rfm());
     let row = vec![0.5; kmeans.encoder().n_columns()];

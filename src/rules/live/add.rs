@@ -27,7 +27,8 @@ impl StreamState {
         StreamState { ring, due: i64::MAX, rest }
     }
 
-    /// Adds an event that passes these filters. Gives its row, if it has one.
+    /// Adds an event that passes these filters. Gives its row, if it has one, and
+    /// whether that is new.
     pub(super) fn add(
         &mut self,
         plan: &StreamPlan,
@@ -36,7 +37,7 @@ impl StreamState {
         tick: i64,
         values: &[Value<'_>],
         passed: &[usize],
-    ) -> Option<usize> {
+    ) -> Option<(usize, bool)> {
         let mut event = Happened {
             values,
             day: clock.grid.day(tick),
@@ -55,7 +56,7 @@ impl StreamState {
             None => (&mut none, None),
         };
         let row = (tick >= keep).then(|| ring.row_of(tick, keep));
-        if let Some(row) = row {
+        if let Some((row, _)) = row {
             for &column in filters().flat_map(|filter| &filter.moving.columns) {
                 let content = &plan.moving.column(column).content;
                 content.add(ring, [column, row], &event, texts);

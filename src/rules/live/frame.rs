@@ -90,8 +90,13 @@ impl Frame {
     #[inline]
     pub(super) fn rows(&self, ring: &Ring, window: usize) -> Range<usize> {
         let (from, to) = self.ranges[window];
-        let from = ring.before(from);
-        from..ring.before(to).max(from)
+        let n = ring.n_rows();
+        // Most windows end now, where the last row is at most.
+        let end = match n.checked_sub(1) {
+            Some(last) if ring.tick(last) >= to => ring.before(to),
+            _ => n,
+        };
+        ring.before(from).min(end)..end
     }
 
     /// The steps that a window holds.

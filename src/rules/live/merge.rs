@@ -110,7 +110,7 @@ impl StreamState {
             if tick < keep {
                 continue;
             }
-            let row = ring.row_of(tick, keep);
+            let (row, _) = ring.row_of(tick, keep);
             for (number, column) in (1..).zip(&plan.moving.columns) {
                 let cell = [number, row];
                 let beyond = [false, true];

@@ -209,10 +209,13 @@ impl Inner {
         let start = self.clock.grid.start(tick);
         let row = state.add(plan, &self.clock, frames[1], tick, event, passed);
         rows.at(plan, &state.ring, frames[1]);
-        state.due = self.clock.due(plan, &state.ring, rows, frames[1]);
+        // Other rows come and go as they did.
+        if row.is_some_and(|(_, is_new)| is_new) {
+            state.due = self.clock.due(plan, &state.ring, rows, frames[1]);
+        }
         let sides = Sides { plan: &self.plan, clock: &self.clock, state, frames, rows };
         for group in groups() {
-            values.read_after(group, &sides, row, start, event);
+            values.read_after(group, &sides, row.map(|(row, _)| row), start, event);
         }
         let other = Other { feature: None, cause: Cause::Data };
         let turn = Turn { inner: self, customer, frames, values, rows, other };

@@ -249,12 +249,12 @@ impl Ring {
         }
     }
 
-    /// The row of a tick, which is added if there is none; rows before `keep` are removed
-    /// then.
-    pub(super) fn row_of(&mut self, tick: i64, keep: i64) -> usize {
+    /// The row of a tick, and whether it is new: it is added if there is none, and rows before
+    /// `keep` are removed then.
+    pub(super) fn row_of(&mut self, tick: i64, keep: i64) -> (usize, bool) {
         let at = self.before(tick);
         if at < self.n_rows() && self.tick(at) == tick {
-            return at;
+            return (at, false);
         }
         let gone = self.before(keep.min(tick));
         self.remove_first(gone);
@@ -271,7 +271,7 @@ impl Ring {
         }
         self.insert(at);
         self.set(0, at, self.base.abs_diff(tick));
-        at
+        (at, true)
     }
 
     /// Inserts a row of zeros.
@@ -483,7 +483,7 @@ mod tests {
                     continue;
                 }
                 let is_new = !plain.0.contains_key(&tick);
-                let row = ring.row_of(tick, keep);
+                let (row, _) = ring.row_of(tick, keep);
                 if is_new {
                     plain.0.retain(|&tick, _| tick >= keep);
                 }
@@ -520,7 +520,7 @@ mod tests {
     fn thirty_days_take_few_bytes() {
         let mut ring = Ring::new(2);
         for day in 20_000..20_365 {
-            let row = ring.row_of(day, day - 29);
+            let (row, _) = ring.row_of(day, day - 29);
             for order in 0..3 {
                 let count = ring.get(1, row) + 1;
                 ring.set(1, row, count);
@@ -535,7 +535,7 @@ mod tests {
     fn altered_rings_are_found_out() {
         let mut ring = Ring::new(1);
         (0..20).for_each(|tick| {
-            let row = ring.row_of(tick * 3, 0);
+            let (row, _) = ring.row_of(tick * 3, 0);
             ring.add(1, row, 0.1);
         });
         let ticks = -1000..1000;

@@ -22,8 +22,8 @@ impl Total {
     /// So many units, each a power of two, as a number.
     #[inline]
     pub(in crate::rules::live) fn of(units: i64, exponent: i32) -> f64 {
-        let value = units as f64 * power_of_two(exponent);
-        value.clamp(f64::MIN, f64::MAX) + 0.0
+        // Far from the largest number, and never -0.
+        units as f64 * power_of_two(exponent)
     }
 
     /// Less a number.
