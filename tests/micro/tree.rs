@@ -181,7 +181,7 @@ proptest! {
         prop_assert!(near(merged.weight(), weight, 1e-12));
         let largest = all.iter().fold(0.0_f64, |a, x| a.max(x.abs()));
         let rounding = weight * (4e-16 * largest).powi(2)
-            + (weight * squares).sqrt() * 1e-15 * largest;
+            + (weight * squares).sqrt() * 4e-15 * largest;
         prop_assert!(
             (total.deviation() - squares).abs() <= 1e-12 * squares + rounding,
             "{} {}", total.deviation(), squares

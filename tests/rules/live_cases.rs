@@ -484,3 +484,26 @@ fn parts_that_are_merged_again_and_again_stay_small_and_finite() {
         buy(&live, &mut ann, day(40), 1.0, "pen");
     }
 }
+
+/// A customer that an earlier build saved.
+const SAVED: &str = r#"{"version":1,"layout":7108515119507640164,"rules":3941863423616088578,"tick":15,"due":9223372036854775807,"n_true":2,"attributes":[{"number":4.0}],"streams":[{"ring":{"base":0,"n_rows":6,"capacity":8,"n_columns":2,"bytes":[1,0,0,0,0,0,0,0,8,0,201,255,1,0,0,0,0,3,6,9,12,15,0,0,205,204,204,204,204,204,12,0,208,204,204,204,204,204,140,0,208,204,204,204,204,204,12,1,208,204,204,204,204,204,140,1,192,204,204,204,204,204,12,2,192,204,204,204,204,204,140,2,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0]},"due":30,"rest":{"fixed":{"base":0,"n_rows":2,"capacity":2,"n_columns":4,"bytes":[0,0,0,0,0,0,0,0,8,0,0,0,0,0,0,0,4,0,0,0,8,0,0,0,1,0,0,0,12,0,0,0,155,153,153,153,153,153,65,64,155,153,153,153,153,153,65,64,147,180,66,0,147,180,66,0,3,3]},"moving_sets":[[[0,2],[3,3],[6,2],[9,3],[12,2],[15,3]]],"fixed_sets":[],"texts":["pen","ink"]}},{"ring":{"base":0,"n_rows":0,"capacity":0,"n_columns":1,"bytes":[0,0,0,0,0,0,0,0]},"due":9223372036854775807,"rest":{"fixed":{"base":0,"n_rows":1,"capacity":1,"n_columns":2,"bytes":[0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0]},"moving_sets":[],"fixed_sets":[],"texts":[]}}],"check":11214508769685730560}"#;
+
+#[test]
+fn what_was_saved_once_is_read_for_ever() {
+    let live = book(&[
+        "events(order where channel = 'web').sum(amount) in last 30d > 5 and age > 3",
+        "events(order).distinct(product) in this month > 2",
+        "events(order).last(product) = 'pen' or events(visit).count >= 2",
+        "events(order).min(amount) from '1970-01-01' to '1970-02-01' < 2",
+    ]);
+    let mut scratch = LiveScratch::new();
+    let mut ann = live.customer(day(1));
+    for i in 0..6 {
+        buy(&live, &mut ann, day(i * 3), 0.1 + i as f64, ["pen", "ink"][i as usize % 2]);
+    }
+    live.set(&mut ann, FeatureIndex::new(0), Value::Number(4.0), &mut scratch).unwrap();
+    let saved = serde_json::to_string(&live.save(&ann).unwrap()).unwrap();
+    assert_eq!(saved, SAVED);
+    let read: SavedCustomer = serde_json::from_str(SAVED).unwrap();
+    assert_eq!(live.load(&read).unwrap(), ann);
+}

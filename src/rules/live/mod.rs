@@ -4,6 +4,7 @@ mod add;
 mod code;
 mod content;
 mod customer;
+mod fingerprint;
 mod frame;
 mod grid;
 mod merge;
@@ -209,8 +210,8 @@ impl LiveBook {
             plan,
             set: CompiledSet { bound: None, ..set.clone() },
         };
-        inner.layout = saved::layout(&inner, *granularity);
-        inner.rules = saved::rules(&inner);
+        inner.layout = fingerprint::layout(&inner, *granularity);
+        inner.rules = fingerprint::rules(&inner);
         let mut book = LiveBook(Arc::new(inner));
         // Nothing is known, so that time changes nothing.
         let nobody = book.customer(Timestamp::from_millis(0));

@@ -1,22 +1,18 @@
 //! Customers at rest.
 
-use std::collections::BTreeMap;
-use std::fmt::Write;
-
 use serde::{Deserialize, Serialize};
 
 use super::code::MISSING;
 use super::customer::{LiveCustomer, Rest, Set, StreamState};
+use super::fingerprint::Fnv;
 use super::frame::Frames;
-use super::grid::Granularity;
 use super::plan::{Part, StreamPlan};
 use super::turn::LiveScratch;
 use super::values::Rows;
 use super::{Inner, LiveBook};
-use crate::data::{OwnedValue, StreamSpec, Timestamp};
+use crate::data::{OwnedValue, Timestamp};
 use crate::error::{Error, Result};
 use crate::rules::leaf::is_usable;
-use crate::rules::window::Bounds;
 
 /// What is kept of a customer, ready to be written in any format that serde knows.
 /// [`LiveBook::load`] reads it.
@@ -201,106 +197,40 @@ impl StreamState {
     }
 }
 
-/// A hash of 64 bits (Fowler, Noll and Vo 1991, variant 1a), fed with text.
-struct Fnv(u64);
-
-impl Fnv {
-    fn new() -> Fnv {
-        Fnv(0xcbf2_9ce4_8422_2325)
-    }
-
-    fn feed(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
-        }
-    }
-}
-
-impl Write for Fnv {
-    fn write_str(&mut self, text: &str) -> std::fmt::Result {
-        self.feed(text.as_bytes());
-        Ok(())
-    }
-}
-
 impl SavedCustomer {
     fn checksum(&self) -> u64 {
         let mut hash = Fnv::new();
         let SavedCustomer { version, layout, rules, tick, due, n_true, .. } = self;
         let SavedCustomer { attributes, streams, .. } = self;
-        let head = (version, layout, rules, tick, due, n_true);
-        // A hash takes all that is written to it.
-        let _ = write!(hash, "{head:?}{attributes:?}");
+        for part in [(*version).into(), *layout, *rules, *tick as u64, *due as u64] {
+            hash.feed(&part.to_le_bytes());
+        }
+        hash.feed(&n_true.to_le_bytes());
+        // As they are written, which is told for ever.
+        for attribute in attributes {
+            hash.feed(&serde_json::to_vec(attribute).unwrap_or_default());
+        }
         for stream in streams {
             stream.ring.feed(&mut |bytes| hash.feed(bytes));
             hash.feed(&stream.due.to_le_bytes());
             if let Some(rest) = &stream.rest {
                 let Rest { fixed, moving_sets, fixed_sets, texts } = &**rest;
                 fixed.feed(&mut |bytes| hash.feed(bytes));
-                let _ = write!(hash, "{moving_sets:?}{fixed_sets:?}");
-                texts.iter().for_each(|name| hash.feed(format!("{name:?}").as_bytes()));
+                for set in moving_sets.iter().chain(fixed_sets) {
+                    hash.feed(&(set.0.len() as u64).to_le_bytes());
+                    for (at, code) in &set.0 {
+                        hash.feed(&at.to_le_bytes());
+                        hash.feed(&code.to_le_bytes());
+                    }
+                }
+                for name in texts.iter() {
+                    hash.feed(&(name.len() as u64).to_le_bytes());
+                    hash.feed(name.as_bytes());
+                }
             }
         }
         hash.0
     }
-}
-
-/// A hash of the rules and of all that decides what is kept.
-pub(super) fn rules(inner: &Inner) -> u64 {
-    let mut hash = Fnv::new();
-    let _ = write!(hash, "{}", inner.layout);
-    for (segment, rule) in inner.set.segments.iter().zip(inner.set.rules.iter()) {
-        let _ = write!(hash, "{:?} {:?}", segment.id, rule.rule);
-    }
-    let _ = write!(hash, "{}", inner.set.has_rest());
-    hash.0
-}
-
-/// A hash of all that decides what is kept of a customer, and how.
-pub(super) fn layout(inner: &Inner, granularity: Granularity) -> u64 {
-    let mut hash = Fnv::new();
-    let zone = &inner.clock.grid.zone;
-    // Zones are told apart by a winter's and a summer's day.
-    let days = [19_737, 19_920].map(|day| {
-        let day = crate::data::Date::of_checked(day);
-        zone.start_of(day).as_millis()
-    });
-    let week_start = inner.clock.moment.get_week_start();
-    let _ = write!(hash, "{granularity:?}{days:?}{week_start:?}");
-    let schema = &inner.set.schema;
-    for (feature, _) in &inner.plan.features {
-        let spec = schema.get(*feature);
-        let _ = write!(hash, "feature {:?} {spec:?}", feature.get());
-    }
-    for plan in &inner.plan.streams {
-        let spec: Option<&StreamSpec> = schema.streams().get(plan.stream.get());
-        let _ = write!(hash, "stream {} {spec:?}", plan.stream.get());
-        for filter in &plan.filters {
-            let rule = filter.rule.as_ref().map(|rule| rule.rule.to_string());
-            let _ = write!(hash, "filter {rule:?}");
-        }
-        for part in [&plan.moving, &plan.fixed] {
-            for column in &part.columns {
-                let _ = write!(hash, "column {column:?}");
-            }
-            for keyed in &part.sets {
-                let _ = write!(hash, "set {keyed:?}");
-            }
-        }
-        // How far back windows reach: the longest of each sort.
-        let mut reach = BTreeMap::new();
-        for window in &plan.windows {
-            let (unit, length) = match window.bounds {
-                Bounds::Ago(from, _) => (None, from.as_millis()),
-                Bounds::Calendar(n, unit, _) => (Some(unit), n.into()),
-                Bounds::Ever | Bounds::Between(..) => continue,
-            };
-            let longest = reach.entry(unit).or_insert(0);
-            *longest = length.max(*longest);
-        }
-        let _ = write!(hash, "windows {:?} {reach:?}", plan.stretches);
-    }
-    hash.0
 }
 
 #[cfg(test)]
@@ -308,7 +238,9 @@ mod tests {
     use serde_json::Value as Json;
 
     use super::*;
-    use crate::data::{FeatureIndex, FeatureSpec, Schema, StreamIndex, Value};
+    use crate::data::{
+        FeatureIndex, FeatureSpec, Schema, StreamIndex, StreamSpec, Value,
+    };
     use crate::rules::{LiveConfig, RuleBook};
 
     /// The numbers, texts and nulls of a document.

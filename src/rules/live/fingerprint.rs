@@ -1,0 +1,139 @@
+//! What tells books apart that keep other things, or have other rules.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use super::Inner;
+use super::grid::Granularity;
+use super::plan::{Content, Keyed, StreamPlan};
+use crate::data::{Date, FeatureIndex, FeatureSpec, StreamSpec};
+use crate::rules::window::Bounds;
+
+/// A hash of 64 bits (Fowler, Noll and Vo 1991, variant 1a).
+pub(super) struct Fnv(pub(super) u64);
+
+impl Fnv {
+    pub(super) fn new() -> Fnv {
+        Fnv(0xcbf2_9ce4_8422_2325)
+    }
+
+    pub(super) fn feed(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
+        }
+    }
+}
+
+impl Write for Fnv {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        self.feed(text.as_bytes());
+        Ok(())
+    }
+}
+
+/// A hash of a description of the rules, and of what is kept.
+pub(super) fn rules(inner: &Inner) -> u64 {
+    let mut hash = Fnv::new();
+    // A hash takes all that is written to it, here and below.
+    let _ = write!(hash, "layout {:x}", inner.layout);
+    for (segment, rule) in inner.set.segments.iter().zip(inner.set.rules.iter()) {
+        let _ = write!(hash, "\nsegment {:?} {}", segment.id.as_str(), rule.rule);
+    }
+    let _ = write!(hash, "\nrest {}", inner.set.has_rest());
+    hash.0
+}
+
+/// A hash of a description of all that decides what is kept of a customer, and how.
+///
+/// The description is in words of its own, since saved customers outlive releases: names of
+/// types that are changed must not change it.
+pub(super) fn layout(inner: &Inner, granularity: Granularity) -> u64 {
+    let mut hash = Fnv::new();
+    let zone = &inner.clock.grid.zone;
+    // Zones are told apart by a winter's and a summer's day.
+    let [winter, summer] =
+        [19_737, 19_920].map(|day| zone.start_of(Date::of_checked(day)).as_millis());
+    let _ = match granularity {
+        Granularity::Day => write!(hash, "days"),
+        Granularity::Every(span) => write!(hash, "steps {}", span.as_millis()),
+    };
+    let week_start = inner.clock.moment.get_week_start() as u8;
+    let _ = write!(hash, " zone {winter} {summer} week {week_start}");
+    let schema = &inner.set.schema;
+    for spec in inner.plan.features.iter().filter_map(|(at, _)| schema.get(*at)) {
+        let _ = write!(hash, "\nfeature ");
+        describe(&mut hash, spec);
+    }
+    for plan in &inner.plan.streams {
+        if let Some(spec) = schema.streams().get(plan.stream.get()) {
+            stream(&mut hash, plan, spec);
+        }
+    }
+    hash.0
+}
+
+fn describe(hash: &mut Fnv, spec: &FeatureSpec) {
+    let _ = write!(hash, "{:?} {} ", spec.name(), spec.kind().name());
+    for level in spec.get_levels() {
+        let _ = write!(hash, "{level:?},");
+    }
+}
+
+fn stream(hash: &mut Fnv, plan: &StreamPlan, spec: &StreamSpec) {
+    let _ = write!(hash, "\nstream {:?}", spec.name());
+    for property in spec.properties() {
+        let _ = write!(hash, "\nproperty ");
+        describe(hash, property);
+    }
+    for filter in &plan.filters {
+        let rule = filter.rule.as_ref().map(|rule| rule.rule.to_string());
+        let _ = write!(hash, "\nwhere {}", rule.as_deref().unwrap_or("all"));
+    }
+    for (name, part) in [("moving", &plan.moving), ("fixed", &plan.fixed)] {
+        for column in &part.columns {
+            let (content, property) = word(&column.content);
+            let _ = write!(hash, "\n{name} {content} {property} of {}", column.filter);
+        }
+        for keyed in &part.sets {
+            let _ = match keyed {
+                Keyed::Day => write!(hash, "\n{name} days"),
+                Keyed::Property(property, _) => {
+                    write!(hash, "\n{name} values {}", property.get())
+                }
+            };
+        }
+    }
+    for stretch in &plan.stretches {
+        let _ = write!(hash, "\nfrom {} to {}", stretch.start, stretch.end);
+    }
+    // How far back windows reach: the longest of each sort.
+    let mut reach = BTreeMap::new();
+    for window in &plan.windows {
+        let (unit, length) = match window.bounds {
+            Bounds::Ago(from, _) => ("ms", from.as_millis()),
+            Bounds::Calendar(n, unit, _) => (unit.name(), n.into()),
+            Bounds::Ever | Bounds::Between(..) => continue,
+        };
+        let longest = reach.entry(unit).or_insert(0);
+        *longest = length.max(*longest);
+    }
+    for (unit, length) in reach {
+        let _ = write!(hash, "\nreach {length} {unit}");
+    }
+}
+
+/// A column's content in a word, and its property.
+fn word(content: &Content) -> (&'static str, usize) {
+    let of = |word, property: &FeatureIndex| (word, property.get());
+    match content {
+        Content::Count => ("count", 0),
+        Content::Numbers(property) => of("numbers", property),
+        Content::Sum(property) => of("sum", property),
+        Content::Least(property, _) => of("least", property),
+        Content::Most(property, _) => of("most", property),
+        Content::First(property, _) => of("first", property),
+        Content::Last(property, _) => of("last", property),
+        Content::FirstTick => ("first step", 0),
+        Content::LastTick => ("last step", 0),
+    }
+}
