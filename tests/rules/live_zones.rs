@@ -1,10 +1,10 @@
 //! Live books in zones whose clocks are put forward and back, over many steps.
 
 use segmenta::data::{
-    Date, EventLog, FeatureIndex, FeatureSpec, Moment, OwnedCustomer, OwnedValue, Schema,
-    Span, StreamIndex, StreamSpec, Timestamp, Value, Weekday, Zone,
+    Calendar, Date, EventLog, FeatureIndex, FeatureSpec, Moment, OwnedCustomer,
+    OwnedValue, Schema, Span, StreamIndex, StreamSpec, Timestamp, Value, Weekday, Zone,
 };
-use segmenta::rules::{Granularity, LiveConfig, LiveScratch, RuleBook};
+use segmenta::rules::{Granularity, Limits, LiveConfig, LiveScratch, RuleBook, RuleSet};
 use segmenta::segmenter::Truth;
 
 const HOUR: i64 = 3_600_000;
@@ -114,7 +114,7 @@ fn check(zone: &Zone, week_start: Weekday, granularity: Granularity, seed: u64) 
                 let log = EventLog::new(spec, log.iter().cloned()).unwrap();
                 customer.set_events(spec.name(), log).unwrap()
             });
-            let moment: Moment = live.moment(&ann);
+            let moment: Moment = live.moment(&ann).unwrap();
             let expected = book.at(moment).membership(&customer).unwrap();
             assert_eq!(truths, expected, "{granularity:?} step {step}");
         }
@@ -153,4 +153,59 @@ fn clocks_are_put_forward_and_back() {
             check(&zone, Weekday::Monday, granularity, 7 + seed as u64);
         }
     }
+}
+
+/// A calendar that knows only its own days, and adds without looking.
+#[derive(Debug)]
+struct Strict(i64);
+
+impl Calendar for Strict {
+    fn date_of(&self, at: Timestamp) -> Date {
+        assert!((Timestamp::MIN..=Timestamp::MAX).contains(&at), "{at}");
+        Zone::utc().date_of(Timestamp::from_millis(at.as_millis() - self.0))
+    }
+
+    fn start_of(&self, day: Date) -> Timestamp {
+        Timestamp::from_millis(Zone::utc().start_of(day).as_millis() + self.0)
+    }
+}
+
+#[test]
+fn calendars_are_asked_about_their_own_days_only() {
+    let schema = Schema::builder().stream(StreamSpec::new("visit", [])).build().unwrap();
+    let rule = "events(visit).count in last 9223372036854775807ms >= 1".parse().unwrap();
+    let set = RuleSet::new().segment("s", "S", rule);
+    let limits = Limits::new().window(Span::from_millis(u64::MAX));
+    let book = set.compile_book_with(&schema, &limits).unwrap();
+    for steps in STEPS {
+        let zone = Zone::new(Strict(4 * HOUR));
+        let live = book.live(&LiveConfig::new().granularity(steps).zone(zone)).unwrap();
+        let mut scratch = LiveScratch::new();
+        for at in [Timestamp::MIN, Timestamp::from_millis(0), Timestamp::MAX] {
+            let mut ann = live.customer(at);
+            let visit = StreamIndex::new(0);
+            live.event(&mut ann, visit, at, &[], &mut scratch).unwrap();
+            live.advance(&mut ann, Timestamp::MAX, &mut scratch).unwrap();
+            assert_eq!(live.membership(&ann, &mut scratch).unwrap(), [Truth::True]);
+        }
+    }
+}
+
+#[cfg(feature = "jiff")]
+#[test]
+fn zones_that_agree_in_winter_and_in_summer_are_told_apart() {
+    // Athens and Jerusalem.
+    let zones = ["EET-2EEST,M3.5.0/3,M10.5.0/4", "IST-2IDT,M3.4.4/26,M10.5.0"];
+    let schema = Schema::builder().stream(StreamSpec::new("visit", [])).build().unwrap();
+    let book = RuleBook::builder(&schema)
+        .segment("s", "S", "events(visit) in this day".parse().unwrap())
+        .build()
+        .unwrap();
+    let [athens, jerusalem] = zones.map(|zone| {
+        let zone = Zone::from(jiff::tz::TimeZone::posix(zone).unwrap());
+        book.live(&LiveConfig::new().zone(zone)).unwrap()
+    });
+    let ann = athens.customer(Timestamp::from_millis(0));
+    let saved = athens.save(&ann).unwrap();
+    assert!(athens.load(&saved).is_ok() && jerusalem.load(&saved).is_err());
 }

@@ -2,11 +2,15 @@
 
 use super::code::Texts;
 use super::content::{Happened, has_texts};
-use super::customer::{Rest, Set, StreamState};
+use super::customer::{Rest, Set, Split, StreamState};
 use super::frame::{Clock, Frame};
 use super::plan::{Part, StreamPlan};
-use super::ring::Ring;
+use super::ring::{Need, Ring};
 use crate::data::Value;
+
+/// Where more filters pass than this, columns are widened all at once: each on its own moves
+/// all others.
+const MANY: usize = 64;
 
 impl StreamState {
     pub(super) fn new(plan: &StreamPlan) -> StreamState {
@@ -15,15 +19,14 @@ impl StreamState {
             || !plan.moving.sets.is_empty()
             || has_texts(&plan.moving);
         let rest = has_rest.then(|| {
-            let n_columns = plan.fixed.columns.len() as u16;
             Box::new(Rest {
-                fixed: Ring::with_rows(n_columns, plan.stretches.len() as u32),
+                fixed: Ring::with_rows(&plan.fixed.sums(), plan.stretches.len() as u32),
                 moving_sets: sets(&plan.moving),
                 fixed_sets: sets(&plan.fixed),
                 texts: Texts::NONE,
             })
         });
-        let ring = Ring::new(plan.moving.columns.len() as u16);
+        let ring = Ring::new(&plan.moving.sums());
         StreamState { ring, due: i64::MAX, rest }
     }
 
@@ -47,16 +50,14 @@ impl StreamState {
         };
         let filters = || passed.iter().map(|&filter| &plan.filters[filter]);
         let keep = now.keep(plan);
-        let StreamState { ring, rest, .. } = self;
         let mut none = Texts::NONE;
-        let (texts, rest) = match rest.as_deref_mut() {
-            Some(Rest { fixed, moving_sets, fixed_sets, texts }) => {
-                (texts, Some((fixed, moving_sets, fixed_sets)))
-            }
-            None => (&mut none, None),
-        };
+        let Split { ring, texts, rest } = self.split(&mut none);
         let row = (tick >= keep).then(|| ring.row_of(tick, keep));
         if let Some((row, _)) = row {
+            if passed.len() > MANY {
+                let columns = filters().flat_map(|filter| &filter.moving.columns);
+                make_room(ring, row, columns, &plan.moving, &event, texts);
+            }
             for &column in filters().flat_map(|filter| &filter.moving.columns) {
                 let content = &plan.moving.column(column).content;
                 content.add(ring, [column, row], &event, texts);
@@ -76,6 +77,10 @@ impl StreamState {
             if !stretch.contains(&start) {
                 continue;
             }
+            if passed.len() > MANY {
+                let columns = filters().flat_map(|filter| &filter.fixed.columns);
+                make_room(fixed, row, columns, &plan.fixed, &event, texts);
+            }
             for filter in filters() {
                 [event.is_first, event.is_last] =
                     filter.fixed.beyond(fixed, row, [event.step; 2]);
@@ -92,4 +97,21 @@ impl StreamState {
         }
         row
     }
+}
+
+/// Makes columns wide enough for an event.
+#[cold]
+fn make_room<'p>(
+    ring: &mut Ring,
+    row: usize,
+    columns: impl Iterator<Item = &'p usize>,
+    part: &Part,
+    event: &Happened<'_>,
+    texts: &mut Texts,
+) {
+    let need = |&column: &usize| {
+        part.column(column).content.need(ring, [column, row], event, texts)
+    };
+    let needs: Vec<Need> = columns.filter_map(need).collect();
+    ring.make_room(&needs);
 }

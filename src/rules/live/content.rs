@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::code::{Code, Kind, MISSING, Texts, of_date};
 use super::customer::{Rest, Set, StreamState};
 use super::plan::{Content, Kept, Keyed, Part, StreamPlan};
-use super::ring::Ring;
+use super::ring::{Need, Ring};
 use crate::data::{Date, FeatureIndex, Value};
 
 /// One event, as columns see it.
@@ -62,6 +62,32 @@ impl Content {
             | Content::Last(property, kind) => {
                 let code = kind.encode(&event.value(*property), texts);
                 self.take(ring, [column, row], code, [event.is_first, event.is_last]);
+            }
+        }
+    }
+
+    /// How wide a cell must be for an event more, if that is known beforehand.
+    pub(super) fn need(
+        &self,
+        ring: &Ring,
+        [column, row]: [usize; 2],
+        event: &Happened<'_>,
+        texts: &mut Texts,
+    ) -> Option<Need> {
+        match self {
+            Content::Count | Content::Numbers(_) => {
+                Some(Need::of(column, ring.get(column, row).saturating_add(1)))
+            }
+            Content::Sum(property) => match event.value(*property) {
+                Value::Number(x) => ring.sum_need(column, row, x),
+                _ => None,
+            },
+            Content::FirstTick | Content::LastTick => Some(Need::of(column, event.step)),
+            Content::Least(property, kind)
+            | Content::Most(property, kind)
+            | Content::First(property, kind)
+            | Content::Last(property, kind) => {
+                Some(Need::of(column, kind.encode(&event.value(*property), texts)))
             }
         }
     }
@@ -166,7 +192,12 @@ impl Keyed {
         match self {
             Keyed::Day => Some(of_date(event.day)),
             Keyed::Property(property, kind) => {
-                let code = kind.encode(&event.value(*property), texts);
+                let value = match event.value(*property) {
+                    // -0 and 0 are one.
+                    Value::Number(x) => Value::Number(x + 0.0),
+                    value => value,
+                };
+                let code = kind.encode(&value, texts);
                 (code > MISSING).then_some(code)
             }
         }

@@ -6,9 +6,14 @@ use super::code::{Code, Texts};
 use super::ring::Ring;
 use crate::data::OwnedValue;
 
-/// All that a [`LiveBook`](super::LiveBook) keeps of one customer, in place of her events:
-/// some hundred bytes. It belongs to that book. One whose rules were edited takes it over, if
-/// it keeps the same: see [`LiveBook::load`](super::LiveBook::load).
+/// All that a [`LiveBook`](super::LiveBook) keeps of one customer, in place of her events. It
+/// belongs to that book. One whose rules were edited takes it over, if it keeps the same: see
+/// [`LiveBook::load`](super::LiveBook::load).
+///
+/// It takes a few hundred bytes for a few filters and some dozen steps: for each stream a row
+/// for each step with events that a moving window may hold, of one to sixteen bytes for each
+/// filter and for what is made of its events. `distinct` keeps each value once for each step
+/// or window, so that of thousands of names it takes what these take.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LiveCustomer {
     /// The fingerprint of the book's rules.
@@ -31,7 +36,6 @@ pub(super) struct StreamState {
     pub(super) ring: Ring,
     /// The first step at which time alone may change an aggregate.
     pub(super) due: i64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) rest: Option<Box<Rest>>,
 }
 
@@ -74,7 +78,26 @@ impl Set {
     }
 }
 
+/// The parts of a stream's state, each on its own.
+pub(super) struct Split<'s> {
+    pub(super) ring: &'s mut Ring,
+    pub(super) texts: &'s mut Texts,
+    /// What is kept by window, and the sets by step and by window.
+    pub(super) rest: Option<(&'s mut Ring, &'s mut [Set], &'s mut [Set])>,
+}
+
 impl StreamState {
+    /// `none` stands in for the texts of a stream without any.
+    pub(super) fn split<'s>(&'s mut self, none: &'s mut Texts) -> Split<'s> {
+        let ring = &mut self.ring;
+        match self.rest.as_deref_mut() {
+            Some(Rest { fixed, moving_sets, fixed_sets, texts }) => {
+                Split { ring, texts, rest: Some((fixed, moving_sets, fixed_sets)) }
+            }
+            None => Split { ring, texts: none, rest: None },
+        }
+    }
+
     /// The ring of windows that move, or of those that do not.
     #[inline]
     pub(super) fn part(&self, is_fixed: bool) -> &Ring {

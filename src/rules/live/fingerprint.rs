@@ -6,7 +6,7 @@ use std::fmt::Write;
 use super::Inner;
 use super::grid::Granularity;
 use super::plan::{Content, Keyed, StreamPlan};
-use crate::data::{Date, FeatureIndex, FeatureSpec, StreamSpec};
+use crate::data::{DAY, Date, FeatureIndex, FeatureSpec, StreamSpec};
 use crate::rules::window::Bounds;
 
 /// A hash of 64 bits (Fowler, Noll and Vo 1991, variant 1a).
@@ -50,15 +50,18 @@ pub(super) fn rules(inner: &Inner) -> u64 {
 pub(super) fn layout(inner: &Inner, granularity: Granularity) -> u64 {
     let mut hash = Fnv::new();
     let zone = &inner.clock.grid.zone;
-    // Zones are told apart by a winter's and a summer's day.
-    let [winter, summer] =
-        [19_737, 19_920].map(|day| zone.start_of(Date::of_checked(day)).as_millis());
     let _ = match granularity {
         Granularity::Day => write!(hash, "days"),
         Granularity::Every(span) => write!(hash, "steps {}", span.as_millis()),
     };
     let week_start = inner.clock.moment.get_week_start() as u8;
-    let _ = write!(hash, " zone {winter} {summer} week {week_start}");
+    let _ = write!(hash, " week {week_start} zone");
+    // Zones are told apart by their days of 2023 to 2026.
+    for day in (19_358..20_819).map(Date::of_checked) {
+        let late =
+            i64::from(day.days_since_epoch()) * DAY - zone.start_of(day).as_millis();
+        hash.feed(&late.to_le_bytes());
+    }
     let schema = &inner.set.schema;
     for spec in inner.plan.features.iter().filter_map(|(at, _)| schema.get(*at)) {
         let _ = write!(hash, "\nfeature ");
@@ -74,33 +77,36 @@ pub(super) fn layout(inner: &Inner, granularity: Granularity) -> u64 {
 
 fn describe(hash: &mut Fnv, spec: &FeatureSpec) {
     let _ = write!(hash, "{:?} {} ", spec.name(), spec.kind().name());
-    for level in spec.get_levels() {
+    let mut levels: Vec<&String> = spec.get_levels().iter().collect();
+    levels.sort_unstable();
+    for level in levels {
         let _ = write!(hash, "{level:?},");
     }
 }
 
 fn stream(hash: &mut Fnv, plan: &StreamPlan, spec: &StreamSpec) {
     let _ = write!(hash, "\nstream {:?}", spec.name());
-    for property in spec.properties() {
-        let _ = write!(hash, "\nproperty ");
-        describe(hash, property);
-    }
     for filter in &plan.filters {
         let rule = filter.rule.as_ref().map(|rule| rule.rule.to_string());
         let _ = write!(hash, "\nwhere {}", rule.as_deref().unwrap_or("all"));
     }
+    let property = |hash: &mut Fnv, at: Option<&FeatureIndex>| {
+        if let Some(spec) = at.and_then(|at| spec.properties().get(at.get())) {
+            describe(hash, spec);
+        }
+    };
     for (name, part) in [("moving", &plan.moving), ("fixed", &plan.fixed)] {
         for column in &part.columns {
-            let (content, property) = word(&column.content);
-            let _ = write!(hash, "\n{name} {content} {property} of {}", column.filter);
+            let (content, of) = word(&column.content);
+            let _ = write!(hash, "\n{name} {content} of {} ", column.filter);
+            property(hash, of);
         }
         for keyed in &part.sets {
-            let _ = match keyed {
-                Keyed::Day => write!(hash, "\n{name} days"),
-                Keyed::Property(property, _) => {
-                    write!(hash, "\n{name} values {}", property.get())
-                }
-            };
+            let _ = write!(hash, "\n{name} different ");
+            match keyed {
+                Keyed::Day => hash.feed(b"days"),
+                Keyed::Property(of, _) => property(hash, Some(of)),
+            }
         }
     }
     for stretch in &plan.stretches {
@@ -123,17 +129,16 @@ fn stream(hash: &mut Fnv, plan: &StreamPlan, spec: &StreamSpec) {
 }
 
 /// A column's content in a word, and its property.
-fn word(content: &Content) -> (&'static str, usize) {
-    let of = |word, property: &FeatureIndex| (word, property.get());
+fn word(content: &Content) -> (&'static str, Option<&FeatureIndex>) {
     match content {
-        Content::Count => ("count", 0),
-        Content::Numbers(property) => of("numbers", property),
-        Content::Sum(property) => of("sum", property),
-        Content::Least(property, _) => of("least", property),
-        Content::Most(property, _) => of("most", property),
-        Content::First(property, _) => of("first", property),
-        Content::Last(property, _) => of("last", property),
-        Content::FirstTick => ("first step", 0),
-        Content::LastTick => ("last step", 0),
+        Content::Count => ("count", None),
+        Content::Numbers(of) => ("numbers", Some(of)),
+        Content::Sum(of) => ("sum", Some(of)),
+        Content::Least(of, _) => ("least", Some(of)),
+        Content::Most(of, _) => ("most", Some(of)),
+        Content::First(of, _) => ("first", Some(of)),
+        Content::Last(of, _) => ("last", Some(of)),
+        Content::FirstTick => ("first step", None),
+        Content::LastTick => ("last step", None),
     }
 }

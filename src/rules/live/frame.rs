@@ -141,8 +141,10 @@ pub(super) struct Frames {
     pub(super) before: Frame,
 }
 
-/// Frames that are kept.
+/// Frames that are kept: so many, and fewer where they are large.
 const RECENT: usize = 512;
+/// Windows of all of them.
+const WINDOWS: usize = 1 << 16;
 
 impl Frames {
     /// Makes `now` the frame of a step.
@@ -151,9 +153,11 @@ impl Frames {
             return;
         }
         if self.recent.is_empty() {
-            self.recent.resize_with(RECENT, Frame::default);
+            let n = (WINDOWS / plan.windows.len().max(1)).clamp(1, RECENT);
+            self.recent.resize_with(n, Frame::default);
         }
-        let known = &mut self.recent[tick.rem_euclid(RECENT as i64) as usize];
+        let n = self.recent.len();
+        let known = &mut self.recent[tick.rem_euclid(n as i64) as usize];
         if known.tick != tick {
             known.fill(plan, clock, tick);
         }

@@ -50,13 +50,14 @@ impl Grid {
         }
     }
 
-    /// The first instant of a step.
+    /// The first instant of a step; of the first steps, that of the calendar.
     #[inline]
     pub(super) fn start(&self, tick: i64) -> i64 {
-        match self.step {
+        let start = match self.step {
             Some(step) => tick.saturating_mul(step),
             None => self.zone.start_of(day(tick)).as_millis(),
-        }
+        };
+        start.max(Timestamp::MIN.as_millis())
     }
 
     /// The first step that begins at an instant or after it; the end of time where there is

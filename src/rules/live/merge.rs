@@ -2,7 +2,7 @@
 
 use super::LiveBook;
 use super::code::{Code, Kind, Texts};
-use super::customer::{LiveCustomer, Rest, StreamState};
+use super::customer::{LiveCustomer, Split, StreamState};
 use super::frame::Frame;
 use super::plan::StreamPlan;
 use super::turn::{Cause, LiveChange, LiveScratch};
@@ -13,8 +13,8 @@ use crate::segmenter::SegmentIndex;
 
 impl LiveBook {
     /// Adds what another part knew of the same customer: of events that were counted
-    /// elsewhere, or under another name. Gives the memberships that this changes, against
-    /// those of `customer` at the later of the two clocks.
+    /// elsewhere, or under another name. Gives the memberships that this changes: first, of
+    /// cause [`Cause::Time`], those of `customer` up to the later of the two clocks.
     ///
     /// Each event must be in one part only: one that is in both counts twice. Of a feature that both know, the value of
     /// `customer` stays. Of events of one step, hers come first. All rules are asked.
@@ -93,18 +93,13 @@ impl LiveBook {
 impl StreamState {
     fn merge(&mut self, other: &StreamState, plan: &StreamPlan, now: &Frame) {
         let keep = now.keep(plan);
-        let StreamState { ring, rest, .. } = self;
         let mut none = Texts::NONE;
-        let (texts, rest) = match rest.as_deref_mut() {
-            Some(Rest { fixed, moving_sets, fixed_sets, texts }) => {
-                (texts, Some((fixed, moving_sets, fixed_sets)))
-            }
-            None => (&mut none, None),
-        };
+        let Split { ring, texts, rest } = self.split(&mut none);
         let mut recode = |kind: &Kind, code: Code| match kind {
             Kind::Text => kind.encode(&kind.decode(code, other.texts()), texts),
             _ => code,
         };
+        ring.make_room_like(&other.ring);
         for from in 0..other.ring.n_rows() {
             let tick = other.ring.tick(from);
             if tick < keep {
@@ -121,6 +116,7 @@ impl StreamState {
         else {
             return;
         };
+        fixed.make_room_like(&other.fixed);
         for row in 0..plan.stretches.len() {
             for filter in &plan.filters {
                 let kept = &filter.fixed;

@@ -89,8 +89,7 @@ impl LiveConfig {
 }
 
 /// A [`RuleBook`] for one customer at a time, as events and attributes arrive. In place of
-/// her events a [`LiveCustomer`] is kept, some hundred bytes, and each call says which
-/// memberships it has changed. Only what depends on the change is asked again, so that a book
+/// her events a [`LiveCustomer`] is kept, and each call says which memberships it has changed. Only what depends on the change is asked again, so that a book
 /// of ten thousand rules is as fast as the few of them that an event concerns.
 ///
 /// # What is answered
@@ -133,7 +132,7 @@ impl LiveConfig {
 /// assert_eq!((changes[0].segment.get(), changes[0].to), (0, Truth::True));
 ///
 /// // The first order is among the last 30 days until the 39th has passed.
-/// assert_eq!(live.due(&ann), Some(day(40)));
+/// assert_eq!(live.due(&ann)?, Some(day(40)));
 /// let changes = live.advance(&mut ann, day(40), &mut scratch)?;
 /// assert_eq!((changes[0].segment.get(), changes[0].to), (0, Truth::False));
 /// # Ok::<(), segmenta::Error>(())
@@ -161,11 +160,13 @@ struct Inner {
 }
 
 impl RuleBook {
-    /// The same segments for one customer at a time, as events arrive.
+    /// The same segments for one customer at a time, as events arrive. The instant of a book
+    /// that was bound with [`at`](RuleBook::at) does not matter, nor do its zone and the start
+    /// of its weeks: `config` states them.
     ///
     /// # Errors
-    /// When steps have no length, or some thousand different things would have to be kept of
-    /// one stream.
+    /// When steps have no length, or one of 2⁶³ ms or more, or more than 60,000 columns would
+    /// have to be kept of one stream: one for each filter, and property, and what is made of it.
     pub fn live(&self, config: &LiveConfig) -> Result<LiveBook> {
         LiveBook::new(self.compiled(), config)
     }
@@ -254,31 +255,35 @@ impl LiveBook {
     }
 
     /// The instant of a customer's answers: at which [`RuleBook::at`] gives the same.
-    #[must_use]
-    pub fn moment(&self, customer: &LiveCustomer) -> Moment {
-        self.0.clock.moment(customer.tick)
+    ///
+    /// # Errors
+    /// When the customer is of another book.
+    pub fn moment(&self, customer: &LiveCustomer) -> Result<Moment> {
+        self.check(customer)?;
+        Ok(self.0.clock.moment(customer.tick))
     }
 
     /// The step in which an instant lies, by its start: when an event of that time counts as
-    /// having happened.
+    /// having happened. It is never before [`Timestamp::MIN`], and days have the start that the
+    /// zone gives them, which on the first day of the calendar may be a later one.
     #[must_use]
     pub fn step_of(&self, at: Timestamp) -> Timestamp {
         let grid = &self.0.clock.grid;
         Timestamp::from_millis(grid.start(grid.tick(at.as_millis())))
     }
 
-    /// Up to this instant time alone changes nothing; none if it never does. A host that
-    /// calls [`advance`](LiveBook::advance) then misses no change. It may be that nothing
-    /// has changed then.
-    #[must_use]
-    pub fn due(&self, customer: &LiveCustomer) -> Option<Timestamp> {
+    /// Before this instant time alone changes nothing; none if it never does. It lies ahead of
+    /// the customer's clock. A host that calls [`advance`](LiveBook::advance) then misses no
+    /// change. It may be that nothing has changed then.
+    ///
+    /// # Errors
+    /// When the customer is of another book.
+    pub fn due(&self, customer: &LiveCustomer) -> Result<Option<Timestamp>> {
+        self.check(customer)?;
         let dues = customer.streams.iter().map(|stream| stream.due);
         let due = dues.fold(customer.due, i64::min);
-        let start = || Timestamp::from_millis(self.0.clock.grid.start(due));
-        Some(due)
-            .filter(|&due| due < i64::MAX)
-            .map(|_| start())
-            .filter(|at| at.is_in_calendar())
+        let start = (due < i64::MAX).then(|| self.0.clock.grid.start(due));
+        Ok(start.map(Timestamp::from_millis).filter(|at| at.is_in_calendar()))
     }
 
     /// Lets time pass, and gives the memberships that this changes. An instant in the past
@@ -300,8 +305,8 @@ impl LiveBook {
     }
 
     /// Adds an event with a value for each property of its stream, in their order, and gives
-    /// the memberships that this changes: first what time had changed until then, if the
-    /// event is later than what was known.
+    /// the memberships that this changes: first, of cause [`Cause::Time`], what time had
+    /// changed until then, if the event is later than what was known.
     ///
     /// # Errors
     /// When the customer is of another book, the schema has no such stream, the time lies

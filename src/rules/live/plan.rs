@@ -1,6 +1,6 @@
 //! What must be kept of events, and which rules ask about it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -169,7 +169,7 @@ pub(super) struct AggregatePlan {
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Over {
-    /// The window at this place among those of all rules.
+    /// The window at this place among those of the stream.
     Moving(usize),
     /// The row of a window that does not move.
     Fixed(usize),
@@ -251,6 +251,17 @@ impl Keeper<'_> {
 }
 
 impl StreamPlan {
+    fn new(stream: StreamIndex) -> StreamPlan {
+        StreamPlan {
+            stream,
+            filters: Vec::new(),
+            moving: Part::default(),
+            fixed: Part::default(),
+            stretches: Vec::new(),
+            windows: Vec::new(),
+        }
+    }
+
     /// How an aggregate is read off what is kept, where that is stated here.
     fn formula(
         &mut self,
@@ -317,15 +328,21 @@ impl StreamPlan {
     }
 }
 
-/// The filters by stream, as they are written.
-type Filters = BTreeMap<(StreamIndex, Option<String>), Option<usize>>;
+/// What streams have already, by their places: filters as they are written, windows that
+/// move by their places among those of all rules, and others by their ends.
+#[derive(Default)]
+struct Known {
+    filters: BTreeMap<(usize, Option<String>), usize>,
+    windows: BTreeMap<(usize, usize), usize>,
+    stretches: BTreeMap<(usize, i64, i64), usize>,
+}
 
 /// What aggregates are sorted by: stream, filter, property, what is made of it, window.
-type Key<'a> = (StreamIndex, Option<String>, Option<FeatureIndex>, Summary, &'a Bounds);
+type Key<'a> = (StreamIndex, Option<String>, Option<&'a str>, Summary, &'a Bounds);
 
-fn key<'a>(set: &'a CompiledSet, behaviour: &Behaviour) -> Key<'a> {
+fn key<'a>(set: &'a CompiledSet, behaviour: &'a Behaviour) -> Key<'a> {
     let filter = behaviour.filter.as_ref().map(|filter| filter.rule.to_string());
-    let property = behaviour.property.as_ref().map(|property| property.feature);
+    let property = behaviour.property.as_ref().map(|property| property.spec.name());
     let window = &set.windows[behaviour.window as usize];
     (behaviour.stream, filter, property, behaviour.summary, window)
 }
@@ -344,16 +361,13 @@ fn kind(behaviour: &Behaviour) -> Kind {
 impl Plan {
     /// `moment` says which days there are; its instant does not matter.
     pub(super) fn new(set: &CompiledSet, moment: &Moment) -> Plan {
-        let mut streams: BTreeMap<StreamIndex, StreamPlan> = BTreeMap::new();
-        for behaviour in aggregates(&set.rules) {
-            streams.entry(behaviour.stream).or_insert_with_key(|&stream| StreamPlan {
-                stream,
-                filters: Vec::new(),
-                moving: Part::default(),
-                fixed: Part::default(),
-                stretches: Vec::new(),
-                windows: Vec::new(),
-            });
+        // By name, here and below: whatever the order of the schema and of the rules, the same
+        // is kept in the same places.
+        let mut streams: BTreeMap<&str, StreamPlan> = BTreeMap::new();
+        for stream in aggregates(&set.rules).map(|behaviour| behaviour.stream) {
+            if let Some(spec) = set.schema.streams().get(stream.get()) {
+                streams.entry(spec.name()).or_insert_with(|| StreamPlan::new(stream));
+            }
         }
         let mut plan = Plan {
             streams: streams.into_values().collect(),
@@ -372,23 +386,22 @@ impl Plan {
         for (place, stream) in plan.streams.iter().enumerate() {
             plan.stream_places[stream.stream.get()] = Some(place);
         }
-        // Whatever the order of the rules, the same is kept in the same places.
         let mut sorted: Vec<(Key<'_>, &Behaviour)> =
             aggregates(&set.rules).map(|b| (key(set, b), b)).collect();
         sorted.sort_by(|a, b| a.0.cmp(&b.0));
-        let mut filters = Filters::new();
+        let mut known = Known::default();
         for (key, behaviour) in sorted {
-            plan.keep(set, moment, filters.entry((key.0, key.1)).or_default(), behaviour);
+            plan.keep(set, moment, &mut known, key.1, behaviour);
         }
         plan.aggregates.sort_by_key(|aggregate| aggregate.place);
         plan.group();
         let features = set.rules.iter().flat_map(|rule| rule.leaves.iter());
         let features = features.filter_map(|leaf| match leaf.source {
-            Source::Feature(feature) => Some(feature),
+            Source::Feature(feature) => Some((set.schema.get(feature)?.name(), feature)),
             Source::Events(_) => None,
         });
-        for (place, feature) in features.collect::<BTreeSet<_>>().into_iter().enumerate()
-        {
+        let features: BTreeMap<&str, FeatureIndex> = features.collect();
+        for (place, feature) in features.into_values().enumerate() {
             plan.feature_places[feature.get()] = Some(place);
             plan.features.push((feature, Watch::default()));
         }
@@ -427,12 +440,9 @@ impl Plan {
                         }
                     };
                     let (is_fixed, window) = match aggregate.over {
-                        Over::Fixed(row) => (true, Some(row)),
-                        Over::Moving(window) => {
-                            (false, stream.windows.iter().position(|w| w.place == window))
-                        }
+                        Over::Fixed(row) => (true, row as u32),
+                        Over::Moving(window) => (false, window as u32),
                     };
-                    let window = window.unwrap_or_default() as u32;
                     let reads = columns.entry((is_fixed, column, is_sum)).or_default();
                     reads.push(Read { window, place });
                 }
@@ -456,13 +466,14 @@ impl Plan {
         &mut self,
         set: &CompiledSet,
         moment: &Moment,
-        filter: &mut Option<usize>,
+        known: &mut Known,
+        filter: Option<String>,
         behaviour: &Behaviour,
     ) {
         let Some(at) = self.stream_places[behaviour.stream.get()] else { return };
         let stream = &mut self.streams[at];
         let window = behaviour.window as usize;
-        let filter = *filter.get_or_insert_with(|| {
+        let filter = *known.filters.entry((at, filter)).or_insert_with(|| {
             let rule = behaviour.filter.clone();
             stream.filters.push(Filter { rule, ..Filter::default() });
             stream.filters.len() - 1
@@ -472,21 +483,20 @@ impl Plan {
         let over = match &set.windows[window] {
             bounds @ (Bounds::Ever | Bounds::Between(..)) => {
                 let stretch = bounds.whole(moment);
-                let known = stream.stretches.iter().position(|s| *s == stretch);
-                Over::Fixed(known.unwrap_or_else(|| {
+                let key = (at, stretch.start, stretch.end);
+                Over::Fixed(*known.stretches.entry(key).or_insert_with(|| {
                     stream.stretches.push(stretch);
                     stream.stretches.len() - 1
                 }))
             }
             bounds => {
-                let known = stream.windows.iter().position(|w| w.place == window);
-                let known = known.unwrap_or_else(|| {
+                let place = *known.windows.entry((at, window)).or_insert_with(|| {
                     let bounds = bounds.clone();
                     stream.windows.push(Moving { place: window, bounds });
                     stream.windows.len() - 1
                 });
-                self.windows[window] = Some(stream.windows[known].bounds.clone());
-                Over::Moving(window)
+                self.windows[window] = Some(bounds.clone());
+                Over::Moving(place)
             }
         };
         let formula = stream.formula(behaviour, filter, matches!(over, Over::Fixed(_)));

@@ -324,7 +324,7 @@ mod tests {
                 live.membership(&bob, &mut scratch).unwrap();
                 live.explain(&bob, &mut scratch).unwrap();
                 live.merge(&mut bob, &ann, &mut scratch).unwrap();
-                let now = live.moment(&bob).now().as_millis() / 86_400_000;
+                let now = live.moment(&bob).unwrap().now().as_millis() / 86_400_000;
                 if now < 2_000_000 {
                     for at in [7, now, now + 5, now + 90] {
                         buy(&mut bob, at.max(0), &mut scratch);

@@ -131,13 +131,10 @@ impl Values {
             }
         }
         for &place in &group.others {
-            let aggregate = &side.plan.aggregates[place as usize];
             let [before, now] = side.frames;
-            let is = code(aggregate, side.state, now, side.clock);
-            let was = match aggregate.over {
-                Over::Moving(_) if before.tick != now.tick => {
-                    code(aggregate, side.state, before, side.clock)
-                }
+            let is = side.code(place, now);
+            let was = match side.plan.aggregates[place as usize].over {
+                Over::Moving(_) if before.tick != now.tick => side.code(place, before),
                 _ => is,
             };
             both[place as usize] = [was, is];
@@ -148,9 +145,7 @@ impl Values {
     /// and sums.
     pub(super) fn read_before(&mut self, at: usize, side: &Sides<'_>) {
         for &place in &side.plan.groups[at].others {
-            let aggregate = &side.plan.aggregates[place as usize];
-            let was = code(aggregate, side.state, side.frames[1], side.clock);
-            self.both[place as usize][0] = was;
+            self.both[place as usize][0] = side.code(place, side.frames[1]);
         }
     }
 
@@ -190,9 +185,7 @@ impl Values {
             }
         }
         for &place in &group.others {
-            let aggregate = &side.plan.aggregates[place as usize];
-            let is = code(aggregate, side.state, side.frames[1], side.clock);
-            self.both[place as usize][1] = is;
+            self.both[place as usize][1] = side.code(place, side.frames[1]);
         }
     }
 }
@@ -209,6 +202,10 @@ pub(super) struct Sides<'a> {
 }
 
 impl Sides<'_> {
+    fn code(&self, place: u32, frame: &Frame) -> Code {
+        code(self.plan, place as usize, self.state, frame, self.clock)
+    }
+
     /// The rows of a window on both sides.
     #[inline]
     fn rows(&self, reads: &ColumnReads, read: &Read) -> [Range<usize>; 2] {

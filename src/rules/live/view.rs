@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::code::{ABSENT, Code, Kind, of_date, of_number};
 use super::customer::{LiveCustomer, StreamState};
 use super::frame::{Clock, Frame};
-use super::plan::{AggregatePlan, Formula, Over, Plan};
+use super::plan::{Formula, Over, Plan};
 use super::ring::Ring;
 use crate::data::{Customer, CustomerId, Date, FeatureIndex, Value};
 use crate::rules::context::Aggregates;
@@ -22,11 +22,14 @@ pub(super) struct View<'a> {
 
 /// An aggregate of what is kept of a stream, as a number.
 pub(super) fn code(
-    aggregate: &AggregatePlan,
+    plan: &Plan,
+    place: usize,
     state: &StreamState,
     frame: &Frame,
     clock: &Clock,
 ) -> Code {
+    let aggregate = &plan.aggregates[place];
+    let window = |at: usize| plan.streams[aggregate.stream].windows[at].place;
     match (aggregate.over, &state.rest) {
         (Over::Fixed(row), Some(rest)) => match aggregate.formula {
             Formula::Distinct(set) => {
@@ -37,13 +40,13 @@ pub(super) fn code(
         },
         // A stream with windows that do not move has the rest.
         (Over::Fixed(_), None) => ABSENT,
-        (Over::Moving(window), rest) => match (aggregate.formula, rest) {
+        (Over::Moving(at), rest) => match (aggregate.formula, rest) {
             (Formula::Distinct(set), Some(rest)) => {
-                let ticks = frame.ticks(window);
+                let ticks = frame.ticks(window(at));
                 of_number(rest.moving_sets[set].count(ticks.start, ticks.end) as f64)
             }
             (formula, _) => {
-                let rows = frame.rows(&state.ring, window);
+                let rows = frame.rows(&state.ring, window(at));
                 read(formula, &aggregate.kind, &state.ring, rows, clock)
             }
         },
@@ -103,7 +106,7 @@ impl Aggregates for View<'_> {
     fn aggregate(&self, place: u32) -> Value<'_> {
         let aggregate = &self.plan.aggregates[place as usize];
         let state = &self.customer.streams[aggregate.stream];
-        let code = code(aggregate, state, self.frame, self.clock);
+        let code = code(self.plan, place as usize, state, self.frame, self.clock);
         aggregate.kind.decode(code, state.texts())
     }
 

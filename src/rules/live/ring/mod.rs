@@ -28,7 +28,6 @@ pub(super) struct Ring {
     /// For each column its [`Head`]; then the cells, column by column.
     bytes: Box<[u8]>,
     /// Sums with too many digits, by column.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     exact: Option<Box<Apart>>,
 }
 
@@ -44,10 +43,28 @@ struct Apart {
 struct Head {
     /// Bytes of a cell: 0 while all are 0, else 1, 2, 4, 8 or 16.
     width: u8,
+    /// Whether cells are sums, which have a sign.
+    is_sum: bool,
     /// The unit of sums is 2 to this power.
     exponent: i16,
     /// Bytes of the cells before it in a row.
     before: u32,
+}
+
+/// What a cell needs of its column.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Need {
+    pub(super) column: usize,
+    pub(super) width: u8,
+    /// Of the unit of sums.
+    pub(super) exponent: i16,
+}
+
+impl Need {
+    /// To hold a number without a sign.
+    pub(super) fn of(column: usize, x: u64) -> Need {
+        Need { column, width: width_of(x), exponent: 0 }
+    }
 }
 
 /// Bytes of a [`Head`].
@@ -68,16 +85,30 @@ fn width_of(x: u64) -> u8 {
 }
 
 impl Ring {
-    /// Without rows, but with so many columns besides that of the ticks.
-    pub(super) fn new(n_columns: u16) -> Ring {
-        let n_columns = n_columns + 1;
-        let bytes = vec![0; HEAD * usize::from(n_columns)].into();
-        Ring { base: 0, n_rows: 0, capacity: 0, n_columns, bytes, exact: None }
+    /// Without rows, but with these columns besides that of the ticks: whether they hold sums.
+    pub(super) fn new(is_sum: &[bool]) -> Ring {
+        let n_columns = is_sum.len() + 1;
+        let mut ring = Ring {
+            base: 0,
+            n_rows: 0,
+            capacity: 0,
+            n_columns: n_columns as u16,
+            bytes: vec![0; HEAD * n_columns].into(),
+            exact: None,
+        };
+        for (column, &is_sum) in (1..).zip(is_sum) {
+            ring.set_head(column, Head { is_sum, ..ring.head(column) });
+        }
+        ring
     }
 
     /// With so many rows of one tick, all zero.
-    pub(super) fn with_rows(n_columns: u16, n_rows: u32) -> Ring {
-        Ring { n_rows, capacity: n_rows, ..Ring::new(n_columns) }
+    pub(super) fn with_rows(is_sum: &[bool], n_rows: u32) -> Ring {
+        Ring { n_rows, capacity: n_rows, ..Ring::new(is_sum) }
+    }
+
+    fn n_columns(&self) -> usize {
+        self.n_columns.into()
     }
 
     #[inline]
@@ -108,20 +139,22 @@ impl Ring {
     #[inline]
     fn head(&self, column: usize) -> Head {
         let at = HEAD * column;
-        let Some(&[width, _, a, b, before @ ..]) = self.bytes[at..].first_chunk::<HEAD>()
+        let Some(&[width, is_sum, a, b, before @ ..]) =
+            self.bytes[at..].first_chunk::<HEAD>()
         else {
             // Rings have all their heads.
-            return Head { width: 0, exponent: 0, before: 0 };
+            return Head { width: 0, is_sum: false, exponent: 0, before: 0 };
         };
         let exponent = i16::from_le_bytes([a, b]);
-        Head { width, exponent, before: u32::from_le_bytes(before) }
+        let before = u32::from_le_bytes(before);
+        Head { width, is_sum: is_sum > 0, exponent, before }
     }
 
     fn set_head(&mut self, column: usize, head: Head) {
         let at = HEAD * column;
         let [low, high] = head.exponent.to_le_bytes();
         let [a, b, c, d] = head.before.to_le_bytes();
-        let bytes = [head.width, 0, low, high, a, b, c, d];
+        let bytes = [head.width, head.is_sum.into(), low, high, a, b, c, d];
         self.bytes[at..at + HEAD].copy_from_slice(&bytes);
     }
 
@@ -129,7 +162,7 @@ impl Ring {
     #[inline]
     fn start(&self, column: usize) -> usize {
         let width = self.head(column).before as usize;
-        HEAD * usize::from(self.n_columns) + width * self.capacity as usize
+        HEAD * self.n_columns() + width * self.capacity as usize
     }
 
     /// The cells of some rows of a column, and their width.
@@ -171,7 +204,7 @@ impl Ring {
     pub(super) fn set(&mut self, column: usize, row: usize, x: u64) {
         let width = width_of(x);
         if width > self.head(column).width {
-            self.widen(column, width, false);
+            self.widen(column, width);
         }
         let width = usize::from(self.head(column).width);
         let at = self.start(column) + row * width;
@@ -278,10 +311,10 @@ impl Ring {
     fn insert(&mut self, at: usize) {
         if self.n_rows == self.capacity {
             let more = ROOM.max(self.capacity / 8);
-            self.reshape(self.capacity + more, |_, head| head, false);
+            self.reshape(self.capacity + more, |_, head| head);
         }
         let n = self.n_rows();
-        for column in 0..usize::from(self.n_columns) {
+        for column in 0..self.n_columns() {
             let width = usize::from(self.head(column).width);
             let start = self.start(column);
             self.bytes.copy_within(
@@ -302,7 +335,7 @@ impl Ring {
             return;
         }
         let n = self.n_rows();
-        for column in 0..usize::from(self.n_columns) {
+        for column in 0..self.n_columns() {
             let width = usize::from(self.head(column).width);
             let start = self.start(column);
             self.bytes.copy_within(start + gone * width..start + n * width, start);
@@ -312,7 +345,12 @@ impl Ring {
             sums.drain(..gone);
         }
         self.n_rows -= gone as u32;
-        if self.n_rows > 0 {
+        if self.n_rows == 0 {
+            // As it was at first: the next events may be others.
+            let is_sum: Vec<bool> =
+                (1..self.n_columns()).map(|c| self.head(c).is_sum).collect();
+            *self = Ring::new(&is_sum);
+        } else {
             let first = self.get(0, 0);
             for row in 0..self.n_rows() {
                 let id = self.get(0, row) - first;
@@ -322,23 +360,47 @@ impl Ring {
         }
     }
 
-    #[cold]
-    fn widen(&mut self, column: usize, width: u8, signed: bool) {
-        let head = |c: usize, head: Head| {
-            if c == column { Head { width, ..head } } else { head }
+    /// Makes columns as wide as their cells will need to be, all at once.
+    pub(super) fn make_room(&mut self, needs: &[Need]) {
+        let mut heads: Vec<Head> = (0..self.n_columns()).map(|c| self.head(c)).collect();
+        let mut is_wider = false;
+        for &Need { column, width, exponent } in needs {
+            let head = &mut heads[column];
+            if width > head.width {
+                *head = Head { width, exponent, ..*head };
+                is_wider = true;
+            }
+        }
+        if is_wider {
+            self.reshape(self.capacity, |column, _| heads[column]);
+        }
+    }
+
+    /// Makes columns as wide as those of another ring, where they have the same unit.
+    pub(super) fn make_room_like(&mut self, other: &Ring) {
+        let need = |column| {
+            let [own, like] = [self.head(column), other.head(column)];
+            let is_alike = own.width == 0 || own.exponent == like.exponent;
+            let is_apart = self.exact_sums(column).is_some();
+            let Head { width, exponent, .. } = like;
+            (is_alike && !is_apart).then_some(Need { column, width, exponent })
         };
-        self.reshape(self.capacity, head, signed);
+        // The ticks have a base of their own.
+        let needs: Vec<Need> = (1..self.n_columns()).filter_map(need).collect();
+        self.make_room(&needs);
+    }
+
+    #[cold]
+    fn widen(&mut self, column: usize, width: u8) {
+        self.reshape(self.capacity, |c, head| {
+            if c == column { Head { width, ..head } } else { head }
+        });
     }
 
     /// Gives the columns other widths, where they are narrower before or all zero after.
     #[cold]
-    fn reshape(
-        &mut self,
-        capacity: u32,
-        head: impl Fn(usize, Head) -> Head,
-        signed: bool,
-    ) {
-        let n_columns = usize::from(self.n_columns);
+    fn reshape(&mut self, capacity: u32, head: impl Fn(usize, Head) -> Head) {
+        let n_columns = self.n_columns();
         let heads: Vec<Head> = (0..n_columns).map(|c| head(c, self.head(c))).collect();
         let width: usize = heads.iter().map(|head| usize::from(head.width)).sum();
         let bytes = vec![0; HEAD * n_columns + width * capacity as usize].into();
@@ -348,18 +410,16 @@ impl Ring {
         for (column, head) in heads.into_iter().enumerate() {
             self.set_head(column, Head { before, ..head });
             before += u32::from(head.width);
-        }
-        for column in 0..n_columns {
             let (cells, narrow) = old.cells(column, 0..old.n_rows());
-            let wide = usize::from(self.head(column).width);
-            let start = self.start(column);
+            let wide = usize::from(head.width);
             if narrow == 0 || wide == 0 {
                 continue;
             }
+            let start = self.start(column);
             let to = &mut self.bytes[start..];
             for (to, from) in to.chunks_exact_mut(wide).zip(cells.chunks_exact(narrow)) {
                 to[..narrow].copy_from_slice(from);
-                if signed && from[narrow - 1] > 0x7f {
+                if head.is_sum && from[narrow - 1] > 0x7f {
                     to[narrow..].fill(0xff);
                 }
             }
@@ -370,37 +430,39 @@ impl Ring {
     /// the ticks left out. With a stated number of rows it has room for no others.
     pub(super) fn is_valid(&self, is_sum: &[bool], n_rows: Option<usize>) -> bool {
         let n_columns = is_sum.len() + 1;
-        if usize::from(self.n_columns) != n_columns || self.bytes.len() < HEAD * n_columns
-        {
+        if self.n_columns() != n_columns || self.bytes.len() < HEAD * n_columns {
             return false;
         }
-        let heads: Vec<Head> = (0..n_columns).map(|c| self.head(c)).collect();
-        let width: usize = heads.iter().map(|head| usize::from(head.width)).sum();
-        let n_cells = width.checked_mul(self.capacity as usize);
-        let n_exact = self.exact.iter().flat_map(|exact| exact.columns.iter());
         let is_apart = |column: usize| self.exact_sums(column).is_some();
-        self.n_rows <= self.capacity
-            && match n_rows {
-                Some(n) => {
-                    [self.n_rows, self.capacity].iter().all(|&own| own as usize == n)
-                }
-                None => self.capacity as usize <= self.bytes.len() + 64,
+        let mut before = 0;
+        for c in 0..n_columns {
+            let head = self.head(c);
+            let is_sum = c > 0 && is_sum[c - 1];
+            let flag = self.bytes[HEAD * c + 1];
+            if !matches!(head.width, 0 | 1 | 2 | 4 | 8 | 16)
+                || head.before != before
+                || flag != u8::from(is_sum)
+                || !is_sum && (head.width == 16 || head.exponent != 0)
+                || i32::from(head.exponent).abs() > FARTHEST
+                || is_apart(c) && head.width > 0
+            {
+                return false;
             }
-            && n_cells.and_then(|n| n.checked_add(HEAD * n_columns))
-                == Some(self.bytes.len())
-            && heads.iter().enumerate().all(|(c, head)| {
-                let is_sum = c > 0 && is_sum[c - 1];
-                let before: u32 =
-                    heads[..c].iter().map(|head| u32::from(head.width)).sum();
-                matches!(head.width, 0 | 1 | 2 | 4 | 8 | 16)
-                    && head.before == before
-                    && (is_sum || head.width < 16 && head.exponent == 0)
-                    && i32::from(head.exponent).abs() <= FARTHEST
-                    && !(is_apart(c) && head.width > 0)
-                    && (head.width < 16
-                        || (0..self.n_rows()).all(|row| fits(self.signed(c, row))))
-            })
-            && n_exact.into_iter().all(|(&c, sums)| {
+            before += u32::from(head.width);
+        }
+        let n_cells = (before as usize).checked_mul(self.capacity as usize);
+        let n_bytes = n_cells.and_then(|n| n.checked_add(HEAD * n_columns));
+        let has_room = match n_rows {
+            Some(n) => [self.n_rows, self.capacity].iter().all(|&own| own as usize == n),
+            None => self.capacity as usize <= self.bytes.len() + 64,
+        };
+        if self.n_rows > self.capacity || !has_room || n_bytes != Some(self.bytes.len()) {
+            return false;
+        }
+        let mut apart = self.exact.iter().flat_map(|exact| exact.columns.iter());
+        let fit = |c: usize| (0..self.n_rows()).all(|row| fits(self.signed(c, row)));
+        (0..n_columns).all(|c| self.head(c).width < 16 || fit(c))
+            && apart.all(|(&c, sums)| {
                 let is_sum = (c as usize).checked_sub(1).and_then(|c| is_sum.get(c));
                 is_sum == Some(&true) && sums.len() == self.n_rows()
             })
@@ -471,7 +533,7 @@ mod tests {
     fn narrow_columns_hold_what_wide_ones_would() {
         for seed in 0..60 {
             let mut random = Random::new(seed, 0);
-            let mut ring = Ring::new(3);
+            let mut ring = Ring::new(&[false, true, false]);
             let mut plain = Plain::default();
             let reach = 10_u64.pow(1 + (seed % 7) as u32);
             let mut keep = i64::MIN;
@@ -518,7 +580,7 @@ mod tests {
 
     #[test]
     fn thirty_days_take_few_bytes() {
-        let mut ring = Ring::new(2);
+        let mut ring = Ring::new(&[false, true]);
         for day in 20_000..20_365 {
             let (row, _) = ring.row_of(day, day - 29);
             for order in 0..3 {
@@ -533,7 +595,7 @@ mod tests {
 
     #[test]
     fn altered_rings_are_found_out() {
-        let mut ring = Ring::new(1);
+        let mut ring = Ring::new(&[true]);
         (0..20).for_each(|tick| {
             let (row, _) = ring.row_of(tick * 3, 0);
             ring.add(1, row, 0.1);
@@ -554,7 +616,10 @@ mod tests {
             |ring| ring.bytes[HEAD + 3] = 0x70,
             |ring| ring.bytes[2 * HEAD + 5] = 0,
             |ring| ring.base = i64::MAX,
-            |ring| *ring = Ring { capacity: u32::MAX, n_rows: u32::MAX, ..Ring::new(1) },
+            |ring| {
+                *ring =
+                    Ring { capacity: u32::MAX, n_rows: u32::MAX, ..Ring::new(&[true]) }
+            },
         ];
         for (i, alter) in altered.iter().enumerate() {
             let mut ring = ring.clone();

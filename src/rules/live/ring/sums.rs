@@ -1,8 +1,8 @@
 //! Sums of numbers without any rounding, as integers.
 
-use std::ops::Range;
+use std::ops::{AddAssign, Range};
 
-use super::{Head, Ring, each};
+use super::{Head, Need, Ring, each};
 use crate::exact::{ExactSum, power_of_two};
 
 /// Sums of more binary digits are kept apart.
@@ -92,7 +92,7 @@ impl Ring {
     fn set_signed(&mut self, column: usize, row: usize, x: i128) {
         let width = signed_width_of(x);
         if width > self.head(column).width {
-            self.widen(column, width, true);
+            self.widen(column, width);
         }
         let width = usize::from(self.head(column).width);
         let at = self.start(column) + row * width;
@@ -101,6 +101,10 @@ impl Ring {
 
     pub(super) fn exact_sums(&self, column: usize) -> Option<&Vec<ExactSum>> {
         self.exact.as_ref()?.columns.get(&(column as u32))
+    }
+
+    fn exact_sum(&mut self, column: usize, row: usize) -> Option<&mut ExactSum> {
+        self.exact.as_mut()?.columns.get_mut(&(column as u32))?.get_mut(row)
     }
 
     /// Adds a finite number to a cell of a column of sums.
@@ -114,9 +118,7 @@ impl Ring {
             }
             self.make_exact(column);
         }
-        let sums =
-            self.exact.as_mut().and_then(|exact| exact.columns.get_mut(&(column as u32)));
-        if let Some(sum) = sums.and_then(|sums| sums.get_mut(row)) {
+        if let Some(sum) = self.exact_sum(column, row) {
             sum.add(x);
         }
     }
@@ -127,10 +129,9 @@ impl Ring {
         let head = self.head(column);
         let mut exponent = i32::from(head.exponent);
         if head.width == 0 {
-            // Whole numbers are counted in ones.
-            exponent = if power >= 0 && x.abs() < 1e18 { 0 } else { power };
-            (exponent.abs() <= FARTHEST).then_some(())?;
-            self.set_head(column, Head { exponent: exponent as i16, ..head });
+            let first = first_exponent(x)?;
+            self.set_head(column, Head { exponent: first, ..head });
+            exponent = first.into();
         } else if power < exponent {
             (power >= -FARTHEST).then_some(())?;
             let shift = (exponent - power) as u32;
@@ -149,6 +150,23 @@ impl Ring {
         fits(sum).then(|| self.set_signed(column, row, sum))
     }
 
+    /// The width that a cell needs for one number more, and the exponent of the unit; nothing
+    /// where more than that must change.
+    pub(in crate::rules::live) fn sum_need(
+        &self,
+        column: usize,
+        row: usize,
+        x: f64,
+    ) -> Option<Need> {
+        let head = self.head(column);
+        if x == 0.0 || self.exact_sums(column).is_some() {
+            return None;
+        }
+        let exponent = if head.width == 0 { first_exponent(x)? } else { head.exponent };
+        let sum = self.signed(column, row) + units(x, exponent.into())?;
+        Some(Need { column, width: signed_width_of(sum), exponent })
+    }
+
     #[cold]
     fn make_exact(&mut self, column: usize) {
         let exponent = i32::from(self.head(column).exponent);
@@ -156,13 +174,9 @@ impl Ring {
             (0..self.n_rows()).map(|row| exact(self.signed(column, row), exponent));
         let sums = sums.collect();
         self.exact.get_or_insert_default().columns.insert(column as u32, sums);
-        self.reshape(
-            self.capacity,
-            |c, head| {
-                if c == column { Head { width: 0, exponent: 0, ..head } } else { head }
-            },
-            false,
-        );
+        self.reshape(self.capacity, |c, head| {
+            if c == column { Head { width: 0, exponent: 0, ..head } } else { head }
+        });
     }
 
     /// The sum of some cells of a column of sums.
@@ -211,25 +225,18 @@ impl Ring {
         column: usize,
         out: &mut Vec<i64>,
     ) -> Option<i32> {
-        let head = self.head(column);
-        if head.width > 4 || self.exact_sums(column).is_some() {
-            return None;
-        }
-        out.clear();
-        out.push(0);
-        let mut sum = 0_i64;
-        let mut add = |x: i64| {
-            sum += x;
-            out.push(sum);
-        };
+        let mut running = Running::new(out);
         let (cells, width) = self.cells(column, 0..self.n_rows());
         match width {
-            0 => (0..self.n_rows()).for_each(|_| add(0)),
-            1 => cells.iter().for_each(|&x| add((x as i8).into())),
-            2 => each(cells, |x| add(i16::from_le_bytes(x).into())),
-            _ => each(cells, |x| add(i32::from_le_bytes(x).into())),
+            0 if self.exact_sums(column).is_none() => {
+                (0..self.n_rows()).for_each(|_| running.add(0));
+            }
+            1 => cells.iter().for_each(|&x| running.add(x as i8)),
+            2 => each(cells, |x| running.add(i16::from_le_bytes(x))),
+            4 => each(cells, |x| running.add(i32::from_le_bytes(x))),
+            _ => return None,
         }
-        Some(head.exponent.into())
+        Some(self.head(column).exponent.into())
     }
 
     /// [`sums`](Ring::sums) of a wide column; nothing where sums are kept apart.
@@ -238,21 +245,12 @@ impl Ring {
         column: usize,
         out: &mut Vec<i128>,
     ) -> Option<i32> {
-        if self.exact_sums(column).is_some() {
-            return None;
-        }
-        out.clear();
-        out.push(0);
-        let mut sum = 0_i128;
-        let mut add = |x: i128| {
-            sum += x;
-            out.push(sum);
-        };
+        let mut running = Running::new(out);
         let (cells, width) = self.cells(column, 0..self.n_rows());
         match width {
-            8 => each(cells, |x| add(i64::from_le_bytes(x).into())),
-            16 => each(cells, |x| add(i128::from_le_bytes(x))),
-            _ => (0..self.n_rows()).for_each(|row| add(self.signed(column, row))),
+            8 => each(cells, |x| running.add(i64::from_le_bytes(x))),
+            16 => each(cells, |x| running.add(i128::from_le_bytes(x))),
+            _ => return None,
         }
         Some(self.head(column).exponent.into())
     }
@@ -267,25 +265,46 @@ impl Ring {
     ) {
         match other.total(column, from..from + 1) {
             Total::Units(units, exponent) => {
-                // In parts that are numbers.
-                for shift in [0, 48] {
-                    let part = (units.unsigned_abs() >> shift) as u64 & ((1 << 48) - 1);
-                    let part = part as f64 * power_of_two(exponent + shift);
-                    self.add(column, row, if units < 0 { -part } else { part });
-                }
+                parts(units, exponent).for_each(|part| self.add(column, row, part));
             }
             Total::Exact(sum) => {
                 if self.exact_sums(column).is_none() {
                     self.make_exact(column);
                 }
-                let sums =
-                    self.exact.as_mut().and_then(|e| e.columns.get_mut(&(column as u32)));
-                if let Some(own) = sums.and_then(|sums| sums.get_mut(row)) {
+                if let Some(own) = self.exact_sum(column, row) {
                     own.merge(&sum);
                 }
             }
         }
     }
+}
+
+/// Totals of the first 0, 1, 2, … numbers.
+struct Running<'o, T> {
+    out: &'o mut Vec<T>,
+    sum: T,
+}
+
+impl<'o, T: Copy + Default + AddAssign> Running<'o, T> {
+    fn new(out: &'o mut Vec<T>) -> Running<'o, T> {
+        out.clear();
+        out.push(T::default());
+        Running { out, sum: T::default() }
+    }
+
+    #[inline(always)]
+    fn add(&mut self, x: impl Into<T>) {
+        self.sum += x.into();
+        self.out.push(self.sum);
+    }
+}
+
+/// The exponent of a column whose first number this is.
+fn first_exponent(x: f64) -> Option<i16> {
+    let (_, power) = split(x);
+    // Whole numbers are counted in ones.
+    let exponent = if power >= 0 && x.abs() < 1e18 { 0 } else { power };
+    (exponent.abs() <= FARTHEST).then_some(exponent as i16)
 }
 
 fn units_of(odd: i64, power: i32, exponent: i32) -> Option<i128> {
@@ -314,10 +333,15 @@ fn shifted(x: i128, digits: u32) -> Option<i128> {
 
 fn exact(units: i128, exponent: i32) -> ExactSum {
     let mut sum = ExactSum::new();
-    for shift in [0, 48] {
+    parts(units, exponent).for_each(|part| sum.add(part));
+    sum
+}
+
+/// So many units as two numbers.
+fn parts(units: i128, exponent: i32) -> impl Iterator<Item = f64> {
+    [0, 48].into_iter().map(move |shift| {
         let part = (units.unsigned_abs() >> shift) as u64 & ((1 << 48) - 1);
         let part = part as f64 * power_of_two(exponent + shift);
-        sum.add(if units < 0 { -part } else { part });
-    }
-    sum
+        if units < 0 { -part } else { part }
+    })
 }
