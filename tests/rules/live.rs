@@ -4,7 +4,8 @@ use proptest::prelude::*;
 use segmenta::Segmenter;
 use segmenta::data::{OwnedValue, Span, StreamIndex, Timestamp, Value, Zone};
 use segmenta::rules::{
-    Cause, Granularity, LiveBook, LiveConfig, LiveCustomer, LiveScratch, SavedCustomer,
+    Cause, Granularity, LiveBook, LiveChange, LiveConfig, LiveCustomer, LiveScratch,
+    SavedCustomer,
 };
 use segmenta::segmenter::Truth;
 
@@ -139,7 +140,7 @@ fn tell(
     customer: &mut LiveCustomer,
     news: &News,
     scratch: &mut LiveScratch,
-) -> Vec<segmenta::rules::LiveChange> {
+) -> Vec<LiveChange> {
     let changes = match news {
         News::Event(stream, time, values) => {
             let values: Vec<Value<'_>> =
@@ -163,6 +164,15 @@ fn tell(
         }
     };
     changes.unwrap().to_vec()
+}
+
+/// Each change is one, and leads on from what was known.
+fn apply(changes: &[LiveChange], truths: &mut [Truth]) {
+    for LiveChange { segment, from, to, .. } in changes {
+        assert_eq!(truths[segment.get()], *from);
+        assert!(from != to);
+        truths[segment.get()] = *to;
+    }
 }
 
 proptest! {
@@ -191,18 +201,11 @@ proptest! {
                 told.pass(&news);
                 let by_time = changes.iter().take_while(|c| c.cause == Cause::Time).count();
                 prop_assert!(by_time == 0 || told.now >= due);
-                for change in &changes[..by_time] {
-                    prop_assert_eq!(truths[change.segment.get()], change.from);
-                    truths[change.segment.get()] = change.to;
-                }
+                apply(&changes[..by_time], &mut truths);
                 prop_assert_eq!(&truths, &told.truths(), "{:?}", &news);
                 told.add(&news);
-                for change in &changes[by_time..] {
-                    prop_assert_eq!(change.cause, Cause::Data);
-                    prop_assert_eq!(truths[change.segment.get()], change.from);
-                    prop_assert!(change.from != change.to);
-                    truths[change.segment.get()] = change.to;
-                }
+                prop_assert!(changes[by_time..].iter().all(|c| c.cause == Cause::Data));
+                apply(&changes[by_time..], &mut truths);
                 prop_assert_eq!(&truths, &told.truths(), "{:?}", &news);
             }
             prop_assert_eq!(&live.membership(&customer, &mut scratch).unwrap(), &truths);
@@ -281,13 +284,17 @@ proptest! {
         }
         let [mut one, two] = parts;
         let mut truths = live.membership(&one, &mut scratch).unwrap();
-        for change in live.merge(&mut one, &two, &mut scratch).unwrap() {
-            prop_assert_eq!(truths[change.segment.get()], change.from);
-            truths[change.segment.get()] = change.to;
-        }
+        apply(live.merge(&mut one, &two, &mut scratch).unwrap(), &mut truths);
         prop_assert_eq!(&truths, &told.truths());
         prop_assert_eq!(&live.membership(&one, &mut scratch).unwrap(), &truths);
         let saved = live.save(&one).unwrap();
-        prop_assert_eq!(live.load(&saved).unwrap(), one);
+        prop_assert_eq!(&live.load(&saved).unwrap(), &one);
+        // And goes on as one.
+        for days in [0, 1, 2, 8, 31, 100, 400] {
+            let now = News::Now(told.now + days * DAY);
+            apply(&tell(&live, &mut one, &now, &mut scratch), &mut truths);
+            told.pass(&now);
+            prop_assert_eq!(&truths, &told.truths(), "{}", days);
+        }
     }
 }
