@@ -609,3 +609,73 @@ fn all_that_is_saved_has_all_its_parts() {
         assert!(stream["ring"].as_object().unwrap().contains_key("exact"));
     }
 }
+
+#[test]
+fn filters_by_level_know_what_is_missing() {
+    let live = book(&[
+        "events(order where channel = 'web' when missing yes).count >= 2",
+        "events(order where channel = 'web').count >= 2",
+        "events(order where channel is missing).count >= 2",
+        "events(order where channel in ('shop', 'web')).count >= 2",
+    ]);
+    let mut scratch = LiveScratch::new();
+    let mut ann = live.customer(day(0));
+    let (web, shop) = (Value::Category("web"), Value::Category("shop"));
+    let mut buy = |channel: Value<'_>| {
+        let values = [Value::Number(1.0), channel, Value::Missing];
+        live.event(&mut ann, ORDER, day(0), &values, &mut scratch).unwrap();
+        live.membership(&ann, &mut scratch).unwrap()
+    };
+    buy(Value::Missing);
+    assert_eq!(buy(web), [true, false, false, false].map(Truth::from));
+    assert_eq!(buy(shop), [true, false, false, true].map(Truth::from));
+    assert_eq!(buy(Value::Missing), [true, false, true, true].map(Truth::from));
+    assert_eq!(buy(web), [true; 4].map(Truth::from));
+}
+
+#[test]
+fn sums_may_be_of_either_sign_and_grow_wide() {
+    let live = book(&[
+        "events(order).sum(amount) in last 30d < -1",
+        "events(order).sum(amount) in last 30d = -3",
+        "events(order).sum(amount) in last 1d >= 299997",
+    ]);
+    let mut scratch = LiveScratch::new();
+    let mut ann = live.customer(day(0));
+    let mut truths = |at: i64, amount: f64| {
+        buy(&live, &mut ann, day(at), amount, "pen");
+        live.membership(&ann, &mut scratch).unwrap()
+    };
+    assert_eq!(truths(0, -3.0), [true, true, false].map(Truth::from));
+    // Columns become wider while the first row is below 0.
+    assert_eq!(truths(1, 300_000.0), [false, false, true].map(Truth::from));
+    assert_eq!(truths(1, -300_000.0), [true, true, false].map(Truth::from));
+    assert_eq!(truths(1, 3e15), [false, false, true].map(Truth::from));
+    assert_eq!(truths(1, -3e15), [true, true, false].map(Truth::from));
+}
+
+#[test]
+fn sums_of_parts_in_other_units_are_exact() {
+    let live = book(&[
+        "events(order).sum(amount) in last 30d = 4",
+        "events(order).sum(amount) = 4",
+    ]);
+    let mut scratch = LiveScratch::new();
+    // A part in whole numbers, one in tenths, which take more digits, and one in both extremes.
+    let parts: [&[f64]; 3] =
+        [&[3.0], &[0.1, 0.2, 0.3, 0.4], &[1e300, 1e-300, -1e300, -1e-300]];
+    let of = |amounts: &[f64]| {
+        let mut ann = live.customer(day(0));
+        amounts.iter().for_each(|&x| buy(&live, &mut ann, day(0), x, "pen"));
+        ann
+    };
+    for order in [[0, 1, 2], [2, 1, 0], [1, 0, 2], [2, 0, 1]] {
+        let mut ann = live.customer(day(0));
+        for part in order {
+            live.merge(&mut ann, &of(parts[part]), &mut scratch).unwrap();
+            assert_eq!(live.load(&live.save(&ann).unwrap()).unwrap(), ann);
+        }
+        let truths = live.membership(&ann, &mut scratch).unwrap();
+        assert_eq!(truths, [Truth::True; 2], "{order:?}");
+    }
+}
