@@ -85,8 +85,8 @@
 //!
 //! # What it does not do
 //!
-//! It trains no neural networks, analyses no text and draws no pictures. Rules aggregate events
-//! in windows of time, but know no sequences of events. Lifetime values and density clustering
+//! It trains no neural networks, analyses no text and draws no pictures. Rules
+//! compare values, but give no scores of points. Lifetime values and density clustering
 //! are not there. Hierarchical clusterings are stated to be transductive: a training row's label and its later
 //! assignment may differ, and the model says for which share. Numbers
 //! are `f64`, but for [`fit_matrix_f32`](cluster::kmeans::KMeans::fit_matrix_f32).
@@ -97,6 +97,7 @@ mod distance;
 pub mod encode;
 pub mod error;
 mod exact;
+mod fnv;
 pub mod history;
 pub mod metrics;
 mod panels;

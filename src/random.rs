@@ -43,7 +43,7 @@ impl Random {
 /// Random numbers that belong to items, not to the order in which they are asked for: what
 /// is drawn for an item depends on the seed, the stream and the item only, so that any
 /// number of threads, and any machine that has the item, draws the same.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Draws(u64);
 
 impl Draws {

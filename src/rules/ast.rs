@@ -5,7 +5,11 @@ use std::fmt;
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::bucket::BucketTest;
+use super::consent::ConsentTest;
+use super::distance::DistanceTest;
 use super::event::EventTest;
+use super::sequence::SequenceTest;
 use crate::data::{Date, Span};
 use crate::segmenter::SegmentId;
 
@@ -73,9 +77,38 @@ pub enum Rule {
     Field(FieldTest),
     /// A test of what the customer did.
     Event(EventTest),
+    /// A test of the order in which the customer did something.
+    Sequence(SequenceTest),
+    /// A test of how far the customer is from a place.
+    Distance(DistanceTest),
+    /// A test of a number that is drawn for the customer.
+    Bucket(BucketTest),
+    /// A test of what the customer has agreed to.
+    Consent(ConsentTest),
     /// The rule of another segment of the same set holds. Whether that segment is the one to
     /// which the customer is assigned does not matter.
     Segment(SegmentRef),
+}
+
+impl Rule {
+    /// How many tests the rule is made of, without those of rules inside it.
+    pub(super) fn n_tests(&self) -> usize {
+        match self {
+            Rule::Field(_)
+            | Rule::Event(_)
+            | Rule::Sequence(_)
+            | Rule::Distance(_)
+            | Rule::Bucket(_) => 1,
+            Rule::Consent(test) => test.n_tests(),
+            Rule::Everyone
+            | Rule::Nobody
+            | Rule::All(_)
+            | Rule::Any(_)
+            | Rule::AtLeast { .. }
+            | Rule::Not(_)
+            | Rule::Segment(_) => 0,
+        }
+    }
 }
 
 /// Another segment of the same set.

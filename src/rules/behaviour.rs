@@ -99,9 +99,9 @@ impl Summary {
 }
 
 /// One event, as what a filter asks.
-struct Event<'e> {
-    events: Events<'e>,
-    at: usize,
+pub(super) struct Event<'e> {
+    pub(super) events: Events<'e>,
+    pub(super) at: usize,
 }
 
 impl Customer for Event<'_> {
@@ -196,7 +196,7 @@ impl Behaviour {
             (Summary::Distinct, Some(property)) => {
                 let mut keys = Vec::new();
                 for at in rows {
-                    keys.extend(key(property.value(events, at)?));
+                    keys.extend(distinct_key(property.value(events, at)?));
                 }
                 keys.sort_unstable();
                 keys.dedup();
@@ -208,7 +208,7 @@ impl Behaviour {
 
 impl Property {
     /// The property of an event, checked.
-    fn value<'e>(&self, events: &Events<'e>, at: usize) -> Result<Value<'e>> {
+    pub(super) fn value<'e>(&self, events: &Events<'e>, at: usize) -> Result<Value<'e>> {
         let value = events.property(at, self.feature);
         if is_usable(self.spec.kind(), self.levels.as_deref(), &value) {
             Ok(value)
@@ -270,13 +270,13 @@ impl Property {
 }
 
 /// What tells values of one property apart.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-enum DistinctKey<'e> {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum DistinctKey<'e> {
     Bits(u64),
     Name(&'e str),
 }
 
-fn key(value: Value<'_>) -> Option<DistinctKey<'_>> {
+pub(super) fn distinct_key(value: Value<'_>) -> Option<DistinctKey<'_>> {
     match value {
         // Adding 0 makes -0 and 0 one.
         Value::Number(x) => Some(DistinctKey::Bits((x + 0.0).to_bits())),
@@ -288,14 +288,18 @@ fn key(value: Value<'_>) -> Option<DistinctKey<'_>> {
 }
 
 /// The positions of the events in a window.
-fn within(times: &[Timestamp], window: &Range<i64>) -> Range<usize> {
+pub(super) fn within(times: &[Timestamp], window: &Range<i64>) -> Range<usize> {
     let before = |instant: i64| times.partition_point(|t| t.as_millis() < instant);
     let from = before(window.start);
     from..before(window.end).max(from)
 }
 
 /// Checks what a table checks when it is built.
-fn check_events(stream: &str, n_properties: usize, events: &Events<'_>) -> Result<()> {
+pub(super) fn check_events(
+    stream: &str,
+    n_properties: usize,
+    events: &Events<'_>,
+) -> Result<()> {
     let times = events.times();
     if let Some(property) = events.short_column(n_properties) {
         return Err(ErrorKind::Value {

@@ -88,7 +88,16 @@ impl Walk<'_> {
                 }
             }
             Rule::Not(rule) => self.below("not", |w| w.clause(rule, depth + 1)).not(),
-            Rule::Field(_) | Rule::Event(_) => self.test(at),
+            Rule::Field(_)
+            | Rule::Event(_)
+            | Rule::Sequence(_)
+            | Rule::Distance(_)
+            | Rule::Bucket(_)
+            | Rule::Consent(_) => {
+                // What is observed is that of the first test.
+                let first = self.test(at);
+                (1..rule.n_tests()).fold(first, |truth, _| truth.and(self.more(at)))
+            }
             Rule::Segment(_) => self.other(at),
         };
         self.out[at].truth = truth;
@@ -125,6 +134,14 @@ impl Walk<'_> {
                 Truth::Unknown
             }
         }
+    }
+
+    /// The next leaf's truth, of a clause that has shown what was observed.
+    fn more(&mut self, at: usize) -> Truth {
+        let observed = self.out[at].observed.take();
+        let truth = self.test(at);
+        self.out[at].observed = observed;
+        truth
     }
 
     /// The truth of the next segment that is referred to.

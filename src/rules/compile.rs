@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::ast::Rule;
 use super::behaviour::{Behaviour, unbound};
 use super::check::{Checker, Node, Parts};
+use super::computed::{Computed, What};
 use super::leaf::{Check, Leaf, NumberCheck, Source};
 use super::limits::Limits;
 use super::timeline::Timeline;
@@ -51,6 +52,8 @@ pub(super) struct Compiled {
     pub(super) leaves: Box<[Leaf]>,
     /// The aggregates of events that are tested.
     pub(super) behaviours: Box<[Behaviour]>,
+    /// What else is computed and tested.
+    pub(super) computed: Box<[Computed]>,
     /// The rules of the set to which this one refers, in the order in which it does.
     pub(super) segments: Box<[u32]>,
     pub(super) program: Program,
@@ -94,7 +97,7 @@ impl Compiled {
         parts: Parts,
         node: &Node,
     ) -> Compiled {
-        let Parts { leaves, behaviours, segments } = parts;
+        let Parts { leaves, behaviours, computed, segments } = parts;
         let mut program = Program::default();
         let holds = program.emit(node, true, YES, NO);
         let fails = program.emit(node, false, YES, NO);
@@ -105,6 +108,7 @@ impl Compiled {
             rule: rule.clone(),
             leaves: leaves.into(),
             behaviours: behaviours.into(),
+            computed: computed.into(),
             segments: segments.into(),
             program,
             holds,
@@ -117,6 +121,11 @@ impl Compiled {
     /// Whether a test depends on the day; those of filters included.
     pub(super) fn asks_today(&self) -> bool {
         self.leaves.iter().any(Leaf::asks_today)
+    }
+
+    /// Whether customers are drawn by their ids.
+    pub(super) fn draws(&self) -> bool {
+        self.computed.iter().any(|computed| matches!(computed.what, What::Bucket(_)))
     }
 }
 

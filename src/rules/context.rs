@@ -24,6 +24,9 @@ pub(super) trait Aggregates: fmt::Debug {
     /// The aggregate at a place among those of all rules.
     fn aggregate(&self, place: u32) -> Value<'_>;
 
+    /// What else is computed, by its place among that of all rules.
+    fn computed(&self, place: u32) -> Value<'_>;
+
     fn today(&self) -> Date;
 }
 

@@ -4,6 +4,8 @@ use std::ops::{BitAnd, BitOr, Not};
 use std::sync::Arc;
 
 use super::ast::{FieldTest, LeapDay, Literal, Rule, SegmentRef, Test};
+use super::bucket::BucketTest;
+use super::distance::{DistanceTest, Location};
 use super::event::{Aggregate, CalendarUnit, EventTest, Window};
 use crate::data::Span;
 use crate::segmenter::SegmentId;
@@ -23,7 +25,7 @@ use crate::segmenter::SegmentId;
 /// );
 /// ```
 pub fn field(name: impl Into<String>) -> Field {
-    Field { subject: Subject::Feature(name.into()), when_missing: None, size: false }
+    Field::new(Subject::Feature(name.into()))
 }
 
 /// The rule that holds when that of another segment of the same set does.
@@ -169,8 +171,7 @@ impl EventSelection {
 
     /// Any aggregate.
     pub fn aggregate(self, aggregate: Aggregate) -> Field {
-        let subject = Subject::Events(self, aggregate);
-        Field { subject, when_missing: None, size: false }
+        Field::new(Subject::Events(self, aggregate))
     }
 }
 
@@ -179,10 +180,13 @@ impl EventSelection {
 enum Subject {
     Feature(String),
     Events(EventSelection, Aggregate),
+    Distance { latitude: String, longitude: String, from: Location },
+    Bucket { salt: String },
 }
 
-/// A feature, or an aggregate of events, about to be tested, made by [`field`] and by
-/// [`EventSelection`]. Each test gives a [`Rule`].
+/// A feature, or something that is computed of a customer, about to be tested: made by [`field`],
+/// by [`EventSelection`], by [`distance`](super::distance()) and by [`bucket`](super::bucket()).
+/// Each test gives a [`Rule`].
 #[derive(Clone, Debug, PartialEq)]
 #[must_use]
 pub struct Field {
@@ -193,7 +197,24 @@ pub struct Field {
 }
 
 impl Field {
-    /// Answers the test with yes or no, rather than Unknown, where the value is missing.
+    fn new(subject: Subject) -> Field {
+        Field { subject, when_missing: None, size: false }
+    }
+
+    pub(super) fn of_distance(
+        latitude: String,
+        longitude: String,
+        from: Location,
+    ) -> Field {
+        Field::new(Subject::Distance { latitude, longitude, from })
+    }
+
+    pub(super) fn of_bucket(salt: String) -> Field {
+        Field::new(Subject::Bucket { salt })
+    }
+
+    /// Answers the test with yes or no, rather than Unknown, where the value is missing. That
+    /// of a bucket never is.
     pub fn when_missing(mut self, holds: bool) -> Field {
         self.when_missing = Some(holds);
         self
@@ -325,6 +346,11 @@ impl Field {
             Subject::Events(EventSelection { name, filter, window }, agg) => {
                 Rule::Event(EventTest { name, filter, agg, window, is, when_missing })
             }
+            Subject::Distance { latitude, longitude, from } => {
+                let test = DistanceTest { latitude, longitude, from, is, when_missing };
+                Rule::Distance(test)
+            }
+            Subject::Bucket { salt } => Rule::Bucket(BucketTest { salt, is }),
         }
     }
 }

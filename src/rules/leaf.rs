@@ -28,6 +28,8 @@ pub(super) enum Source {
     Feature(FeatureIndex),
     /// The aggregate of events at this place among those of the rule.
     Events(u32),
+    /// What else is computed, by its place among that of the rule.
+    Computed(u32),
 }
 
 /// What is asked of a value that is there, by its kind.

@@ -172,7 +172,11 @@ impl Limits {
         let mut open = vec![(rule, 1)];
         let mut n_nodes = 0;
         while let Some((rule, depth)) = open.pop() {
-            n_nodes += 1;
+            let n_steps = match rule {
+                Rule::Sequence(test) => test.steps.len(),
+                _ => 0,
+            };
+            n_nodes += 1 + n_steps;
             if n_nodes + open.len() > self.nodes {
                 let issue = Issue::new("too-large", path, "the rule is too large")
                     .expected(format!("at most {} nodes", self.nodes))
@@ -195,7 +199,18 @@ impl Limits {
                 Rule::Event(test) => {
                     open.extend(test.filter.iter().map(|rule| (&**rule, depth + 1)));
                 }
-                Rule::Everyone | Rule::Nobody | Rule::Field(_) | Rule::Segment(_) => {}
+                Rule::Sequence(test) => {
+                    let filters = test.steps.iter().filter_map(|s| s.filter.as_deref());
+                    let enough = filters.take(self.nodes.saturating_add(1));
+                    open.extend(enough.map(|rule| (rule, depth + 1)));
+                }
+                Rule::Everyone
+                | Rule::Nobody
+                | Rule::Field(_)
+                | Rule::Distance(_)
+                | Rule::Bucket(_)
+                | Rule::Consent(_)
+                | Rule::Segment(_) => {}
             }
         }
         None

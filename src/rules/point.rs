@@ -199,6 +199,13 @@ impl Compiled {
                     None => Ok(Value::Missing),
                 }
             }
+            Source::Computed(at) => {
+                let computed = &self.computed[at as usize];
+                match context.kept {
+                    Some(kept) => Ok(kept.computed(computed.place)),
+                    None => computed.value(&self.schema, customer, context.bound),
+                }
+            }
         }
     }
 
@@ -208,6 +215,7 @@ impl Compiled {
         match leaf.source {
             Source::Feature(feature) => self.fault(feature, value),
             Source::Events(at) => fault(&self.behaviours[at as usize].spec, value),
+            Source::Computed(at) => fault(&self.computed[at as usize].spec, value),
         }
     }
 

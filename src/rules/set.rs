@@ -136,10 +136,10 @@ impl RuleSet {
     /// | `bad-date` | a text that is not a date |
     /// | `not-finite` | a number that is NaN or infinite |
     /// | `empty-range` | `between` whose lower end lies above the upper |
-    /// | `empty-text` | a test for an empty text |
+    /// | `empty-text` | a test for an empty text, a draw without a salt |
     /// | `empty-list` | a list of rules, values or segments without entries |
     /// | `list-too-long` | a list beyond [`Limits::list_len`] |
-    /// | `bad-count` | `at_least` none, or more than there are |
+    /// | `bad-count` | `at_least` none, or more than there are; a sequence of one step, or of more than 32 |
     /// | `no-effect` | `when_missing` on a test that is never Unknown |
     /// | `too-deep` | a rule beyond [`Limits::depth`] |
     /// | `too-large` | a rule beyond [`Limits::nodes`] |
@@ -147,6 +147,10 @@ impl RuleSet {
     /// | `unknown-property` | the events have no such property |
     /// | `wrong-property` | the property's kind has no such aggregate |
     /// | `no-events-here` | a test of events inside a filter of events |
+    /// | `no-computed-here` | a sequence, distance, draw or consent inside a filter of events |
+    /// | `bad-start` | a sequence whose first step is denied |
+    /// | `not-on-earth` | a place whose angles are too large |
+    /// | `wrong-kind` | a feature that is no angle, day or consent |
     /// | `empty-window` | a window in which no time passes |
     /// | `window-too-long` | a window beyond [`Limits::window`], or an anniversary within more than 366 days |
     /// | `no-today-here` | a date compared with today inside a filter of events |

@@ -7,10 +7,11 @@ use std::collections::BinaryHeap;
 use serde::{Deserialize, Serialize};
 
 use super::compile::Compiled;
+use super::computed::What;
 use super::context::Context;
 use super::leaf::{Check, Source};
 use super::window::{Bound, Bounds};
-use crate::data::{Customer, Timestamp, Value};
+use crate::data::{Customer, StreamIndex, Timestamp, Value};
 use crate::error::Result;
 use crate::segmenter::{SegmentIndex, Truth};
 
@@ -178,20 +179,44 @@ impl<'a> Timeline<'a> {
     /// The next instant at which an event enters or leaves the window of a test.
     fn next_event(&self, test: &Watched) -> Option<i64> {
         let rule = &self.rules[test.rule];
-        let Source::Events(at) = rule.leaves[test.leaf].source else { return None };
-        let behaviour = rule.behaviours.get(at as usize)?;
-        let window = self.windows.get(behaviour.window as usize)?;
-        let events = self.customer.events(behaviour.stream);
         let moment = &self.bound.moment;
         let now = moment.now().as_millis();
-        let first = |instant: &dyn Fn(i64) -> i64| {
+        let first = |stream: StreamIndex, instant: &dyn Fn(i64) -> i64| {
+            let events = self.customer.events(stream);
             let times = events.times();
             let past = |time: &Timestamp| instant(time.as_millis()) <= now;
             let next = times.get(times.partition_point(past))?;
             Some(instant(next.as_millis())).filter(|&at| at > now && at < i64::MAX)
         };
-        let enters = first(&|time| window.enters(time, moment));
-        let leaves = first(&|time| window.leaves(time, moment));
-        enters.into_iter().chain(leaves).min()
+        let passes = |stream: StreamIndex, window: &Bounds| {
+            let enters = first(stream, &|time| window.enters(time, moment));
+            let leaves = first(stream, &|time| window.leaves(time, moment));
+            enters.into_iter().chain(leaves).min()
+        };
+        match rule.leaves[test.leaf].source {
+            Source::Feature(_) => None,
+            Source::Events(at) => {
+                let behaviour = rule.behaviours.get(at as usize)?;
+                let window = self.windows.get(behaviour.window as usize)?;
+                passes(behaviour.stream, window)
+            }
+            Source::Computed(at) => {
+                let What::Ordered(ordered) = &rule.computed.get(at as usize)?.what else {
+                    return None;
+                };
+                let window = self.windows.get(ordered.window as usize)?;
+                let streams = ordered.streams.iter();
+                let pass = streams.filter_map(|source| passes(source.stream, window));
+                // What is denied for a while after the last step is so at last.
+                let ripens = ordered.ends().flat_map(|stream| {
+                    ordered.shape.delays().filter_map(move |delay| {
+                        let after =
+                            |time: i64| window.enters(time.saturating_add(delay), moment);
+                        first(stream, &after)
+                    })
+                });
+                pass.chain(ripens).min()
+            }
+        }
     }
 }

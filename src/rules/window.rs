@@ -22,6 +22,15 @@ pub(super) enum End {
     Instant(Timestamp),
 }
 
+impl std::fmt::Display for End {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            End::Day(day) => day.fmt(f),
+            End::Instant(at) => at.fmt(f),
+        }
+    }
+}
+
 impl End {
     pub(super) fn read(text: &str) -> Option<End> {
         let instant = || text.parse().map(End::Instant);

@@ -46,8 +46,9 @@ pub use self::segment::{Segment, SegmentId, SegmentIndex};
 ///
 /// # Contract
 /// 1. [`assign_with`](Segmenter::assign_with) is a pure function of `self` and of the
-///    values of the features in [`schema`](Segmenter::schema). It reads no clock, no
-///    environment, no randomness, and does not depend on what the scratch held before.
+///    values of the features, and of the events, in [`schema`](Segmenter::schema); and of the
+///    customer's id where she is drawn by lot. It reads no clock, no environment, no randomness,
+///    and does not depend on what the scratch held before.
 /// 2. The assigned index is below `segments().len()`; ids of segments are unique.
 /// 3. [`assign_table`](Segmenter::assign_table) equals `assign_with` row by row, to the
 ///    bit.

@@ -11,6 +11,7 @@ use serde_json::Value as Document;
 use super::Segmenter;
 use crate::data::Schema;
 use crate::error::{Error, ErrorKind, Result, similar_names};
+use crate::fnv::Fnv;
 
 const FORMAT: &str = "segmenta";
 
@@ -255,7 +256,7 @@ impl Saved {
         digest.bytes(&self.version.to_le_bytes());
         digest.document(&schema);
         digest.document(&self.model);
-        Ok(format!("{:016x}", digest.0))
+        Ok(format!("{:016x}", digest.0.finish()))
     }
 }
 
@@ -268,16 +269,16 @@ fn nesting(document: &Document) -> usize {
     }
 }
 
-/// FNV-1a of 64 bits (Fowler, Noll & Vo 1991) over the parts of a document.
-struct Digest(u64);
+/// A hash over the parts of a document.
+struct Digest(Fnv);
 
 impl Digest {
     fn new() -> Digest {
-        Digest(0xcbf2_9ce4_8422_2325)
+        Digest(Fnv::new())
     }
 
     fn byte(&mut self, byte: u8) {
-        self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        self.0.byte(byte);
     }
 
     /// Bytes after their number, so that neighbours cannot run into each other.
@@ -477,7 +478,7 @@ mod tests {
         let digest = |text: &str| {
             let mut digest = Digest::new();
             digest.document(&json(text));
-            digest.0
+            digest.0.finish()
         };
         assert_eq!(digest(r#"{"a": 1, "b": [2.5]}"#), digest(r#"{"b":[2.50],"a":1.0}"#));
         for (a, b) in [

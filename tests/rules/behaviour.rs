@@ -7,8 +7,9 @@ use segmenta::data::{
     Span, StreamSpec, Table, Timestamp, Weekday, Zone,
 };
 use segmenta::rules::{
-    Aggregate, CalendarUnit, EventTest, FieldTest, LeapDay, Rule, RuleBook, RuleSet,
-    Test, Window, segment,
+    Aggregate, BucketTest, CalendarUnit, ConsentAge, ConsentTest, DistanceTest,
+    EARTH_RADIUS, EventTest, FieldTest, LeapDay, Location, Rule, RuleBook, RuleSet,
+    SequenceStep, SequenceTest, Test, Window, segment,
 };
 use segmenta::segmenter::{Persist, Saved, Truth};
 
@@ -24,6 +25,8 @@ pub(crate) const NOW: i64 = 1_717_156_800_000;
 /// What a customer is, and did: for each stream, times and values.
 #[derive(Clone, Debug)]
 pub(crate) struct Person {
+    /// Nothing where it is not known yet.
+    pub(crate) id: Option<u64>,
     pub(crate) values: Vec<OwnedValue>,
     pub(crate) streams: Vec<Vec<(i64, Vec<OwnedValue>)>>,
 }
@@ -185,6 +188,99 @@ pub(crate) mod oracle {
         }
     }
 
+    /// Whether there is an event for each step, tried one after the other.
+    fn sequence(case: &Case, test: &SequenceTest, person: &Person) -> bool {
+        let events = |step: &SequenceStep| -> Vec<(i64, OwnedValue)> {
+            let stream = step.name[1..].parse::<usize>().unwrap();
+            let specs = &case.streams[stream];
+            let same = test.same.as_ref();
+            let same = same.map(|n| specs.iter().position(|s| s.name() == n).unwrap());
+            let passing = person.streams[stream].iter().filter(|(time, values)| {
+                let passes = step.filter.as_ref().map(|r| naive::plain(r, specs, values));
+                is_in(case, &test.window, *time)
+                    && passes.is_none_or(|passes| passes == Some(true))
+            });
+            let keyed = passing.map(|(time, values)| {
+                // Any value will do where none must be the same.
+                let key = same.map_or(OwnedValue::Flag(true), |at| values[at].clone());
+                (*time, key)
+            });
+            keyed.filter(|(_, key)| *key != OwnedValue::Missing).collect()
+        };
+        let events: Vec<_> = test.steps.iter().map(events).collect();
+        let firsts = events[0].clone();
+        firsts.iter().any(|(_, key)| {
+            let of_key = |events: &Vec<(i64, OwnedValue)>| -> Vec<i64> {
+                events.iter().filter(|e| e.1 == *key).map(|e| e.0).collect()
+            };
+            let events: Vec<_> = events.iter().map(of_key).collect();
+            events[0].iter().any(|&first| goes_on(case, test, &events, 1, first))
+        })
+    }
+
+    /// Whether the steps from `at` on can follow what happened at `past`.
+    fn goes_on(
+        case: &Case,
+        test: &SequenceTest,
+        events: &[Vec<i64>],
+        at: usize,
+        past: i64,
+    ) -> bool {
+        let soon = |step: usize, time: i64| {
+            let within = test.steps[step].within.map(|span| span.as_millis() as i64);
+            time > past && within.is_none_or(|within| time - past <= within)
+        };
+        let next = (at..test.steps.len()).find(|&i| !test.steps[i].not);
+        let denied = at..next.unwrap_or(test.steps.len());
+        let nothing_before = |end: i64| {
+            denied
+                .clone()
+                .all(|i| !events[i].iter().any(|&time| soon(i, time) && time < end))
+        };
+        match next {
+            Some(next) => events[next].iter().any(|&time| {
+                soon(next, time)
+                    && nothing_before(time)
+                    && goes_on(case, test, events, next + 1, time)
+            }),
+            None => {
+                let has_passed = |i: usize| {
+                    let within = test.steps[i].within.map(|s| s.as_millis() as i64);
+                    within.is_none_or(|within| is_in(case, &test.window, past + within))
+                };
+                nothing_before(i64::MAX) && denied.clone().all(has_passed)
+            }
+        }
+    }
+
+    /// Kilometres along the surface, from the length of the chord.
+    fn chord((latitude, longitude): (f64, f64), from: Location) -> f64 {
+        let point = |latitude: f64, longitude: f64| {
+            let [a, b] = [latitude.to_radians(), longitude.to_radians()];
+            [a.cos() * b.cos(), a.cos() * b.sin(), a.sin()]
+        };
+        let (a, b) = (point(latitude, longitude), point(from.latitude, from.longitude));
+        let square: f64 = a.iter().zip(&b).map(|(a, b)| (a - b).powi(2)).sum();
+        2.0 * EARTH_RADIUS * (square.sqrt() / 2.0).min(1.0).asin()
+    }
+
+    /// What is drawn for an id, as it is documented.
+    fn drawn(salt: &str, id: u64) -> f64 {
+        let hash = |text: &str| {
+            text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+                (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+            })
+        };
+        let mix = |x: u64| {
+            let x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            x ^ (x >> 31)
+        };
+        let seed = mix(hash(salt) ^ mix(0x6275_636b_6574));
+        (mix(seed ^ mix(hash(&id.to_string()))) >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
     /// The answer of a test by the distance from today, if it is one.
     fn by_day(case: &Case, test: &Test, value: &OwnedValue) -> Option<Option<bool>> {
         let OwnedValue::Date(date) = value else { return None };
@@ -242,6 +338,44 @@ pub(crate) mod oracle {
             Rule::Segment(other) => {
                 let at = other.id.as_str()[1..].parse::<usize>().unwrap();
                 truth(case, &case.rules[at], person)
+            }
+            Rule::Sequence(test) => Some(sequence(case, test, person)),
+            Rule::Distance(test) => {
+                let degrees = |name: &str| {
+                    let at = case.features.iter().position(|f| f.name() == name);
+                    match person.values[at.unwrap()] {
+                        OwnedValue::Number(x) => Some(x),
+                        _ => None,
+                    }
+                };
+                let at = degrees(&test.latitude).zip(degrees(&test.longitude));
+                let value = at.map(|at| chord(at, test.from));
+                let value = value.map_or(OwnedValue::Missing, OwnedValue::Number);
+                let spec = FeatureSpec::number("kilometres");
+                naive::tested(&test.is, test.when_missing, &spec, &value)
+            }
+            Rule::Bucket(test) => {
+                let drawn = person.id.map(|id| drawn(&test.salt, id));
+                let value = drawn.map_or(OwnedValue::Missing, OwnedValue::Number);
+                naive::tested(&test.is, None, &FeatureSpec::number("share"), &value)
+            }
+            Rule::Consent(test) => {
+                let find = |name: &str| {
+                    case.features.iter().position(|f| f.name() == name).unwrap()
+                };
+                let is_state = match &person.values[find(&test.purpose)] {
+                    OwnedValue::Flag(x) => *x,
+                    OwnedValue::Category(name) => {
+                        test.is.as_ref().unwrap().contains(name)
+                    }
+                    _ => false,
+                };
+                let is_recent = test.given.as_ref().is_none_or(|given| {
+                    let value = &person.values[find(&given.on)];
+                    let test = Test::InLast(given.in_last);
+                    by_day(case, &test, value) == Some(Some(true))
+                });
+                Some(is_state && is_recent)
             }
             test => panic!("{test:?}"),
         })
@@ -363,6 +497,14 @@ fn day_rule(specs: &[FeatureSpec]) -> BoxedStrategy<Rule> {
 
 /// Values of a kind; dates also near today, in years before, and leap days.
 fn value_at(spec: &FeatureSpec) -> BoxedStrategy<OwnedValue> {
+    if matches!(spec.name(), "lat" | "lon") {
+        let degrees = prop::sample::select(vec![0.0, 10.0, 10.5, -45.0, 90.0]);
+        return prop_oneof![
+            4 => degrees.prop_map(OwnedValue::Number),
+            1 => Just(OwnedValue::Missing),
+        ]
+        .boxed();
+    }
     if spec.kind() != FeatureKind::Date {
         return value(spec);
     }
@@ -400,6 +542,80 @@ fn event_rule(streams: Vec<Vec<FeatureSpec>>) -> impl Strategy<Value = Rule> {
     prop::strategy::Union::new(tests)
 }
 
+fn sequence_rule(streams: Vec<Vec<FeatureSpec>>) -> impl Strategy<Value = Rule> {
+    let step = (0..streams.len()).prop_flat_map(move |stream| {
+        let filter = prop::option::of(plain_rule(&streams[stream]).prop_map(Box::new));
+        let within = prop_oneof![
+            3 => Just(None),
+            2 => span(1..30_u32).prop_map(Some),
+            1 => (1..9_000_000_u64).prop_map(|ms| Some(Span::from_millis(ms))),
+        ];
+        (filter, any::<bool>(), within).prop_map(move |(filter, not, within)| {
+            SequenceStep { name: format!("e{stream}"), filter, not, within }
+        })
+    });
+    let same = prop::option::of((0..3_usize).prop_map(|i| format!("f{i}")));
+    (prop::collection::vec(step, 2..6), same, window()).prop_map(
+        |(mut steps, same, window)| {
+            steps[0].not = false;
+            steps[0].within = None;
+            Rule::Sequence(SequenceTest { steps, same, window })
+        },
+    )
+}
+
+/// Tests of what else is computed.
+fn computed_rule(features: &[FeatureSpec]) -> BoxedStrategy<Rule> {
+    let comparison = |literals: Vec<f64>| {
+        let literal = prop::sample::select(literals);
+        (literal, 0..4_usize).prop_map(|(x, kind)| match kind {
+            0 => Test::Lt(x.into()),
+            1 => Test::Ge(x.into()),
+            2 => Test::Between { lo: x.into(), hi: (x * 2.0).into() },
+            _ => Test::In(vec![x.into(), 0.into()]),
+        })
+    };
+    let place = prop::sample::select(vec![(0.0, 0.0), (10.0, 10.0), (-90.0, 180.0)]);
+    let distances = comparison(vec![1.0, 100.0, 1_500.0, 9_999.0, 12_000.5]);
+    let distance = (place, distances, prop::option::of(any::<bool>())).prop_map(
+        |((latitude, longitude), is, when_missing)| {
+            Rule::Distance(DistanceTest {
+                latitude: "lat".into(),
+                longitude: "lon".into(),
+                from: Location { latitude, longitude },
+                is,
+                when_missing,
+            })
+        },
+    );
+    let bucket = (prop::sample::select(vec!["a", "b'c"]), comparison(vec![0.2, 0.5]))
+        .prop_map(|(salt, is)| Rule::Bucket(BucketTest { salt: salt.into(), is }));
+    let dates = features.iter().filter(|spec| spec.kind() == FeatureKind::Date);
+    let dates: Vec<Option<String>> =
+        [None].into_iter().chain(dates.map(|d| Some(d.name().to_owned()))).collect();
+    let purposes = features.iter().filter_map(|spec| {
+        let name = spec.name().to_owned();
+        match spec.kind() {
+            FeatureKind::Flag => Some((name, None)),
+            FeatureKind::Category | FeatureKind::Ordinal => {
+                Some((name, Some(vec!["ab".to_owned(), "AB".to_owned()])))
+            }
+            _ => None,
+        }
+    });
+    let purposes: Vec<_> = purposes.collect();
+    if purposes.is_empty() {
+        return prop_oneof![distance, bucket].boxed();
+    }
+    let consent =
+        (prop::sample::select(purposes), prop::sample::select(dates), span(1..40_u32))
+            .prop_map(|((purpose, is), on, in_last)| {
+                let given = on.map(|on| ConsentAge { on, in_last });
+                Rule::Consent(ConsentTest { purpose, is, given })
+            });
+    prop_oneof![distance, bucket, consent].boxed()
+}
+
 /// Times at which windows begin and end, and beside them.
 fn time() -> impl Strategy<Value = i64> {
     let days = prop_oneof![
@@ -418,9 +634,12 @@ fn time() -> impl Strategy<Value = i64> {
 
 pub(crate) fn case() -> impl Strategy<Value = Case> {
     let streams = prop::collection::vec(specs(), 1..3);
-    (specs(), streams).prop_flat_map(|(features, streams)| {
+    (specs(), streams).prop_flat_map(|(mut features, streams)| {
+        features.extend(["lat", "lon"].map(FeatureSpec::number));
         let leaf = prop_oneof![
             5 => event_rule(streams.clone()),
+            3 => sequence_rule(streams.clone()),
+            2 => computed_rule(&features),
             1 => super::properties::field_rule(&features),
             2 => day_rule(&features),
             1 => (0..5_usize).prop_map(|i| segment(format!("s{i}"))),
@@ -441,8 +660,8 @@ pub(crate) fn case() -> impl Strategy<Value = Case> {
             .iter()
             .map(|properties| prop::collection::vec((time(), values(properties)), 0..12))
             .collect();
-        let person = (values(&features), logs)
-            .prop_map(|(values, streams)| Person { values, streams });
+        let person = (values(&features), logs, 0..99_u64)
+            .prop_map(|(values, streams, id)| Person { id: Some(id), values, streams });
         (
             prop::collection::vec(rule, 1..5),
             prop::collection::vec(person, 1..6),
@@ -521,6 +740,22 @@ fn tidy(rule: Rule, schema: &Schema) -> Rule {
                 _ => rule,
             }
         }
+        Rule::Sequence(mut test) => {
+            for step in &mut test.steps {
+                let stream = schema.stream_index_of(&step.name).unwrap();
+                let properties = schema.streams()[stream.get()].properties().to_vec();
+                let properties = Schema::new(properties).unwrap();
+                step.filter = step
+                    .filter
+                    .take()
+                    .map(|rule| Box::new(super::properties::tidy(*rule, &properties)));
+            }
+            // Not all streams have such a property, and of one kind.
+            if Rule::Sequence(test.clone()).compile(schema).is_err() {
+                test.same = None;
+            }
+            Rule::Sequence(test)
+        }
         rule => super::properties::tidy(rule, schema),
     }
 }
@@ -541,7 +776,8 @@ impl Case {
         let schema = self.schema();
         let customer = |person: &Person| {
             let values = person.values.clone();
-            let customer = OwnedCustomer::with_values(&schema, 1_u64, values).unwrap();
+            let id = person.id.unwrap();
+            let customer = OwnedCustomer::with_values(&schema, id, values).unwrap();
             let streams = schema.streams().iter().zip(&person.streams);
             streams.fold(customer, |customer, (spec, events)| {
                 let events = events.iter().cloned();
@@ -632,6 +868,9 @@ fn days(rule: &Rule, out: &mut Vec<i64>) {
         }
         Rule::Not(rule) => days(rule, out),
         Rule::Event(EventTest { is, .. }) | Rule::Field(FieldTest { is, .. }) => test(is),
+        Rule::Consent(ConsentTest { given: Some(given), .. }) => {
+            test(&Test::InLast(given.in_last));
+        }
         _ => {}
     }
 }
@@ -641,24 +880,32 @@ const LAST_TICK: i64 = 1_861_920_000_000;
 
 /// All instants after `now` at which an answer may change.
 fn ticks(case: &Case, person: &Person) -> Vec<i64> {
-    fn windows<'r>(rule: &'r Rule, out: &mut Vec<&'r Window>) {
+    /// Windows, and the milliseconds after an event for which something is denied.
+    fn windows<'r>(rule: &'r Rule, out: &mut Vec<(&'r Window, i64)>) {
         match rule {
             Rule::All(rules) | Rule::Any(rules) | Rule::AtLeast { of: rules, .. } => {
                 rules.iter().for_each(|rule| windows(rule, out));
             }
             Rule::Not(rule) => windows(rule, out),
-            Rule::Event(test) => out.push(&test.window),
+            Rule::Event(test) => out.push((&test.window, 0)),
+            Rule::Sequence(test) => {
+                let spans = test.steps.iter().filter_map(|step| step.within);
+                let delays = spans.map(|span| span.as_millis() as i64);
+                out.extend([0].into_iter().chain(delays).map(|d| (&test.window, d)));
+            }
             _ => {}
         }
     }
     let mut all = Vec::new();
     case.rules.iter().for_each(|rule| windows(rule, &mut all));
     let mut spans = vec![0];
-    for window in all {
+    for (window, delay) in all {
+        spans.push(delay);
         match window {
-            Window::Last(span) => spans.push(span.as_millis() as i64),
+            Window::Last(span) => spans.push(delay + span.as_millis() as i64),
             Window::Ago { from, to } => {
-                spans.extend([from.as_millis() as i64, to.as_millis() as i64]);
+                let ends = [from.as_millis() as i64, to.as_millis() as i64];
+                spans.extend(ends.map(|end| delay + end));
             }
             _ => {}
         }
@@ -672,7 +919,7 @@ fn ticks(case: &Case, person: &Person) -> Vec<i64> {
     // Midnights: of the weeks after each event, of the first days of months, …
     for (time, _) in person.streams.iter().flatten() {
         let day = (time + i64::from(case.offset) * 60_000).div_euclid(DAY);
-        ticks.extend((day..day + 36).map(midnight));
+        ticks.extend((day..day + 66).map(midnight));
     }
     for day in today..today + 5 * 366 {
         let (.., of_month) = Date::from_days(day as i32).unwrap().to_ymd();

@@ -16,6 +16,7 @@ use super::behaviour::{Case, DAY, NOW, Person, WEEK, case, oracle};
 enum News {
     Event(usize, i64, Vec<OwnedValue>),
     Attribute(usize, OwnedValue),
+    Id(u64),
     Now(i64),
     /// Write and read.
     Rest,
@@ -34,8 +35,12 @@ impl Told {
         let values = vec![OwnedValue::Missing; case.features.len()];
         let streams = vec![Vec::new(); case.streams.len()];
         let case = case.clone();
-        let mut told =
-            Told { case, person: Person { values, streams }, granularity, now: 0 };
+        let mut told = Told {
+            case,
+            person: Person { id: None, values, streams },
+            granularity,
+            now: 0,
+        };
         told.now = told.step(now);
         told
     }
@@ -67,6 +72,7 @@ impl Told {
             News::Attribute(feature, value) => {
                 self.person.values[*feature] = value.clone()
             }
+            News::Id(id) => self.person.id = Some(*id),
             News::Now(_) | News::Rest => {}
         }
     }
@@ -125,6 +131,9 @@ fn news(person: &Person, shuffle: &[u64]) -> Vec<News> {
             all.push((at, News::Attribute(f, OwnedValue::Missing)));
         }
     }
+    if let Some(id) = person.id {
+        all.push((NOW - (draw() % 100) as i64 * DAY, News::Id(id)));
+    }
     for _ in 0..draw() % 6 {
         let now =
             NOW - 60 * DAY + (draw() % 120) as i64 * DAY + (draw() % 999_999) as i64;
@@ -153,6 +162,7 @@ fn tell(
             let feature = segmenta::data::FeatureIndex::new(*feature as u32);
             live.set(customer, feature, value.as_value(), scratch)
         }
+        News::Id(id) => live.identify(customer, *id, scratch),
         News::Now(now) => live.advance(customer, Timestamp::from_millis(*now), scratch),
         News::Rest => {
             let json = serde_json::to_string(&live.save(customer).unwrap()).unwrap();
@@ -274,7 +284,7 @@ proptest! {
             all.into_iter().enumerate().partition(|(i, _)| shuffle[i % 40].is_multiple_of(2));
         for (part, news) in [one, two].into_iter().enumerate() {
             for (_, news) in news {
-                if matches!(news, News::Attribute(..)) && part == 1 {
+                if matches!(news, News::Attribute(..) | News::Id(_)) && part == 1 {
                     continue;
                 }
                 tell(&live, &mut parts[part], &news, &mut scratch);

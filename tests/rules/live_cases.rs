@@ -504,7 +504,8 @@ fn what_was_saved_once_is_read_for_ever() {
     }
     live.set(&mut ann, FeatureIndex::new(0), Value::Number(4.0), &mut scratch).unwrap();
     let saved = serde_json::to_string(&live.save(&ann).unwrap()).unwrap();
-    assert_eq!(saved, SAVED);
+    // Sequences were added later.
+    assert_eq!(saved.replace(",\"trails\":[]", ""), SAVED);
     let read: SavedCustomer = serde_json::from_str(SAVED).unwrap();
     assert_eq!(live.load(&read).unwrap(), ann);
 }

@@ -5,6 +5,7 @@
 mod batch;
 mod behaviour;
 mod checks;
+mod computed;
 mod corpus;
 mod definitions;
 mod evaluation;

@@ -12,19 +12,21 @@ use super::fixed::Fixed;
 use super::lower::Lowered;
 use super::plan::{Aggregate, Filters, Plan, StreamPlan, borrowed, columns_of};
 use super::program::{Memory, Plane, ROWS, Run};
-use crate::data::{Column, Events, FeatureKind, Flags, Timestamp, Validity, Value};
+use crate::data::{
+    Column, Events, FeatureKind, Flags, Stream, Timestamp, Validity, Value,
+};
 use crate::rules::behaviour::Summary;
 use crate::simd::{Arithmetic, Kernel};
 
 /// Customers that are looked at together: few enough that what is computed of their events
 /// stays in the second-level cache.
-const CUSTOMERS: usize = 256;
+pub(super) const CUSTOMERS: usize = 256;
 
 /// Up to so many events are looked at one by one to find a window.
 const FEW: usize = 32;
 
 /// One number for each customer.
-type OfEach<T> = [T; CUSTOMERS];
+pub(super) type OfEach<T> = [T; CUSTOMERS];
 
 /// Memory for the aggregates of some customers.
 #[derive(Debug)]
@@ -42,6 +44,7 @@ pub(super) struct Scratch {
     one_limb: Added<i64>,
     two_limbs: Added<[i64; 2]>,
     values: Values,
+    computed: super::computed::Scratch,
 }
 
 #[derive(Debug)]
@@ -74,12 +77,7 @@ struct Values {
 
 impl Scratch {
     pub(super) fn new(plan: &Plan<'_>, lowered: &Lowered, n_stored: usize) -> Scratch {
-        let mut pages = vec![Vec::new(); plan.columns.len()];
-        for (i, page) in lowered.pages.iter().enumerate() {
-            if let Some(place) = page.column.checked_sub(n_stored) {
-                pages[place].push(i);
-            }
-        }
+        let pages = super::computed::pages(lowered, n_stored, plan.columns.len());
         let filtered = |stream: &StreamPlan<'_>| {
             let Filters { lowered, program, n } = &stream.filters;
             Filtered {
@@ -109,6 +107,7 @@ impl Scratch {
                 flags: [false; CUSTOMERS],
                 valid: [false; CUSTOMERS],
             },
+            computed: plan.computed.scratch(),
         }
     }
 }
@@ -141,6 +140,13 @@ impl Kernel for Fill<'_> {
                 );
             }
         }
+        for start in rows.clone().step_by(CUSTOMERS) {
+            let some = start..(start + CUSTOMERS).min(rows.end);
+            let offset = start - rows.start;
+            let Scratch { pages, computed, .. } = &mut *scratch;
+            let mut codes = Codes { lowered, memory, offset };
+            plan.computed.fill::<A>(pages, some, computed, &mut codes);
+        }
         for &page in scratch.pages.iter().flatten() {
             memory.is_coded[page] = true;
         }
@@ -148,7 +154,7 @@ impl Kernel for Fill<'_> {
 }
 
 /// Where the codes of some customers of a block go.
-struct Codes<'a> {
+pub(super) struct Codes<'a> {
     lowered: &'a Lowered,
     memory: &'a mut Memory,
     /// Of the first of these customers in the block.
@@ -157,7 +163,7 @@ struct Codes<'a> {
 
 impl Codes<'_> {
     #[inline(always)]
-    fn write(&mut self, pages: &[usize], column: &Column<'_>, n: usize) {
+    pub(super) fn write(&mut self, pages: &[usize], column: &Column<'_>, n: usize) {
         for &page in pages {
             let codes = &mut self.memory.codes[page][self.offset..][..n];
             self.lowered.pages[page].code(column, 0..n, codes);
@@ -165,7 +171,7 @@ impl Codes<'_> {
     }
 
     #[inline(always)]
-    fn write_numbers(&mut self, pages: &[usize], numbers: &[f64]) {
+    pub(super) fn write_numbers(&mut self, pages: &[usize], numbers: &[f64]) {
         let column = Column::Number(numbers.into(), Validity::All);
         self.write(pages, &column, numbers.len());
     }
@@ -206,13 +212,14 @@ fn aggregates<A: Arithmetic>(
         one_limb,
         two_limbs,
         values,
+        computed: _,
     } = scratch;
     let Filtered { memory, planes } = &mut filtered[at];
     let offsets = &plan.stream.offsets[rows.start..=rows.end];
     find_windows(plan, offsets, positions);
     let block = Block { offsets, positions };
     let n = block.n_customers();
-    filter::<A>(plan, block.events(), memory, planes);
+    filter::<A>(plan.stream, &plan.filters, block.events(), memory, planes);
     for group in &plan.groups {
         let plane = group.filter.map(|filter| &planes[filter][..]);
         if !group.counts.is_empty() {
@@ -286,7 +293,7 @@ fn find_windows(plan: &StreamPlan<'_>, offsets: &[usize], positions: &mut [OfEac
 
 /// How many of a customer's events lie before an instant.
 #[inline(always)]
-fn before(times: &[Timestamp], instant: i64) -> usize {
+pub(super) fn before(times: &[Timestamp], instant: i64) -> usize {
     if times.len() <= FEW {
         let mut n = 0;
         for time in times {
@@ -300,8 +307,9 @@ fn before(times: &[Timestamp], instant: i64) -> usize {
 
 /// A bit for each event and filter.
 #[inline(always)]
-fn filter<A: Arithmetic>(
-    plan: &StreamPlan<'_>,
+pub(super) fn filter<A: Arithmetic>(
+    stream: &Stream<'_>,
+    filters: &Filters,
     events: Range<usize>,
     memory: &mut Memory,
     planes: &mut [Vec<u64>],
@@ -317,9 +325,9 @@ fn filter<A: Arithmetic>(
         let rows = start..(start + ROWS).min(events.end);
         let n_words = rows.len().div_ceil(64);
         let run = Run {
-            program: &plan.filters.program,
-            lowered: &plan.filters.lowered,
-            columns: columns_of(plan.stream),
+            program: &filters.program,
+            lowered: &filters.lowered,
+            columns: columns_of(stream),
             rows,
             memory,
             tell: |filter: usize, plane: &Plane, flip: u64| {

@@ -236,7 +236,22 @@ impl Lowering<'_> {
                 let Answers { holds, fails } = self.rule(rule, next)?;
                 Answers { holds: fails, fails: holds }
             }
-            Rule::Field(_) | Rule::Event(_) => self.leaf(next.tests.next()?)?,
+            Rule::Field(_)
+            | Rule::Event(_)
+            | Rule::Sequence(_)
+            | Rule::Distance(_)
+            | Rule::Bucket(_)
+            | Rule::Consent(_) => {
+                let mut answers = self.leaf(next.tests.next()?)?;
+                for _ in 1..rule.n_tests() {
+                    let Answers { holds, fails } = self.leaf(next.tests.next()?)?;
+                    answers = Answers {
+                        holds: self.graph.and(answers.holds, holds),
+                        fails: self.graph.or(answers.fails, fails),
+                    };
+                }
+                answers
+            }
             Rule::Segment(_) => {
                 let rule = *next.segments.next()? as usize;
                 (*self.answers.get(rule)?)?

@@ -5,6 +5,7 @@
 //! once, and its answers a plane of bits. Rules combine planes; equal parts of different
 //! rules are one.
 
+mod computed;
 mod events;
 mod fixed;
 mod graph;
@@ -22,6 +23,7 @@ use self::graph::Signal;
 use self::lower::{Answers, Columns, Lowered, Placed, Posed, lower};
 use self::plan::Plan;
 use self::program::{Memory, Plane, Program, ROWS, Run};
+use super::behaviour::aggregates;
 use super::compile::Compiled;
 use super::leaf::Source;
 use super::members::{MembershipCount, Memberships, Planes, bits};
@@ -39,7 +41,7 @@ const TASK: usize = 8 * ROWS;
 #[derive(Debug)]
 pub(super) struct Batch<'t> {
     table: &'t Table<'t>,
-    /// The aggregates of events that the rules ask about.
+    /// The aggregates of events, and all else that is computed and that rules ask about.
     plan: Option<Plan<'t>>,
     lowered: Lowered,
 }
@@ -62,11 +64,14 @@ impl<'t> Batch<'t> {
         map: Option<&SchemaMap>,
     ) -> Option<Batch<'t>> {
         let rules = &*set.rules;
-        let plan = if rules.iter().all(|rule| rule.behaviours.is_empty()) {
+        let is_plain =
+            |rule: &Compiled| rule.behaviours.is_empty() && rule.computed.is_empty();
+        let plan = if rules.iter().all(is_plain) {
             None
         } else {
-            Some(Plan::new(rules, bound?, table, map)?)
+            Some(Plan::new(rules, bound, table, map)?)
         };
+        let n_aggregates = aggregates(rules).count();
         let n_stored = table.columns().len();
         let column = |rule: &Compiled, source: Source| match source {
             Source::Feature(feature) => {
@@ -74,6 +79,10 @@ impl<'t> Batch<'t> {
             }
             Source::Events(at) => {
                 Some(n_stored + rule.behaviours.get(at as usize)?.place as usize)
+            }
+            Source::Computed(at) => {
+                let place = rule.computed.get(at as usize)?.place as usize;
+                Some(n_stored + n_aggregates + place)
             }
         };
         let mut placed = Vec::with_capacity(rules.len());

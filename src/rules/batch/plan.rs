@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use super::computed::Computations;
 use super::fixed::Fixed;
 use super::lower::{Columns, Lowered, Placed, Posed, lower};
 use super::program::Program;
@@ -12,6 +13,7 @@ use crate::data::{
 };
 use crate::rules::behaviour::{Behaviour, Summary, aggregates};
 use crate::rules::compile::Compiled;
+use crate::rules::computed::computed;
 use crate::rules::leaf::Source;
 use crate::rules::window::Bound;
 
@@ -19,7 +21,10 @@ use crate::rules::window::Bound;
 #[derive(Debug)]
 pub(super) struct Plan<'t> {
     pub(super) streams: Vec<StreamPlan<'t>>,
-    /// For each aggregate its kind, its levels, and whether it can be missing.
+    /// What else is computed.
+    pub(super) computed: Computations<'t>,
+    /// For each aggregate, and then for all else, its kind, its levels, and whether it can be
+    /// missing.
     pub(super) columns: Vec<Column<'t>>,
 }
 
@@ -75,11 +80,11 @@ impl<'t> Plan<'t> {
     /// Nothing where rules must be asked row by row.
     pub(super) fn new(
         rules: &[Compiled],
-        bound: &Bound,
+        bound: Option<&Bound>,
         table: &'t Table<'t>,
         map: Option<&SchemaMap>,
     ) -> Option<Plan<'t>> {
-        let mut plan = Plan { streams: Vec::new(), columns: Vec::new() };
+        let mut streams = Vec::new();
         let mut by_stream: BTreeMap<StreamIndex, Vec<(usize, &Behaviour)>> =
             BTreeMap::new();
         let mut n = 0;
@@ -87,8 +92,9 @@ impl<'t> Plan<'t> {
             by_stream.entry(behaviour.stream).or_default().push((n, behaviour));
             n += 1;
         }
+        let n_computed = computed(rules.iter().map(|rule| &*rule.computed)).count();
         // The memory of a block grows with them, however few its rows.
-        if n > 1000.max(8 * table.len()) {
+        if n + n_computed > 1000.max(8 * table.len()) {
             return None;
         }
         let mut columns: Vec<Option<Column<'t>>> = vec![None; n];
@@ -98,10 +104,11 @@ impl<'t> Plan<'t> {
             for &(place, behaviour) in &aggregates {
                 columns[place] = Some(prototype(behaviour, stream)?);
             }
-            plan.streams.push(StreamPlan::new(stream, bound, &aggregates)?);
+            streams.push(StreamPlan::new(stream, bound?, &aggregates)?);
         }
-        plan.columns = columns.into_iter().collect::<Option<_>>()?;
-        Some(plan)
+        let mut columns = columns.into_iter().collect::<Option<Vec<_>>>()?;
+        let computed = Computations::new(rules, bound, table, map, n, &mut columns)?;
+        Some(Plan { streams, computed, columns })
     }
 }
 
@@ -215,7 +222,11 @@ impl<'t> StreamPlan<'t> {
 }
 
 impl Filters {
-    fn new(rules: &[&Compiled], stream: &Stream<'_>, today: Date) -> Option<Filters> {
+    pub(super) fn new(
+        rules: &[&Compiled],
+        stream: &Stream<'_>,
+        today: Date,
+    ) -> Option<Filters> {
         let placed: Vec<_> = rules
             .iter()
             .map(|rule| {

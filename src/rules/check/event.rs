@@ -49,7 +49,9 @@ impl Checker {
         let check = self.at("is", |c| c.test(key, &spec, &what, &test.is))?;
         let missing = missing(&test.is, test.when_missing);
         let (filter, window, summary) = (filter?, window?, Summary::of(&test.agg));
-        let text = filter.as_ref().map(|filter| filter.rule.to_string());
+        // In JSON, -0 is 0.
+        let text = test.filter.as_ref().map(serde_json::to_string);
+        let text = text.map(std::result::Result::unwrap_or_default);
         let property_at = property.as_ref().map(|property| property.feature);
         let next = self.aggregates.len() as u32;
         let of_key = self.aggregates.entry((stream, text, summary, property_at, window));
@@ -62,7 +64,7 @@ impl Checker {
     }
 
     /// A rule over the properties of events; `None` after a fault.
-    fn filter(
+    pub(super) fn filter(
         &mut self,
         rule: &Rule,
         stream: StreamIndex,
@@ -80,7 +82,7 @@ impl Checker {
             .then(|| Arc::new(Compiled::new(schema, rule, parts, &node)))
     }
 
-    fn properties_of(&mut self, stream: StreamIndex) -> Option<Schema> {
+    pub(super) fn properties_of(&mut self, stream: StreamIndex) -> Option<Schema> {
         if let Some(schema) = self.properties.get(&stream) {
             return Some(schema.clone());
         }
@@ -91,7 +93,7 @@ impl Checker {
         Some(schema)
     }
 
-    fn unknown_stream(&mut self, name: &str) {
+    pub(super) fn unknown_stream(&mut self, name: &str) {
         let schema = self.schema.clone();
         self.issue("unknown-stream", format!("no stream is named `{name}`"), |i| {
             let names = schema.streams().iter().map(crate::data::StreamSpec::name);
@@ -150,7 +152,7 @@ impl Checker {
     }
 
     /// The place of a window among those of all rules; `None` after a fault.
-    fn window(&mut self, window: &Window) -> Option<u32> {
+    pub(super) fn window(&mut self, window: &Window) -> Option<u32> {
         let bounds = match window {
             Window::Ever => Bounds::read(window)?,
             Window::Last(span) => {
@@ -216,7 +218,7 @@ impl Checker {
         Some(place)
     }
 
-    fn span(&mut self, span: Span) -> Option<()> {
+    pub(super) fn span(&mut self, span: Span) -> Option<()> {
         if span.as_millis() == 0 {
             self.issue("empty-window", "the window holds no time", |i| {
                 i.expected("at least 1ms").found(span.to_string())

@@ -91,7 +91,7 @@ impl Checker {
     }
 
     /// A test by the distance from today; `None` after a fault.
-    fn days(&mut self, test: &Test) -> Option<DayCheck> {
+    pub(super) fn days(&mut self, test: &Test) -> Option<DayCheck> {
         let (span, most) = match test {
             Test::Anniversary { within, .. } => (*within, Span::days(366)),
             Test::InLast(span) | Test::InNext(span) => (*span, self.limits.get_window()),
@@ -278,7 +278,7 @@ impl Checker {
     }
 
     /// Checks a name against the levels of its feature, if these are closed.
-    fn level(&mut self, key: Key, spec: &FeatureSpec, name: &str) -> bool {
+    pub(super) fn level(&mut self, key: Key, spec: &FeatureSpec, name: &str) -> bool {
         let levels = spec.get_levels();
         if levels.is_empty() || self.levels_of(key, spec).position(name).is_some() {
             return true;

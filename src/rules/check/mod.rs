@@ -1,5 +1,6 @@
 //! Checks a rule against a schema, and resolves it on the way.
 
+mod computed;
 mod event;
 mod kinds;
 
@@ -9,6 +10,7 @@ use std::sync::Arc;
 
 use super::ast::{FieldTest, Rule, SegmentRef, Test};
 use super::behaviour::{AggregateKey, Behaviour};
+use super::computed::Computed;
 use super::leaf::{Check, Leaf, Names, NumberCheck, Source};
 use super::limits::Limits;
 use super::window::Bounds;
@@ -52,6 +54,8 @@ pub(super) struct Checker {
     windows: Windows,
     /// Different aggregates, by the order in which they were met.
     aggregates: BTreeMap<AggregateKey, u32>,
+    /// What else is computed, by what it is called, likewise.
+    computed: BTreeMap<String, u32>,
     /// The rules of the set by the ids of their segments; absent for a rule alone.
     ids: Option<BTreeMap<SegmentId, u32>>,
 }
@@ -75,6 +79,7 @@ struct Windows {
 pub(super) struct Parts {
     pub(super) leaves: Vec<Leaf>,
     pub(super) behaviours: Vec<Behaviour>,
+    pub(super) computed: Vec<Computed>,
     /// The rules that are referred to, in the order in which the rule names them.
     pub(super) segments: Vec<u32>,
 }
@@ -92,6 +97,7 @@ impl Checker {
             properties: BTreeMap::new(),
             windows: Windows::default(),
             aggregates: BTreeMap::new(),
+            computed: BTreeMap::new(),
             ids: None,
         }
     }
@@ -189,12 +195,42 @@ impl Checker {
                 let leaf = self.at("event", |c| c.event(test, parts));
                 parts.leaf(leaf)
             }
+            Rule::Sequence(test) => {
+                self.computed_leaf(rule, "sequence", parts, |c, p| c.sequence(test, p))
+            }
+            Rule::Distance(test) => {
+                self.computed_leaf(rule, "distance", parts, |c, p| c.distance(test, p))
+            }
+            Rule::Bucket(test) => {
+                self.computed_leaf(rule, "bucket", parts, |c, p| c.bucket(test, p))
+            }
+            Rule::Consent(test) => {
+                let leaves = self.at("consent", |c| {
+                    let is_here = c.outside_of_filters(rule);
+                    if is_here { c.consent(test) } else { vec![None; test.n_tests()] }
+                });
+                Node::All(leaves.into_iter().map(|leaf| parts.leaf(leaf)).collect())
+            }
             Rule::Segment(SegmentRef { id }) => {
                 let rule = self.at("segment", |c| c.segment(id));
                 parts.segments.extend(rule);
                 Node::Segment(rule.unwrap_or(0))
             }
         }
+    }
+
+    fn computed_leaf(
+        &mut self,
+        rule: &Rule,
+        key: &str,
+        parts: &mut Parts,
+        check: impl FnOnce(&mut Checker, &mut Parts) -> Option<Leaf>,
+    ) -> Node {
+        let leaf = self.at(key, |c| {
+            let is_here = c.outside_of_filters(rule);
+            is_here.then(|| check(c, parts)).flatten()
+        });
+        parts.leaf(leaf)
     }
 
     /// States the segments to which rules may refer, in the order of their rules.
@@ -243,12 +279,7 @@ impl Checker {
     }
 
     fn field(&mut self, test: &FieldTest) -> Option<Leaf> {
-        if test.when_missing.is_some() && matches!(test.is, Test::Set | Test::Missing) {
-            self.at("when_missing", |c| {
-                let message = "a test for missing values needs no answer for them";
-                c.issue("no-effect", message, |i| i.expected("nothing here"));
-            });
-        }
+        self.is_needed(test.when_missing, &test.is);
         let schema = self.schema.clone();
         let feature = schema.index_of(&test.name);
         let Some((feature, spec)) = feature.and_then(|i| Some((i, schema.get(i)?)))

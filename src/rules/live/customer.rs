@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::code::{Code, Texts};
 use super::ring::Ring;
+use super::trail::Trail;
 use crate::data::OwnedValue;
 
 /// All that a [`LiveBook`](super::LiveBook) keeps of one customer, in place of her events. It
@@ -13,7 +14,9 @@ use crate::data::OwnedValue;
 /// It takes a few hundred bytes for a few filters and some dozen steps: for each stream a row
 /// for each step with events that a moving window may hold, of one to sixteen bytes for each
 /// filter and for what is made of its events. `distinct` keeps each value once for each step
-/// or window, so that of thousands of names it takes what these take.
+/// or window, so that of thousands of names it takes what these take. A sequence keeps 24 bytes
+/// for each step of time with an event that can be part of it, and for each value that such
+/// events must have in common: for ever, if its window is.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LiveCustomer {
     /// The fingerprint of the book's rules.
@@ -24,8 +27,11 @@ pub struct LiveCustomer {
     pub(super) due: i64,
     /// How many rules are True.
     pub(super) n_true: u32,
+    /// The features that rules ask about, and then what else is computed.
     pub(super) attributes: Box<[OwnedValue]>,
     pub(super) streams: Box<[StreamState]>,
+    /// Of each sequence.
+    pub(super) trails: Box<[Trail]>,
 }
 
 /// The events of one stream.
@@ -146,5 +152,7 @@ impl LiveCustomer {
             + attributes
             + size_of_val(&*self.streams)
             + self.streams.iter().map(stream).sum::<usize>()
+            + size_of_val(&*self.trails)
+            + self.trails.iter().map(Trail::heap_size).sum::<usize>()
     }
 }

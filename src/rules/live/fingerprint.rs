@@ -7,29 +7,8 @@ use super::Inner;
 use super::grid::Granularity;
 use super::plan::{Content, Keyed, StreamPlan};
 use crate::data::{DAY, Date, FeatureIndex, FeatureSpec, StreamSpec};
+use crate::fnv::Fnv;
 use crate::rules::window::Bounds;
-
-/// A hash of 64 bits (Fowler, Noll and Vo 1991, variant 1a).
-pub(super) struct Fnv(pub(super) u64);
-
-impl Fnv {
-    pub(super) fn new() -> Fnv {
-        Fnv(0xcbf2_9ce4_8422_2325)
-    }
-
-    pub(super) fn feed(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
-        }
-    }
-}
-
-impl Write for Fnv {
-    fn write_str(&mut self, text: &str) -> std::fmt::Result {
-        self.feed(text.as_bytes());
-        Ok(())
-    }
-}
 
 /// A hash of a description of the rules, and of what is kept.
 pub(super) fn rules(inner: &Inner) -> u64 {
@@ -40,7 +19,7 @@ pub(super) fn rules(inner: &Inner) -> u64 {
         let _ = write!(hash, "\nsegment {:?} {}", segment.id.as_str(), rule.rule);
     }
     let _ = write!(hash, "\nrest {}", inner.set.has_rest());
-    hash.0
+    hash.finish()
 }
 
 /// A hash of a description of all that decides what is kept of a customer, and how.
@@ -67,12 +46,15 @@ pub(super) fn layout(inner: &Inner, granularity: Granularity) -> u64 {
         let _ = write!(hash, "\nfeature ");
         describe(&mut hash, spec);
     }
+    for slot in &inner.plan.slots.all {
+        let _ = write!(hash, "\ncomputed {}", slot.description);
+    }
     for plan in &inner.plan.streams {
         if let Some(spec) = schema.streams().get(plan.stream.get()) {
             stream(&mut hash, plan, spec);
         }
     }
-    hash.0
+    hash.finish()
 }
 
 fn describe(hash: &mut Fnv, spec: &FeatureSpec) {

@@ -73,6 +73,12 @@ impl LiveBook {
                 *own = other.clone();
             }
         }
+        for (_, trail, plan) in inner.plan.slots.trails() {
+            customer.trails[trail].merge(plan, &other.trails[trail]);
+        }
+        // What they were does not matter, as all rules are asked.
+        inner.locate(customer, &mut Vec::new());
+        inner.retrace(customer, |_| true, &mut Vec::new());
         // The tests by the distance from today are looked at with the next step.
         customer.due = customer.due.min(customer.tick + 1);
         let after = self.membership(customer, scratch)?;

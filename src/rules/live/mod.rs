@@ -13,6 +13,8 @@ mod program;
 mod ring;
 mod saved;
 mod sieve;
+mod slots;
+mod trail;
 mod turn;
 mod values;
 mod view;
@@ -28,14 +30,15 @@ use self::grid::Grid;
 use self::plan::Plan;
 pub use self::saved::SavedCustomer;
 use self::sieve::Sieve;
+use self::trail::Trail;
 pub use self::turn::{Cause, LiveChange, LiveScratch};
 use self::view::View;
 use super::book::RuleBook;
 use super::leaf::{Names, fault, is_usable};
 use super::set::CompiledSet;
 use crate::data::{
-    FeatureIndex, FeatureSpec, Moment, OwnedValue, Schema, StreamIndex, StreamSpec,
-    Timestamp, Value, Weekday, Zone,
+    CustomerId, FeatureIndex, FeatureSpec, Moment, OwnedValue, Schema, StreamIndex,
+    StreamSpec, Timestamp, Value, Weekday, Zone,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::segmenter::{Explanation, Segment, Truth};
@@ -249,8 +252,12 @@ impl LiveBook {
             tick: clock.grid.tick(now.as_millis()),
             due: i64::MAX,
             n_true: *n_true,
-            attributes: vec![OwnedValue::Missing; plan.features.len()].into(),
+            attributes: {
+                let features = plan.features.iter().map(|_| OwnedValue::Missing);
+                features.chain(plan.slots.blank()).collect()
+            },
             streams: plan.streams.iter().map(StreamState::new).collect(),
+            trails: vec![Trail::default(); plan.slots.n_trails].into(),
         }
     }
 
@@ -281,6 +288,7 @@ impl LiveBook {
     pub fn due(&self, customer: &LiveCustomer) -> Result<Option<Timestamp>> {
         self.check(customer)?;
         let dues = customer.streams.iter().map(|stream| stream.due);
+        let dues = dues.chain(customer.trails.iter().map(|trail| trail.due));
         let due = dues.fold(customer.due, i64::min);
         let start = (due < i64::MAX).then(|| self.0.clock.grid.start(due));
         Ok(start.map(Timestamp::from_millis).filter(|at| at.is_in_calendar()))
@@ -361,11 +369,46 @@ impl LiveBook {
         if !is_usable(spec.kind(), levels.as_deref(), &value) {
             return Err(fault(spec, value));
         }
+        inner.check_place(feature, value)?;
         scratch.of(self);
         // Other features change nothing.
         if let Some(place) = inner.plan.feature_places[feature.get()] {
             inner.set(customer, place, value.to_owned(), scratch);
         }
+        Ok(&scratch.changes)
+    }
+
+    /// States who the customer is, and gives the memberships that this changes: those that are
+    /// drawn by a [`bucket`](super::BucketTest). Before, what is drawn is missing.
+    ///
+    /// ```
+    /// use segmenta::data::{Schema, Timestamp};
+    /// use segmenta::rules::{LiveConfig, LiveScratch, RuleBook, bucket};
+    /// use segmenta::segmenter::Truth;
+    ///
+    /// let book = RuleBook::builder(&Schema::new([])?)
+    ///     .segment("half", "One half", bucket("spring").lt(0.5))
+    ///     .build()?;
+    /// let live = book.live(&LiveConfig::new())?;
+    /// let mut scratch = LiveScratch::new();
+    /// let mut ann = live.customer(Timestamp::from_millis(0));
+    /// assert_eq!(live.membership(&ann, &mut scratch)?, [Truth::Unknown]);
+    /// let changes = live.identify(&mut ann, 0, &mut scratch)?;
+    /// assert_eq!(changes[0].to, Truth::True);
+    /// # Ok::<(), segmenta::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When the customer is of another book.
+    pub fn identify<'s, 'i>(
+        &self,
+        customer: &mut LiveCustomer,
+        id: impl Into<CustomerId<'i>>,
+        scratch: &'s mut LiveScratch,
+    ) -> Result<&'s [LiveChange]> {
+        self.check(customer)?;
+        scratch.of(self);
+        self.0.identify(customer, id.into(), scratch);
         Ok(&scratch.changes)
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::code::Kind;
 use super::program::Program;
+use super::slots::{self, Slots};
 use super::watch::{Ends, Watch};
 use crate::data::{FeatureIndex, Moment, StreamIndex};
 use crate::rules::behaviour::{Behaviour, Property, Summary, aggregates};
@@ -33,6 +34,8 @@ pub(super) struct Plan {
     pub(super) windows: Vec<Option<Bounds>>,
     /// The features that rules ask about.
     pub(super) features: Vec<(FeatureIndex, Watch)>,
+    /// What else is computed.
+    pub(super) slots: Slots,
     /// For each feature of the schema, its place among those.
     pub(super) feature_places: Vec<Option<usize>>,
     /// Tests by the distance from today: rules, and places among their tests.
@@ -359,6 +362,14 @@ fn kind(behaviour: &Behaviour) -> Kind {
 }
 
 impl Plan {
+    /// Who tests what is kept at a place among the attributes of a customer.
+    pub(super) fn watch_of(&self, attribute: usize) -> &Watch {
+        match attribute.checked_sub(self.features.len()) {
+            None => &self.features[attribute].1,
+            Some(slot) => &self.slots.all[slot].watch,
+        }
+    }
+
     /// `moment` says which days there are; its instant does not matter.
     pub(super) fn new(set: &CompiledSet, moment: &Moment) -> Plan {
         // By name, here and below: whatever the order of the schema and of the rules, the same
@@ -378,6 +389,7 @@ impl Plan {
             programs: set.rules.iter().map(Program::new).collect(),
             windows: vec![None; set.windows.len()],
             features: Vec::new(),
+            slots: Slots::new(set),
             feature_places: vec![None; set.schema.len()],
             days: Vec::new(),
             ranks: vec![0; set.rules.len()],
@@ -398,8 +410,9 @@ impl Plan {
         let features = set.rules.iter().flat_map(|rule| rule.leaves.iter());
         let features = features.filter_map(|leaf| match leaf.source {
             Source::Feature(feature) => Some((set.schema.get(feature)?.name(), feature)),
-            Source::Events(_) => None,
+            Source::Events(_) | Source::Computed(_) => None,
         });
+        let features = features.chain(slots::features(set, &set.schema));
         let features: BTreeMap<&str, FeatureIndex> = features.collect();
         for (place, feature) in features.into_values().enumerate() {
             plan.feature_places[feature.get()] = Some(place);
@@ -416,7 +429,8 @@ impl Plan {
         }
         let watches = plan.aggregates.iter_mut().map(|aggregate| &mut aggregate.watch);
         let of_features = plan.features.iter_mut().map(|(_, watch)| watch);
-        watches.chain(of_features).for_each(Watch::finish);
+        let of_slots = plan.slots.all.iter_mut().map(|slot| &mut slot.watch);
+        watches.chain(of_features).chain(of_slots).for_each(Watch::finish);
         plan.aggregates.iter().for_each(|aggregate| plan.ends.push(&aggregate.watch));
         plan
     }
@@ -529,6 +543,10 @@ impl Plan {
                         continue;
                     };
                     &mut self.features[place].1
+                }
+                Source::Computed(at) => {
+                    let place = rule.computed[at as usize].place as usize;
+                    &mut self.slots.all[self.slots.places[place]].watch
                 }
             };
             watch.add(at, leaf, test);

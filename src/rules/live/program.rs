@@ -142,7 +142,19 @@ impl Emitter<'_> {
                 self.emit(rule);
                 Step::Not
             }
-            Rule::Field(_) | Rule::Event(_) => self.test(),
+            Rule::Field(_)
+            | Rule::Event(_)
+            | Rule::Sequence(_)
+            | Rule::Distance(_)
+            | Rule::Bucket(_) => self.test(),
+            Rule::Consent(_) => {
+                let n = rule.n_tests();
+                for _ in 0..n {
+                    let test = self.test();
+                    self.steps.push(test);
+                }
+                Step::All(n as u32)
+            }
             Rule::Segment(_) => {
                 self.n_segments += 1;
                 Step::Segment(self.rule.segments[self.n_segments - 1])

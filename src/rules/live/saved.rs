@@ -4,14 +4,15 @@ use serde::{Deserialize, Serialize};
 
 use super::code::MISSING;
 use super::customer::{LiveCustomer, Rest, Set, StreamState};
-use super::fingerprint::Fnv;
 use super::frame::Frames;
 use super::plan::{Part, StreamPlan};
+use super::trail::Trail;
 use super::turn::LiveScratch;
 use super::values::Rows;
 use super::{Inner, LiveBook};
 use crate::data::{OwnedValue, Timestamp};
 use crate::error::{Error, Result};
+use crate::fnv::Fnv;
 use crate::rules::leaf::is_usable;
 
 /// What is kept of a customer, ready to be written in any format that serde knows.
@@ -29,6 +30,8 @@ pub struct SavedCustomer {
     n_true: u32,
     attributes: Vec<OwnedValue>,
     streams: Vec<StreamState>,
+    #[serde(default)]
+    trails: Vec<Trail>,
     /// The checksum of all of this.
     check: u64,
 }
@@ -62,7 +65,7 @@ impl LiveBook {
     /// When the customer is of another book.
     pub fn save(&self, customer: &LiveCustomer) -> Result<SavedCustomer> {
         self.check(customer)?;
-        let LiveCustomer { book: _, tick, due, n_true, attributes, streams } =
+        let LiveCustomer { book: _, tick, due, n_true, attributes, streams, trails } =
             customer.clone();
         let mut saved = SavedCustomer {
             version: VERSION,
@@ -73,6 +76,7 @@ impl LiveBook {
             n_true,
             attributes: attributes.into(),
             streams: streams.into(),
+            trails: trails.into(),
             check: 0,
         };
         saved.check = saved.checksum();
@@ -107,7 +111,11 @@ impl LiveBook {
             n_true: saved.n_true,
             attributes: saved.attributes.clone().into(),
             streams: saved.streams.clone().into(),
+            trails: saved.trails.clone().into(),
         };
+        // What can be computed is not believed.
+        self.0.locate(&mut customer, &mut Vec::new());
+        self.0.retrace(&mut customer, |_| true, &mut Vec::new());
         if saved.rules != self.0.rules {
             self.adopt(&mut customer)?;
         }
@@ -142,11 +150,20 @@ impl Inner {
             let levels = self.levels.get(feature.get()).and_then(Option::as_deref);
             spec.is_some_and(|spec| is_usable(spec.kind(), levels, &value.as_value()))
         });
+        let n_features = self.plan.features.len();
+        let slots = &self.plan.slots;
+        let computed = saved.attributes.iter().skip(n_features).enumerate();
+        let mut trails = slots.trails();
         let mut streams = self.plan.streams.iter().zip(&saved.streams);
         (first..=last).contains(&saved.tick)
             && (saved.rules != self.rules
                 || saved.n_true as usize <= self.set.rules.len())
-            && saved.attributes.len() == self.plan.features.len()
+            && saved.attributes.len() == n_features + slots.all.len()
+            && computed.into_iter().all(|(at, value)| slots.has(at, value))
+            && saved.trails.len() == slots.n_trails
+            && trails.all(|(_, at, plan)| {
+                saved.trails[at].is_valid(plan, &(first..saved.tick + 1))
+            })
             && saved.streams.len() == self.plan.streams.len()
             && usable.all(|usable| usable)
             && streams.all(|(plan, state)| state.is_valid(plan, first..saved.tick + 1))
@@ -201,7 +218,7 @@ impl SavedCustomer {
     fn checksum(&self) -> u64 {
         let mut hash = Fnv::new();
         let SavedCustomer { version, layout, rules, tick, due, n_true, .. } = self;
-        let SavedCustomer { attributes, streams, .. } = self;
+        let SavedCustomer { attributes, streams, trails, .. } = self;
         for part in [(*version).into(), *layout, *rules, *tick as u64, *due as u64] {
             hash.feed(&part.to_le_bytes());
         }
@@ -229,7 +246,10 @@ impl SavedCustomer {
                 }
             }
         }
-        hash.0
+        for trail in trails {
+            trail.feed(&mut |bytes| hash.feed(bytes));
+        }
+        hash.finish()
     }
 }
 

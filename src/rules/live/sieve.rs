@@ -32,7 +32,7 @@ struct Table {
 const NONE: u32 = u32::MAX;
 
 /// The properties of one event.
-struct Event<'e>(&'e [Value<'e>]);
+pub(super) struct Event<'e>(pub(super) &'e [Value<'e>]);
 
 impl Customer for Event<'_> {
     fn id(&self) -> CustomerId<'_> {

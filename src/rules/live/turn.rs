@@ -12,7 +12,7 @@ use super::program::{Both, Step};
 use super::values::{Rows, Sides, Values};
 use super::watch::Watch;
 use super::{Inner, LiveBook};
-use crate::data::{OwnedValue, StreamIndex, StreamSpec, Value};
+use crate::data::{CustomerId, OwnedValue, StreamIndex, StreamSpec, Value};
 use crate::error::Result;
 use crate::rules::leaf::{Check, Leaf, Source};
 use crate::segmenter::{SegmentIndex, Truth};
@@ -54,6 +54,8 @@ pub struct LiveScratch {
     /// The filters that an event passes.
     passed: Vec<usize>,
     codes: Vec<u32>,
+    /// Attributes that a change has changed, by their places, and what they were.
+    attributes: Vec<(usize, OwnedValue)>,
     pub(super) changes: Vec<LiveChange>,
 }
 
@@ -96,8 +98,8 @@ impl LiveScratch {
 /// What changes besides aggregates, and why.
 #[derive(Clone, Copy)]
 struct Other<'a> {
-    /// A feature, by its place in the plan, and its value before.
-    feature: Option<(usize, &'a OwnedValue)>,
+    /// Attributes, by their places, which ascend, and their values before.
+    attributes: &'a [(usize, OwnedValue)],
     cause: Cause,
 }
 
@@ -125,11 +127,15 @@ impl Inner {
             return;
         }
         customer.tick = tick;
-        let is_due = customer.streams.iter().any(|stream| stream.due <= tick);
+        let is_due = customer.streams.iter().any(|stream| stream.due <= tick)
+            || customer.trails.iter().any(|trail| trail.due <= tick);
         if !is_due && customer.due > tick {
             return;
         }
-        let LiveScratch { frames, values, rows, asked, changes, .. } = scratch;
+        let LiveScratch { frames, values, rows, asked, attributes, changes, .. } =
+            scratch;
+        attributes.clear();
+        self.retrace(customer, |trail| trail.due <= tick, attributes);
         frames.pass(&self.plan, &self.clock, from, tick);
         let frames = [&frames.before, &frames.now];
         for (at, plan) in self.plan.streams.iter().enumerate() {
@@ -148,7 +154,7 @@ impl Inner {
                 values.read(filter.group, &sides);
             }
         }
-        let other = Other { feature: None, cause: Cause::Time };
+        let other = Other { attributes, cause: Cause::Time };
         let by_day = customer.due <= tick;
         let turn = Turn { inner: self, customer, frames, values, rows, other };
         let (n_true, due) = turn.settle(asked, changes, by_day);
@@ -190,11 +196,17 @@ impl Inner {
         event: &[Value<'_>],
         scratch: &mut LiveScratch,
     ) {
-        let LiveScratch { frames, values, rows, asked, passed, changes, .. } = scratch;
-        let Some(at) = self.plan.stream_places[stream.get()] else { return };
-        if passed.is_empty() {
+        scratch.attributes.clear();
+        self.extend(customer, stream, tick, event, &mut scratch.attributes);
+        let LiveScratch { passed, .. } = &*scratch;
+        let place = self.plan.stream_places[stream.get()];
+        let Some(at) = place.filter(|_| !passed.is_empty()) else {
+            self.touch_attributes(customer, scratch);
             return;
-        }
+        };
+        let LiveScratch {
+            frames, values, rows, asked, passed, attributes, changes, ..
+        } = scratch;
         let plan = &self.plan.streams[at];
         frames.go_to(&self.plan, &self.clock, customer.tick);
         let frames = [&frames.now; 2];
@@ -217,7 +229,7 @@ impl Inner {
         for group in groups() {
             values.read_after(group, &sides, row.map(|(row, _)| row), start, event);
         }
-        let other = Other { feature: None, cause: Cause::Data };
+        let other = Other { attributes, cause: Cause::Data };
         let turn = Turn { inner: self, customer, frames, values, rows, other };
         let (n_true, due) = turn.settle(asked, changes, false);
         customer.n_true = n_true;
@@ -236,10 +248,34 @@ impl Inner {
         if before == customer.attributes[place] {
             return;
         }
-        let LiveScratch { frames, values, rows, asked, changes, .. } = scratch;
+        scratch.attributes.clear();
+        scratch.attributes.push((place, before));
+        self.locate(customer, &mut scratch.attributes);
+        self.touch_attributes(customer, scratch);
+    }
+
+    /// Draws for a customer whose id became known.
+    pub(super) fn identify(
+        &self,
+        customer: &mut LiveCustomer,
+        id: CustomerId<'_>,
+        scratch: &mut LiveScratch,
+    ) {
+        scratch.attributes.clear();
+        self.draw(customer, id, &mut scratch.attributes);
+        self.touch_attributes(customer, scratch);
+    }
+
+    /// Asks the rules that attributes concern which were changed.
+    fn touch_attributes(&self, customer: &mut LiveCustomer, scratch: &mut LiveScratch) {
+        let LiveScratch { frames, values, rows, asked, attributes, changes, .. } =
+            scratch;
+        if attributes.is_empty() {
+            return;
+        }
         frames.go_to(&self.plan, &self.clock, customer.tick);
         let frames = [&frames.now; 2];
-        let other = Other { feature: Some((place, &before)), cause: Cause::Data };
+        let other = Other { attributes, cause: Cause::Data };
         let turn = Turn { inner: self, customer, frames, values, rows, other };
         let (n_true, due) = turn.settle(asked, changes, false);
         customer.n_true = n_true;
@@ -354,8 +390,12 @@ impl Turn<'_> {
                     Source::Feature(feature) => {
                         let place = self.inner.plan.feature_places[feature.get()];
                         let values =
-                            place.map_or([Value::Missing; 2], |p| self.features(p));
+                            place.map_or([Value::Missing; 2], |p| self.attributes(p));
                         self.both(leaf, values)
+                    }
+                    Source::Computed(at) => {
+                        let place = rule.computed[at as usize].place;
+                        self.both(leaf, self.attributes(self.inner.slot(place)))
                     }
                 }
             }
@@ -398,12 +438,13 @@ impl Turn<'_> {
         self.values.get(place).map(|code| aggregate.kind.decode(code, texts))
     }
 
-    /// The values of a feature, by its place in the plan.
-    fn features(&self, place: usize) -> [Value<'_>; 2] {
+    /// The values of an attribute, by its place.
+    fn attributes(&self, place: usize) -> [Value<'_>; 2] {
         let is = self.customer.attributes[place].as_value();
-        match self.other.feature {
-            Some((other, was)) if other == place => [was.as_value(), is],
-            _ => [is; 2],
+        let changed = self.other.attributes;
+        match changed.binary_search_by_key(&place, |(place, _)| *place) {
+            Ok(at) => [changed[at].1.as_value(), is],
+            Err(_) => [is; 2],
         }
     }
 
@@ -434,9 +475,9 @@ impl Turn<'_> {
                     due.min(self.touch(&aggregate.watch, self.aggregates(place), asked));
             }
         }
-        if let Some((place, _)) = self.other.feature {
-            let values = self.features(place);
-            let watch = &plan.features[place].1;
+        for &(place, _) in self.other.attributes {
+            let values = self.attributes(place);
+            let watch = plan.watch_of(place);
             if let [Value::Number(was), Value::Number(is)] = values {
                 watch.crossed(was, is, |rule| asked.push(self.inner, rule));
             }
@@ -496,8 +537,10 @@ impl Turn<'_> {
                 }
                 Source::Feature(feature) => {
                     let place = inner.plan.feature_places[feature.get()];
-                    place.map_or(Value::Missing, |place| self.features(place)[1])
+                    place.map_or(Value::Missing, |place| self.attributes(place)[1])
                 }
+                // What is computed is no date.
+                Source::Computed(_) => Value::Missing,
             };
             due = due.min(self.due(leaf, value));
         }

@@ -110,6 +110,11 @@ impl Aggregates for View<'_> {
         aggregate.kind.decode(code, state.texts())
     }
 
+    fn computed(&self, place: u32) -> Value<'_> {
+        let at = self.plan.features.len() + self.plan.slots.places[place as usize];
+        self.customer.attributes[at].as_value()
+    }
+
     fn today(&self) -> Date {
         self.frame.today
     }

@@ -5,6 +5,8 @@ use super::parser::{Named, Parser, Places};
 use crate::data::Span;
 use crate::error::similar_names;
 use crate::rules::ast::{FieldTest, LeapDay, Rule, Test};
+use crate::rules::bucket::BucketTest;
+use crate::rules::distance::{DistanceTest, Location};
 use crate::rules::event::{Aggregate, CalendarUnit, EventTest, Window};
 
 /// What a test is about, and the places of its parts.
@@ -21,6 +23,15 @@ pub(super) enum What {
         /// Absent where only the events are named.
         agg: Option<Aggregate>,
         window: Window,
+    },
+    Distance {
+        latitude: String,
+        longitude: String,
+        from: Location,
+    },
+    /// It is never missing.
+    Bucket {
+        salt: String,
     },
 }
 
@@ -40,6 +51,11 @@ impl What {
                 let test = EventTest { name, filter, agg, window, is, when_missing };
                 ("event", Rule::Event(test))
             }
+            What::Distance { latitude, longitude, from } => {
+                let test = DistanceTest { latitude, longitude, from, is, when_missing };
+                ("distance", Rule::Distance(test))
+            }
+            What::Bucket { salt } => ("bucket", Rule::Bucket(BucketTest { salt, is })),
         }
     }
 }
@@ -59,11 +75,6 @@ const AGGREGATES: [&str; 11] = [
 ];
 
 impl Parser<'_, '_> {
-    /// Whether the word is no feature of that name.
-    pub(super) fn is_events(&self) -> bool {
-        self.is_word(0, "events") && self.is_symbol(1, "(")
-    }
-
     /// The events of a stream, their aggregate and window; nothing after a fault.
     pub(super) fn events(&mut self) -> Option<Subject> {
         self.at += 2;
@@ -133,7 +144,7 @@ impl Parser<'_, '_> {
         Some(what)
     }
 
-    fn window(&mut self) -> Option<Window> {
+    pub(super) fn window(&mut self) -> Option<Window> {
         if self.take(&["in", "this"]) {
             let unit = self.unit()?;
             Some(Window::Calendar { n: 0, unit, include_current: true })

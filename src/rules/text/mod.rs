@@ -1,9 +1,12 @@
 //! Rules as people write them.
 
+mod computed;
 mod events;
 mod lexer;
 mod parser;
 mod write;
+
+pub(super) use self::write::{bucket_name, distance_name};
 
 use std::ops::Range;
 use std::str::FromStr;
@@ -30,17 +33,23 @@ const MAX_ISSUES: usize = 100;
 /// rule       = and { "or" and }
 /// and        = not { "and" not }
 /// not        = "not" not | "(" rule ")" | condition
-/// condition  = "everyone" | "nobody" | "segment" text
+/// condition  = "everyone" | "nobody" | "segment" text | sequence | consent
 ///            | "at least" integer "of" "(" rule { "," rule } ")"
 ///            | ( "all of" | "any of" ) "(" [ rule { "," rule } ] ")"
 ///            | subject [ test ] [ "when missing" ( "yes" | "no" ) ]
-/// subject    = { "size of" } ( name | events )
+/// subject    = { "size of" } ( name | events | distance | bucket )
 /// events     = "events" "(" name [ "where" rule ] ")" [ "." aggregate ] [ window ]
 /// aggregate  = "count" | "first_day" | "last_day" | "active_days"
 ///            | ( "sum" | "average" | "min" | "max" | "distinct" | "first" | "last" )
 ///              "(" name ")"
 /// window     = "in last" span | "from" span "to" span "ago" | "from" text "to" text
 ///            | "in last" integer "whole" unit [ "to now" ] | "in this" unit | "ever"
+/// sequence   = "sequence" "(" step { "then" step } ")" [ "with same" name ] [ window ]
+/// step       = [ "not" ] name [ "where" rule ] [ "within" span ]
+/// distance   = "distance" "(" name "," name ")" "from" "(" number "," number ")"
+/// bucket     = "bucket" "(" text ")"
+/// consent    = "consent" "(" name [ "in" "(" [ text { "," text } ] ")" ]
+///              [ "given on" name "in last" span ] ")"
 /// unit       = ( "day" | "week" | "month" | "quarter" | "year" ) [ "s" ]
 /// span       = digits ( "w" | "d" | "h" | "m" | "s" | "ms" )
 /// test       = [ "not" ] comparison

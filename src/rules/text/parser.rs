@@ -52,7 +52,7 @@ impl Places {
 }
 
 /// A rule with its places.
-type Part = (Rule, Places);
+pub(super) type Part = (Rule, Places);
 
 /// A place, and the token of a JSON pointer that leads to it.
 pub(super) type Named = (String, Places);
@@ -292,9 +292,20 @@ impl Parser<'_, '_> {
         } else if self.take(&["any", "of"]) {
             let parts = self.rules();
             self.list(first, "any", parts, Rule::Any)
+        } else if self.is_call("sequence") {
+            self.sequence(first).unwrap_or_else(|| self.fault(first))
+        } else if self.is_call("consent") {
+            self.consent(first).unwrap_or_else(|| self.fault(first))
         } else {
             self.test(first)
         }
+    }
+
+    /// The place of a rule that began at this token, and of its content under this key.
+    pub(super) fn whole(&self, first: usize, key: &str, below: Vec<Named>) -> Places {
+        let bytes = self.since(first);
+        let below = vec![(key.to_owned(), Places::new(bytes.clone(), below))];
+        Places::new(bytes, below)
     }
 
     /// Rules in parentheses.
@@ -306,7 +317,7 @@ impl Parser<'_, '_> {
     }
 
     /// A list in parentheses; nothing after a fault.
-    fn listed<T>(
+    pub(super) fn listed<T>(
         &mut self,
         mut entry: impl FnMut(&mut Self) -> Option<T>,
     ) -> Option<Vec<T>> {
@@ -329,11 +340,9 @@ impl Parser<'_, '_> {
     fn segment(&mut self, first: usize) -> Part {
         self.at += 1;
         let Some((id, place)) = self.text() else { return self.fault(first) };
-        let bytes = self.since(first);
-        let below = vec![("id".to_owned(), place)];
-        let below = vec![("segment".to_owned(), Places::new(bytes.clone(), below))];
+        let places = self.whole(first, "segment", vec![("id".to_owned(), place)]);
         let id = SegmentId::new(id);
-        (Rule::Segment(SegmentRef { id }), Places::new(bytes, below))
+        (Rule::Segment(SegmentRef { id }), places)
     }
 
     fn at_least(&mut self, first: usize) -> Part {
@@ -363,7 +372,15 @@ impl Parser<'_, '_> {
         while self.take(&["size", "of"]) {
             sizes += 1;
         }
-        let subject = if self.is_events() { self.events() } else { self.feature() };
+        let subject = if self.is_call("events") {
+            self.events()
+        } else if self.is_call("distance") {
+            self.distance()
+        } else if self.is_call("bucket") {
+            self.bucket()
+        } else {
+            self.feature()
+        };
         let Some(Subject { what, mut below }) = subject else {
             return self.fault(first);
         };
@@ -372,7 +389,7 @@ impl Parser<'_, '_> {
         let alone = match &what {
             What::Feature(_) => Some(Test::Eq(Literal::Flag(true))),
             What::Events { agg: None, .. } => Some(Test::Ge(Literal::Number(1.0))),
-            What::Events { .. } => None,
+            What::Events { .. } | What::Distance { .. } | What::Bucket { .. } => None,
         };
         let Some(Predicate { mut test, negated, places }) =
             self.predicate(negated, alone)
@@ -533,7 +550,8 @@ impl Parser<'_, '_> {
         match self.peek() {
             Token::End | Token::Symbol(")" | ",") => true,
             Token::Word(_) => {
-                ["and", "or", "when"].iter().any(|word| self.is_word(0, word))
+                let words = ["and", "or", "when", "then", "within"];
+                words.iter().any(|word| self.is_word(0, word))
             }
             _ => false,
         }
@@ -553,7 +571,7 @@ impl Parser<'_, '_> {
         Some((literal, self.taken()))
     }
 
-    fn text(&mut self) -> Option<(String, Places)> {
+    pub(super) fn text(&mut self) -> Option<(String, Places)> {
         let Token::Text(text) = self.peek() else {
             self.no_value("a text in single quotes");
             return None;
@@ -582,7 +600,7 @@ pub(super) fn is_keyword(word: &str) -> bool {
 }
 
 /// Entries, and their places by number.
-fn numbered<T>(entries: Vec<(T, Places)>) -> (Vec<T>, Vec<Named>) {
+pub(super) fn numbered<T>(entries: Vec<(T, Places)>) -> (Vec<T>, Vec<Named>) {
     let (entries, places): (Vec<T>, Vec<Places>) = entries.into_iter().unzip();
     let places = places.into_iter().enumerate();
     (entries, places.map(|(i, place)| (i.to_string(), place)).collect())

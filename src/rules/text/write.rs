@@ -5,7 +5,11 @@ use std::fmt;
 use super::lexer::is_of_word;
 use super::parser::is_keyword;
 use crate::rules::ast::{FieldTest, LeapDay, Literal, Rule, SegmentRef, Test};
+use crate::rules::bucket::BucketTest;
+use crate::rules::consent::{ConsentAge, ConsentTest};
+use crate::rules::distance::DistanceTest;
 use crate::rules::event::{Aggregate, EventTest, Window};
+use crate::rules::sequence::SequenceTest;
 
 /// How many entries of a list stand in an explanation before the rest is only counted.
 const LONGEST_LIST: usize = 20;
@@ -30,6 +34,10 @@ impl fmt::Display for Rule {
             Rule::Not(rule) => write!(f, "not ({rule})"),
             Rule::Field(test) => fmt::Display::fmt(test, f),
             Rule::Event(test) => fmt::Display::fmt(test, f),
+            Rule::Sequence(test) => fmt::Display::fmt(test, f),
+            Rule::Distance(test) => fmt::Display::fmt(test, f),
+            Rule::Bucket(test) => fmt::Display::fmt(test, f),
+            Rule::Consent(test) => fmt::Display::fmt(test, f),
             Rule::Segment(SegmentRef { id }) => {
                 write!(f, "segment {}", quoted(id.as_str()))
             }
@@ -73,7 +81,16 @@ impl Rule {
             Rule::Event(test) => {
                 Written(Subject::of_events(test, true), LONGEST_LIST).to_string()
             }
-            Rule::Everyone | Rule::Nobody | Rule::Segment(_) => self.to_string(),
+            Rule::Distance(test) => {
+                Written(Subject::of_distance(test), LONGEST_LIST).to_string()
+            }
+            Rule::Bucket(test) => {
+                Written(Subject::of_bucket(test), LONGEST_LIST).to_string()
+            }
+            Rule::Sequence(test) => Headed(test).to_string(),
+            Rule::Everyone | Rule::Nobody | Rule::Consent(_) | Rule::Segment(_) => {
+                self.to_string()
+            }
         }
     }
 }
@@ -104,12 +121,91 @@ impl<'a> Subject<'a> {
         Subject { write, is, when_missing: *when_missing }
     }
 
+    fn of_distance(test: &'a DistanceTest) -> Subject<'a> {
+        let write = Box::new(|f: &mut fmt::Formatter<'_>| write_distance(f, test));
+        Subject { write, is: &test.is, when_missing: test.when_missing }
+    }
+
+    fn of_bucket(test: &'a BucketTest) -> Subject<'a> {
+        let write =
+            Box::new(|f: &mut fmt::Formatter<'_>| f.write_str(&bucket_name(&test.salt)));
+        Subject { write, is: &test.is, when_missing: None }
+    }
+
     /// With a long filter cut short, if so wanted.
     fn of_events(test: &'a EventTest, is_short: bool) -> Subject<'a> {
         let write =
             Box::new(move |f: &mut fmt::Formatter<'_>| write_events(f, test, is_short));
         Subject { write, is: &test.is, when_missing: test.when_missing }
     }
+}
+
+impl fmt::Display for DistanceTest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Written(Subject::of_distance(self), usize::MAX).fmt(f)
+    }
+}
+
+impl fmt::Display for BucketTest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Written(Subject::of_bucket(self), usize::MAX).fmt(f)
+    }
+}
+
+impl fmt::Display for ConsentTest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ConsentTest { purpose, is, given } = self;
+        f.write_str("consent(")?;
+        write_name(f, purpose)?;
+        if let Some(states) = is {
+            f.write_str(" in ")?;
+            write_list(f, states, usize::MAX, |f, state| f.write_str(&quoted(state)))?;
+        }
+        if let Some(ConsentAge { on, in_last }) = given {
+            f.write_str(" given on ")?;
+            write_name(f, on)?;
+            write!(f, " in last {in_last}")?;
+        }
+        f.write_str(")")
+    }
+}
+
+impl fmt::Display for SequenceTest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_sequence(f, self, false)
+    }
+}
+
+/// A sequence with long filters cut short.
+struct Headed<'a>(&'a SequenceTest);
+
+impl fmt::Display for Headed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_sequence(f, self.0, true)
+    }
+}
+
+fn write_sequence(
+    f: &mut fmt::Formatter<'_>,
+    test: &SequenceTest,
+    is_short: bool,
+) -> fmt::Result {
+    f.write_str("sequence(")?;
+    for (i, step) in test.steps.iter().enumerate() {
+        f.write_str(if i > 0 { " then " } else { "" })?;
+        f.write_str(if step.not { "not " } else { "" })?;
+        write_name(f, &step.name)?;
+        write_filter(f, step.filter.as_deref(), is_short)?;
+        if let Some(within) = step.within {
+            write!(f, " within {within}")?;
+        }
+    }
+    f.write_str(")")?;
+    if let Some(property) = &test.same {
+        f.write_str(" with same ")?;
+        write_name(f, property)?;
+    }
+    write!(f, "{}", test.window)
 }
 
 /// A test, and how many entries of its list are written.
@@ -132,17 +228,48 @@ fn write_events(
 ) -> fmt::Result {
     f.write_str("events(")?;
     write_name(f, &test.name)?;
-    if let Some(filter) = &test.filter {
-        let text = filter.to_string();
-        match text.char_indices().nth(LONGEST_FILTER) {
-            Some((end, _)) if is_short => write!(f, " where {}…", &text[..end])?,
-            _ => write!(f, " where {text}")?,
-        }
-    }
+    write_filter(f, test.filter.as_deref(), is_short)?;
     write!(f, ").{}{}", test.agg, test.window)?;
     // Else the days of the test would be read as a window.
     let is_days = matches!(test.is, Test::InLast(_));
     f.write_str(if is_days && test.window.is_ever() { " ever" } else { "" })
+}
+
+fn write_filter(
+    f: &mut fmt::Formatter<'_>,
+    filter: Option<&Rule>,
+    is_short: bool,
+) -> fmt::Result {
+    let Some(filter) = filter else { return Ok(()) };
+    let text = filter.to_string();
+    match text.char_indices().nth(LONGEST_FILTER) {
+        Some((end, _)) if is_short => write!(f, " where {}…", &text[..end]),
+        _ => write!(f, " where {text}"),
+    }
+}
+
+fn write_distance(f: &mut fmt::Formatter<'_>, test: &DistanceTest) -> fmt::Result {
+    f.write_str("distance(")?;
+    write_name(f, &test.latitude)?;
+    f.write_str(", ")?;
+    write_name(f, &test.longitude)?;
+    write!(f, ") from {}", test.from)
+}
+
+/// What a distance is called, whatever it is compared with.
+pub(in crate::rules) fn distance_name(test: &DistanceTest) -> String {
+    struct Name<'a>(&'a DistanceTest);
+    impl fmt::Display for Name<'_> {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write_distance(f, self.0)
+        }
+    }
+    Name(test).to_string()
+}
+
+/// What a draw is called, whatever it is compared with.
+pub(in crate::rules) fn bucket_name(salt: &str) -> String {
+    format!("bucket({})", quoted(salt))
 }
 
 impl fmt::Display for Aggregate {

@@ -9,6 +9,7 @@ use super::moments::Moments;
 use super::{check_columns, check_version};
 use crate::data::array::row_major;
 use crate::error::{Error, ErrorKind, Result};
+use crate::fnv::Fnv;
 use crate::parallel::map_blocks;
 use crate::random::Draws;
 use crate::segmenter::Observer;
@@ -327,10 +328,9 @@ fn drawn_twice(id: u64) -> Error {
 /// ```
 #[must_use]
 pub fn hash_id(id: &str) -> u64 {
-    let step = |hash: u64, byte: u8| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    };
-    id.bytes().fold(0xcbf2_9ce4_8422_2325, step)
+    let mut hash = Fnv::new();
+    hash.feed(id.as_bytes());
+    hash.finish()
 }
 
 /// The shape of a saved [`CoresetPlan`].
