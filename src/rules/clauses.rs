@@ -8,7 +8,7 @@ use crate::segmenter::{ClauseResult, SegmentIndex, Truth};
 
 impl Compiled {
     /// Appends the truth of every clause, whether or not the answer needs it, outer
-    /// clauses before inner ones. The outermost is introduced by `title`.
+    /// clauses before inner ones. The outermost is introduced by `title`, if there is one.
     ///
     /// This does not fail: a value that cannot be used makes its clause Unknown, and its
     /// text says why. Where [`holds`](Compiled::holds) has an answer, such a clause
@@ -16,7 +16,7 @@ impl Compiled {
     pub(super) fn clauses(
         &self,
         segment: SegmentIndex,
-        title: &str,
+        title: Option<&str>,
         customer: &dyn Customer,
         context: &Context<'_>,
         out: &mut Vec<ClauseResult>,
@@ -33,7 +33,7 @@ impl Compiled {
             out,
         };
         let truth = walk.clause(&self.rule, 0);
-        if let Some(outermost) = out.get_mut(first) {
+        if let (Some(title), Some(outermost)) = (title, out.get_mut(first)) {
             outermost.text = format!("{title}: {}", outermost.text);
         }
         truth

@@ -224,7 +224,7 @@ impl CompiledSet {
             self.rules.iter().zip(self.segments.iter()).enumerate()
         {
             let index = SegmentIndex::new(i as u32);
-            rule.clauses(index, &segment.name, customer, context, &mut clauses);
+            rule.clauses(index, Some(&segment.name), customer, context, &mut clauses);
             if assignment.segment() == Some(index) && !all {
                 break;
             }

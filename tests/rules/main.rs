@@ -16,6 +16,7 @@ mod live_zones;
 mod nested;
 mod properties;
 mod text;
+mod why;
 
 use segmenta::data::{FeatureSpec, Schema};
 use segmenta::rules::{RuleSegmenter, RuleSet, field};
