@@ -9,6 +9,7 @@ use super::bucket::BucketTest;
 use super::consent::ConsentTest;
 use super::distance::DistanceTest;
 use super::event::EventTest;
+use super::pin::Share;
 use super::sequence::SequenceTest;
 use crate::data::{Date, Span};
 use crate::segmenter::SegmentId;
@@ -138,6 +139,7 @@ pub struct FieldTest {
 /// | kind | tests |
 /// |---|---|
 /// | number, date, ordinal | `eq` `in` `lt` `le` `gt` `ge` `between` |
+/// | number, date | `in_top` `in_bottom`, once [pinned](super::RuleSet::pin) |
 /// | date | `in_last` `in_next` `anniversary` |
 /// | flag | `eq` `in` |
 /// | category | `eq` `in` `contains` `starts_with` `ends_with` `matches` |
@@ -201,6 +203,12 @@ pub enum Test {
         #[serde(default)]
         leap_day: LeapDay,
     },
+    /// The value is one of the greatest that a table's customers have. Rules know one customer
+    /// only, so that a threshold must stand in its place before they are compiled:
+    /// [`RuleSet::pin`](super::RuleSet::pin).
+    InTop(Share),
+    /// The value is one of the least; likewise.
+    InBottom(Share),
     /// A value is there. Never Unknown.
     Set,
     /// No value is there. Never Unknown.
@@ -266,6 +274,8 @@ impl Test {
             Test::InLast(_) => "in_last",
             Test::InNext(_) => "in_next",
             Test::Anniversary { .. } => "anniversary",
+            Test::InTop(_) => "in_top",
+            Test::InBottom(_) => "in_bottom",
             Test::Set => "set",
             Test::Missing => "missing",
         }

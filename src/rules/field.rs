@@ -7,6 +7,7 @@ use super::ast::{FieldTest, LeapDay, Literal, Rule, SegmentRef, Test};
 use super::bucket::BucketTest;
 use super::distance::{DistanceTest, Location};
 use super::event::{Aggregate, CalendarUnit, EventTest, Window};
+use super::pin::Share;
 use crate::data::Span;
 use crate::segmenter::SegmentId;
 
@@ -325,6 +326,17 @@ impl Field {
     /// ```
     pub fn has_anniversary(self, within: Span) -> Rule {
         self.is(Test::Anniversary { within, leap_day: LeapDay::Feb28 })
+    }
+
+    /// The value is one of the greatest that a table's customers have, see
+    /// [`RuleSet::pin`](super::RuleSet::pin).
+    pub fn in_top(self, share: Share) -> Rule {
+        self.is(Test::InTop(share))
+    }
+
+    /// The value is one of the least that a table's customers have, likewise.
+    pub fn in_bottom(self, share: Share) -> Rule {
+        self.is(Test::InBottom(share))
     }
 
     /// A value is there.

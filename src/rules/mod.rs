@@ -49,6 +49,7 @@ mod live;
 mod members;
 mod model;
 mod ordered;
+mod pin;
 mod point;
 mod references;
 mod sequence;
@@ -73,6 +74,7 @@ pub use self::live::{
 };
 pub use self::members::{MembershipCount, Memberships};
 pub use self::model::{RuleSegmenter, RulesBuilder, RulesRepr};
+pub use self::pin::Share;
 pub use self::sequence::{Sequence, SequenceStep, SequenceTest, sequence, step};
 pub use self::set::{RestSegment, RuleSet, SegmentRule};
 pub use self::text::RuleText;

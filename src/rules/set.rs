@@ -148,6 +148,8 @@ impl RuleSet {
     /// | `wrong-property` | the property's kind has no such aggregate |
     /// | `no-events-here` | a test of events inside a filter of events |
     /// | `no-computed-here` | a sequence, distance, draw or consent inside a filter of events |
+    /// | `not-pinned` | a share of a table's customers, without [`RuleSet::pin`] |
+    /// | `bad-share` | a share of none, or of more than all |
     /// | `bad-start` | a sequence whose first step is denied |
     /// | `not-on-earth` | a place whose angles are too large |
     /// | `wrong-kind` | a feature that is no angle, day or consent |

@@ -14,6 +14,7 @@ mod live;
 mod live_cases;
 mod live_zones;
 mod nested;
+mod pin;
 mod properties;
 mod text;
 mod why;

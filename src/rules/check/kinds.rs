@@ -8,6 +8,7 @@ use crate::error::similar_names;
 use crate::rules::ast::{Literal, Test};
 use crate::rules::day::DayCheck;
 use crate::rules::leaf::{Check, Names, NumberCheck, Pattern, TagCheck, TextCheck};
+use crate::rules::pin::Share;
 
 /// Sets of levels beyond this size have no suggestions: each costs a look at all levels.
 const MAX_SUGGESTED_LEVELS: usize = 1000;
@@ -32,6 +33,10 @@ impl Checker {
     ) -> Option<Check> {
         let what = format!("{what} of kind {}", spec.kind());
         if !self.operator(&what, operators(spec.kind()), test) {
+            return None;
+        }
+        if let Test::InTop(share) | Test::InBottom(share) = test {
+            self.at(test.operator(), |c| c.unpinned(*share));
             return None;
         }
         let always = match test {
@@ -87,6 +92,20 @@ impl Checker {
                 let levels = closed.then(|| self.levels_of(key, spec));
                 Some(Check::Tags { check, levels })
             }
+        }
+    }
+
+    /// A share of a table's customers has no meaning for one of them.
+    fn unpinned(&mut self, share: Share) {
+        if share.is_valid() {
+            let message = "whether a value is in a share depends on other customers";
+            self.issue("not-pinned", message, |i| {
+                i.expected("a threshold, as `RuleSet::pin` gives it").found("a share")
+            });
+        } else {
+            self.issue("bad-share", "there is no such share", |i| {
+                i.expected("a count of at least 1, or a percentage above 0 and up to 100")
+            });
         }
     }
 
@@ -421,10 +440,25 @@ fn operators(kind: FeatureKind) -> &'static [&'static str] {
             "in_last",
             "in_next",
             "anniversary",
+            "in_top",
+            "in_bottom",
             "set",
             "missing",
         ],
-        FeatureKind::Number | FeatureKind::Ordinal => {
+        FeatureKind::Number => &[
+            "eq",
+            "in",
+            "lt",
+            "le",
+            "gt",
+            "ge",
+            "between",
+            "in_top",
+            "in_bottom",
+            "set",
+            "missing",
+        ],
+        FeatureKind::Ordinal => {
             &["eq", "in", "lt", "le", "gt", "ge", "between", "set", "missing"]
         }
         FeatureKind::Flag => &["eq", "in", "set", "missing"],

@@ -338,6 +338,7 @@ impl Checker {
                 c.pattern(pattern);
             }
             Test::InLast(_) | Test::InNext(_) | Test::Anniversary { .. } => {}
+            Test::InTop(_) | Test::InBottom(_) => {}
             Test::Size(_) | Test::Set | Test::Missing => {}
         });
     }

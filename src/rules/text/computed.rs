@@ -6,6 +6,7 @@ use super::parser::{Named, Parser, Part, Places, numbered};
 use crate::rules::ast::Rule;
 use crate::rules::consent::{ConsentAge, ConsentTest};
 use crate::rules::distance::Location;
+use crate::rules::pin::Share;
 use crate::rules::sequence::{SequenceStep, SequenceTest};
 
 /// A part of a rule, and where it stands.
@@ -146,6 +147,19 @@ impl Parser<'_, '_> {
         below.push(named("from", Places::new(self.since(from_at), places)));
         let from = Location { latitude: north, longitude: east };
         Some(Subject { what: What::Distance { latitude, longitude, from }, below })
+    }
+
+    /// What follows `in top` or `in bottom`.
+    pub(super) fn share(&mut self) -> Option<Share> {
+        let (x, _) = self.number()?;
+        if self.take(&["percent"]) {
+            Some(Share::Percent(x))
+        } else if x >= 0.0 && x.fract() == 0.0 && x < 9e15 {
+            Some(Share::Count(x as u64))
+        } else {
+            self.unexpected("`percent`, after a number that is not whole", None);
+            None
+        }
     }
 
     fn number(&mut self) -> Option<(f64, Places)> {

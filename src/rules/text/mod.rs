@@ -61,6 +61,7 @@ const MAX_ISSUES: usize = 100;
 ///            | "is" [ "not" ] ( "set" | "missing" )
 ///            | ( "in last" | "in next" ) span
 ///            | "has anniversary in next" span [ "with leap day" ( "feb28" | "mar1" | "skip" ) ]
+///            | ( "in top" | "in bottom" ) ( integer | number "percent" )
 /// value      = number | text | "true" | "false"
 /// number     = [ "+" | "-" ] digits, with a point and "e" with an exponent if need be
 /// integer    = a number that is whole and not negative

@@ -481,6 +481,10 @@ impl Parser<'_, '_> {
             said(Test::InLast(self.span()?), Vec::new())
         } else if self.take(&["in", "next"]) {
             said(Test::InNext(self.span()?), Vec::new())
+        } else if self.take(&["in", "top"]) {
+            said(Test::InTop(self.share()?), Vec::new())
+        } else if self.take(&["in", "bottom"]) {
+            said(Test::InBottom(self.share()?), Vec::new())
         } else if self.take(&["has", "anniversary", "in", "next"]) {
             said(self.anniversary()?, Vec::new())
         } else if self.take(&["in"]) {

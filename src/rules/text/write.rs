@@ -9,6 +9,7 @@ use crate::rules::bucket::BucketTest;
 use crate::rules::consent::{ConsentAge, ConsentTest};
 use crate::rules::distance::DistanceTest;
 use crate::rules::event::{Aggregate, EventTest, Window};
+use crate::rules::pin::Share;
 use crate::rules::sequence::SequenceTest;
 
 /// How many entries of a list stand in an explanation before the rest is only counted.
@@ -371,8 +372,19 @@ fn write_test(f: &mut fmt::Formatter<'_>, test: &Test, longest: usize) -> fmt::R
                 }
             }
         }
+        Test::InTop(share) => write!(f, "in top {share}"),
+        Test::InBottom(share) => write!(f, "in bottom {share}"),
         Test::Set => f.write_str("is set"),
         Test::Missing => f.write_str("is missing"),
+    }
+}
+
+impl fmt::Display for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Share::Count(n) => write!(f, "{n}"),
+            Share::Percent(percent) => write!(f, "{percent} percent"),
+        }
     }
 }
 
