@@ -73,8 +73,9 @@ impl LiveBook {
                 *own = other.clone();
             }
         }
-        for (_, trail, plan) in inner.plan.slots.trails() {
-            customer.trails[trail].merge(plan, &other.trails[trail]);
+        let trails = customer.trails.iter_mut().zip(&other.trails);
+        for ((own, other), plan) in trails.zip(inner.plan.slots.trails()) {
+            own.merge(plan, other);
         }
         // What they were does not matter, as all rules are asked.
         inner.locate(customer, &mut Vec::new());

@@ -257,7 +257,7 @@ impl LiveBook {
                 features.chain(plan.slots.blank()).collect()
             },
             streams: plan.streams.iter().map(StreamState::new).collect(),
-            trails: vec![Trail::default(); plan.slots.n_trails].into(),
+            trails: vec![Trail::default(); plan.slots.trails().len()].into(),
         }
     }
 

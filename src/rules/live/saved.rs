@@ -153,17 +153,15 @@ impl Inner {
         let n_features = self.plan.features.len();
         let slots = &self.plan.slots;
         let computed = saved.attributes.iter().skip(n_features).enumerate();
-        let mut trails = slots.trails();
+        let mut trails = slots.trails().zip(&saved.trails);
         let mut streams = self.plan.streams.iter().zip(&saved.streams);
         (first..=last).contains(&saved.tick)
             && (saved.rules != self.rules
                 || saved.n_true as usize <= self.set.rules.len())
             && saved.attributes.len() == n_features + slots.all.len()
             && computed.into_iter().all(|(at, value)| slots.has(at, value))
-            && saved.trails.len() == slots.n_trails
-            && trails.all(|(_, at, plan)| {
-                saved.trails[at].is_valid(plan, &(first..saved.tick + 1))
-            })
+            && saved.trails.len() == slots.trails().len()
+            && trails.all(|(plan, trail)| trail.is_valid(plan, &(first..saved.tick + 1)))
             && saved.streams.len() == self.plan.streams.len()
             && usable.all(|usable| usable)
             && streams.all(|(plan, state)| state.is_valid(plan, first..saved.tick + 1))

@@ -7,7 +7,7 @@ use super::Inner;
 use super::customer::LiveCustomer;
 use super::trail::{Trail, TrailPlan};
 use super::watch::Watch;
-use crate::data::{CustomerId, FeatureIndex, OwnedValue, Schema, Value};
+use crate::data::{CustomerId, FeatureIndex, OwnedValue, Schema, StreamIndex, Value};
 use crate::error::Result;
 use crate::rules::bucket::Bucket;
 use crate::rules::computed::{Computed, What, computed};
@@ -22,25 +22,28 @@ pub(super) struct Slots {
     pub(super) all: Vec<Slot>,
     /// For each place among what rules compute, that among these.
     pub(super) places: Vec<usize>,
-    /// How many of them are sequences.
-    pub(super) n_trails: usize,
+    distances: Vec<(usize, Distance)>,
+    draws: Vec<(usize, Bucket)>,
+    /// By their places among the trails of a customer.
+    trails: Vec<(usize, TrailPlan)>,
+    /// For each stream of the schema, the sequences that its events can be part of.
+    of_stream: Vec<Vec<usize>>,
 }
 
 /// Something that is computed.
 #[derive(Debug)]
 pub(super) struct Slot {
-    pub(super) what: Kept,
+    kind: Kind,
     /// What tells it apart for a customer who is kept.
     pub(super) description: String,
     pub(super) watch: Watch,
 }
 
-#[derive(Debug)]
-pub(super) enum Kept {
-    Distance(Distance),
-    Bucket(Bucket),
-    /// With the place among the trails of a customer.
-    Trail(usize, TrailPlan),
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Distance,
+    Draw,
+    Trail,
 }
 
 impl Slots {
@@ -53,48 +56,59 @@ impl Slots {
         described.sort_by(|(a, left), (b, right)| {
             a.cmp(b).then_with(|| left.spec.name().cmp(right.spec.name()))
         });
-        let mut slots = Slots { places: vec![0; described.len()], ..Slots::default() };
+        let mut slots = Slots {
+            places: vec![0; described.len()],
+            of_stream: vec![Vec::new(); set.schema.streams().len()],
+            ..Slots::default()
+        };
         for (at, (description, Computed { what, place, .. })) in
             described.into_iter().enumerate()
         {
             slots.places[*place as usize] = at;
-            let what = match what {
-                What::Distance(distance) => Kept::Distance(distance.clone()),
-                What::Bucket(bucket) => Kept::Bucket(*bucket),
+            let kind = match what {
+                What::Distance(distance) => {
+                    slots.distances.push((at, distance.clone()));
+                    Kind::Distance
+                }
+                What::Bucket(bucket) => {
+                    slots.draws.push((at, *bucket));
+                    Kind::Draw
+                }
                 What::Ordered(ordered) => {
-                    slots.n_trails += 1;
+                    for source in &ordered.streams {
+                        let of_stream = &mut slots.of_stream[source.stream.get()];
+                        of_stream.push(slots.trails.len());
+                    }
                     let window = &set.windows[ordered.window as usize];
-                    Kept::Trail(slots.n_trails - 1, TrailPlan::new(ordered, window))
+                    slots.trails.push((at, TrailPlan::new(ordered, window)));
+                    Kind::Trail
                 }
             };
-            slots.all.push(Slot { what, description, watch: Watch::default() });
+            slots.all.push(Slot { kind, description, watch: Watch::default() });
         }
         slots
     }
 
     /// What a customer has of whom nothing is known.
     pub(super) fn blank(&self) -> impl Iterator<Item = OwnedValue> {
-        self.all.iter().map(|slot| match slot.what {
-            Kept::Trail(..) => OwnedValue::Flag(false),
-            Kept::Distance(_) | Kept::Bucket(_) => OwnedValue::Missing,
+        self.all.iter().map(|slot| match slot.kind {
+            Kind::Trail => OwnedValue::Flag(false),
+            Kind::Distance | Kind::Draw => OwnedValue::Missing,
         })
     }
 
-    /// The sequences, with their places among these.
-    pub(super) fn trails(&self) -> impl Iterator<Item = (usize, usize, &TrailPlan)> {
-        self.all.iter().enumerate().filter_map(|(at, slot)| match &slot.what {
-            Kept::Trail(trail, plan) => Some((at, *trail, plan)),
-            _ => None,
-        })
+    /// The sequences, by their places among the trails of a customer.
+    pub(super) fn trails(&self) -> impl ExactSizeIterator<Item = &TrailPlan> {
+        self.trails.iter().map(|(_, plan)| plan)
     }
 
     /// Whether a value can be one of this slot.
     pub(super) fn has(&self, at: usize, value: &OwnedValue) -> bool {
-        match (&self.all[at].what, value) {
-            (Kept::Trail(..), OwnedValue::Flag(_)) => true,
-            (Kept::Distance(_) | Kept::Bucket(_), OwnedValue::Missing) => true,
-            (Kept::Distance(_), OwnedValue::Number(x)) => x.is_finite(),
-            (Kept::Bucket(_), OwnedValue::Number(x)) => (0.0..1.0).contains(x),
+        match (self.all[at].kind, value) {
+            (Kind::Trail, OwnedValue::Flag(_)) => true,
+            (Kind::Distance | Kind::Draw, OwnedValue::Missing) => true,
+            (Kind::Distance, OwnedValue::Number(x)) => x.is_finite(),
+            (Kind::Draw, OwnedValue::Number(x)) => (0.0..1.0).contains(x),
             _ => false,
         }
     }
@@ -150,12 +164,10 @@ impl Inner {
         feature: FeatureIndex,
         value: Value<'_>,
     ) -> Result<()> {
-        for slot in &self.plan.slots.all {
-            if let Kept::Distance(Distance { latitude, longitude, .. }) = &slot.what {
-                for coordinate in [latitude, longitude] {
-                    if coordinate.feature == feature {
-                        coordinate.read(value)?;
-                    }
+        for (_, Distance { latitude, longitude, .. }) in &self.plan.slots.distances {
+            for coordinate in [latitude, longitude] {
+                if coordinate.feature == feature {
+                    coordinate.read(value)?;
                 }
             }
         }
@@ -169,8 +181,7 @@ impl Inner {
         tell: &mut Vec<(usize, OwnedValue)>,
     ) {
         let n_features = self.plan.features.len();
-        for (at, slot) in self.plan.slots.all.iter().enumerate() {
-            let Kept::Distance(distance) = &slot.what else { continue };
+        for (at, distance) in &self.plan.slots.distances {
             let degrees = |coordinate: &Coordinate| {
                 let place = self.plan.feature_places[coordinate.feature.get()]?;
                 // What is kept was checked.
@@ -192,11 +203,9 @@ impl Inner {
         tell: &mut Vec<(usize, OwnedValue)>,
     ) {
         let n_features = self.plan.features.len();
-        for (at, slot) in self.plan.slots.all.iter().enumerate() {
-            if let Kept::Bucket(bucket) = &slot.what {
-                let value = OwnedValue::Number(bucket.draw(id));
-                replace(customer, n_features + at, value, tell);
-            }
+        for (at, bucket) in &self.plan.slots.draws {
+            let value = OwnedValue::Number(bucket.draw(id));
+            replace(customer, n_features + at, value, tell);
         }
     }
 
@@ -208,7 +217,7 @@ impl Inner {
         tell: &mut Vec<(usize, OwnedValue)>,
     ) {
         let (plan, now) = (&self.plan, customer.tick);
-        for (at, trail, trail_plan) in plan.slots.trails() {
+        for (trail, (at, trail_plan)) in plan.slots.trails.iter().enumerate() {
             let trail = &mut customer.trails[trail];
             if is_touched(trail) {
                 let holds = trail.settle(trail_plan, &self.clock, now);
@@ -222,13 +231,14 @@ impl Inner {
     pub(super) fn extend(
         &self,
         customer: &mut LiveCustomer,
-        stream: crate::data::StreamIndex,
+        stream: StreamIndex,
         tick: i64,
         values: &[Value<'_>],
         tell: &mut Vec<(usize, OwnedValue)>,
     ) {
         let (plan, now) = (&self.plan, customer.tick);
-        for (at, trail, trail_plan) in plan.slots.trails() {
+        for &trail in &plan.slots.of_stream[stream.get()] {
+            let (at, trail_plan) = &plan.slots.trails[trail];
             let bits = trail_plan.bits(stream, values);
             if bits == 0 {
                 continue;
