@@ -86,7 +86,7 @@
 //! # What it does not do
 //!
 //! It trains no neural networks, analyses no text and draws no pictures. Rules
-//! compare values, but give no scores of points. Lifetime values and density clustering
+//! compare scores of points that the host keeps as a feature, and compute none. Lifetime values and density clustering
 //! are not there. Hierarchical clusterings are stated to be transductive: a training row's label and its later
 //! assignment may differ, and the model says for which share. Numbers
 //! are `f64`, but for [`fit_matrix_f32`](cluster::kmeans::KMeans::fit_matrix_f32).

@@ -9,7 +9,7 @@ use super::event::Aggregate;
 use super::leaf::{Names, fault, is_usable};
 use super::window::Bound;
 use crate::data::{
-    Customer, CustomerId, Date, Events, FeatureIndex, FeatureSpec, StreamIndex,
+    Customer, CustomerId, Date, Events, FeatureIndex, FeatureSpec, Schema, StreamIndex,
     StreamSpec, Timestamp, Value, Zone,
 };
 use crate::error::{Error, ErrorKind, Result};
@@ -147,6 +147,35 @@ impl Behaviour {
         });
         let value = self.aggregate(&events, passing, zone);
         error.map_or(value, Err).map_err(|e| e.of_stream(stream))
+    }
+
+    /// Tells the times of the events in the window that pass the filter, in milliseconds.
+    ///
+    /// # Errors
+    /// As [`value`](Behaviour::value).
+    pub(super) fn for_each<C: Customer + ?Sized>(
+        &self,
+        schema: &Schema,
+        customer: &C,
+        bound: &Bound,
+        mut tell: impl FnMut(i64),
+    ) -> Result<()> {
+        // A behaviour's stream is one of the schema's.
+        let Some(stream) = schema.streams().get(self.stream.get()) else { return Ok(()) };
+        let window = bound.windows.get(self.window as usize).cloned().unwrap_or(0..0);
+        let events = customer.events(self.stream);
+        check_events(stream.name(), stream.properties().len(), &events)?;
+        let context = Context::new(Some(bound));
+        for at in within(events.times(), &window) {
+            let passes = self
+                .filter
+                .as_ref()
+                .map_or(Ok(true), |filter| filter.holds(&Event { events, at }, &context));
+            if passes.map_err(|e| e.of_stream(stream.name()))? {
+                tell(events.times()[at].as_millis());
+            }
+        }
+        Ok(())
     }
 
     /// The aggregate of the events at these positions, which ascend.

@@ -2,11 +2,12 @@
 
 use super::behaviour::unbound;
 use super::bucket::Bucket;
+use super::compile::Compiled;
 use super::distance::Distance;
 use super::ordered::Ordered;
 use super::window::Bound;
-use crate::data::{Customer, FeatureSpec, Schema, Value};
-use crate::error::Result;
+use crate::data::{Customer, FeatureSpec, Ids, Schema, Table, Value};
+use crate::error::{Error, Result};
 
 /// Something that is computed of a customer, resolved against the schema.
 #[derive(Clone, Debug)]
@@ -69,4 +70,17 @@ pub(super) fn computed<'r>(
         next += u32::from(is_new);
         is_new
     })
+}
+
+/// Checks that the rows of a table are told apart by more than their numbers, where rules draw
+/// them by their ids.
+pub(super) fn check_ids<'r>(
+    table: &Table<'_>,
+    mut rules: impl Iterator<Item = &'r Compiled>,
+) -> Result<()> {
+    if matches!(table.ids(), Ids::Rows) && rules.any(Compiled::draws) {
+        let expected = "stated in the table, since the rules draw customers by them";
+        return Err(Error::parameter("ids", expected, "absent"));
+    }
+    Ok(())
 }

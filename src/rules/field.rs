@@ -89,6 +89,11 @@ impl EventSelection {
         self
     }
 
+    /// The stream, the filter and the window.
+    pub(super) fn into_parts(self) -> (String, Option<Box<Rule>>, Window) {
+        (self.name, self.filter, self.window)
+    }
+
     /// Only those of the last stretch of this length.
     pub fn last(self, span: Span) -> EventSelection {
         self.within(Window::Last(span))

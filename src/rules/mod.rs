@@ -51,6 +51,7 @@ mod model;
 mod ordered;
 mod pin;
 mod point;
+mod points;
 mod references;
 mod sequence;
 mod set;
@@ -75,6 +76,9 @@ pub use self::live::{
 pub use self::members::{MembershipCount, Memberships};
 pub use self::model::{RuleSegmenter, RulesBuilder, RulesRepr};
 pub use self::pin::Share;
+pub use self::points::{
+    CompiledPoints, PartPoints, Points, PointsFor, PointsModel, PointsPart,
+};
 pub use self::sequence::{Sequence, SequenceStep, SequenceTest, sequence, step};
 pub use self::set::{RestSegment, RuleSet, SegmentRule};
 pub use self::text::RuleText;

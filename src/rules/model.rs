@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 use super::ast::Rule;
 use super::batch::Batch;
 use super::book::RuleBook;
-use super::compile::Compiled;
+use super::computed::check_ids;
 use super::context::Context;
 use super::limits::Limits;
 use super::set::{CompiledSet, RestSegment, RuleSet, SegmentRule};
-use crate::data::{Customer, Ids, Moment, Schema, SchemaMap, Table, Timestamp};
+use crate::data::{Customer, Moment, Schema, SchemaMap, Table, Timestamp};
 use crate::error::{Error, Result};
 use crate::segmenter::{
     Assignment, Capabilities, ClauseResult, Explanation, Persist, Reason, Registry,
@@ -169,7 +169,7 @@ impl CompiledSet {
         if out.len() != table.len() {
             return Err(Error::length("the output", table.len(), out.len()));
         }
-        self.check_ids(table)?;
+        check_ids(table, self.rules.iter())?;
         if table.len() >= MIN_ROWS
             && let Ok(batch) = self.batch(table)?
         {
@@ -179,15 +179,6 @@ impl CompiledSet {
         assign_rows(&self.schema, table, out, &|customer, _| {
             self.first_match(customer, &self.context())
         })
-    }
-
-    /// Checks that rows are told apart by more than their numbers, where that matters.
-    fn check_ids(&self, table: &Table<'_>) -> Result<()> {
-        if matches!(table.ids(), Ids::Rows) && self.rules.iter().any(Compiled::draws) {
-            let expected = "stated in the table, since the rules draw customers by them";
-            return Err(Error::parameter("ids", expected, "absent"));
-        }
-        Ok(())
     }
 
     /// The rules on the columns of a table; or, where its rows must be asked one by one,
@@ -201,7 +192,7 @@ impl CompiledSet {
         } else {
             Some(self.schema.locate_in(table.schema())?)
         };
-        self.check_ids(table)?;
+        check_ids(table, self.rules.iter())?;
         let bound = self.bound.as_deref();
         let batch = Batch::new(self, bound, table, map.as_ref());
         Ok(batch.ok_or(map))

@@ -15,6 +15,7 @@ mod live_cases;
 mod live_zones;
 mod nested;
 mod pin;
+mod points;
 mod properties;
 mod text;
 mod why;
