@@ -27,6 +27,7 @@
 //! two cores, and [`RuleBook::memberships`], which writes 250 MB, some tenths. Two hundred rules
 //! over 20 million events of a million customers take about a third of a second.
 
+mod analysis;
 mod ast;
 mod batch;
 mod behaviour;
@@ -50,6 +51,7 @@ mod text;
 mod timeline;
 mod window;
 
+pub use self::analysis::{Analysis, AnalysisLimits, Finding, OpenQuestion, Relation};
 pub use self::ast::{FieldTest, LeapDay, Literal, Rule, SegmentRef, Test};
 pub use self::book::RuleBook;
 pub use self::compile::CompiledRule;

@@ -7,7 +7,7 @@
 
 mod events;
 mod fixed;
-mod graph;
+pub(super) mod graph;
 mod ladder;
 mod lower;
 mod pages;
