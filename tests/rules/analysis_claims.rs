@@ -446,7 +446,7 @@ proptest! {
         let strictly = |i: usize, j: usize| leads(i) && leads(j) && i != j && within(i, j);
         for i in 0..n {
             let class: Vec<SegmentId> = (0..n).filter(|&j| equal(i, j)).map(id).collect();
-            let is_told = leads(i) && class.len() > 1;
+            let is_told = between(i) && class.len() > 1;
             prop_assert_eq!(all.contains(&Finding::Equal { segments: class }), is_told);
             for j in 0..n {
                 let is_direct = strictly(i, j)
