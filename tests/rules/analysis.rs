@@ -487,3 +487,160 @@ fn what_is_too_much_work_is_listed() {
         ]
     );
 }
+
+/// Numbers that follow from one another, and look random.
+fn draws(seed: u64) -> impl FnMut(usize) -> usize {
+    let mut state = seed;
+    move |n| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (state >> 33) as usize % n
+    }
+}
+
+/// Rules of four tests each, over twenty numbers and ten categories.
+fn large(n: usize) -> (Schema, RuleSet) {
+    let numbers = (0..20).map(|i| FeatureSpec::number(format!("n{i}")));
+    let levels = || (0..12).map(|i| format!("l{i}"));
+    let categories =
+        (0..10).map(|i| FeatureSpec::category(format!("c{i}")).levels(levels()));
+    let schema = Schema::new(numbers.chain(categories)).unwrap();
+    let mut draw = draws(7);
+    let mut set = RuleSet::new();
+    for i in 0..n {
+        let mut leaf = || match draw(3) {
+            0 => field(format!("c{}", draw(10))).is_in([
+                format!("l{}", draw(12)),
+                format!("l{}", draw(12)),
+                format!("l{}", draw(12)),
+            ]),
+            1 => field(format!("n{}", draw(20))).ge(draw(100)),
+            _ => field(format!("n{}", draw(20))).lt(draw(100)),
+        };
+        let (a, b, c, d) = (leaf(), leaf(), leaf(), leaf());
+        let rule = if i % 4 == 0 { (a | b) & c & d } else { a & b & c & d };
+        set = set.segment(format!("s{i}"), "S", rule);
+    }
+    (schema, set)
+}
+
+#[test]
+fn large_books_are_decided() {
+    let (schema, set) = large(120);
+    let book = set.rest("rest", "Rest").compile_book(&schema).unwrap();
+    let analysis = book.analyse();
+    assert_eq!(analysis.undecided(), []);
+    assert!(analysis.findings().len() > 5, "{analysis}");
+    assert_eq!(book.analyse().findings(), analysis.findings());
+}
+
+#[test]
+fn chains_are_told_link_by_link() {
+    let schema = Schema::new([FeatureSpec::number("x")]).unwrap();
+    let rules = (0..150).map(|i| (i * 67) % 150);
+    let set = rules.fold(RuleSet::new(), |set, i| {
+        set.segment(format!("s{i}"), "S", field("x").ge(i))
+    });
+    let analysis = set.compile_book(&schema).unwrap().analyse();
+    let is_link = |finding: &&Finding| match finding {
+        Finding::Within { segment, of } => {
+            let [a, b] =
+                [segment, of].map(|id| id.as_str()[1..].parse::<usize>().unwrap());
+            assert_eq!(a, b + 1);
+            true
+        }
+        _ => false,
+    };
+    assert_eq!(analysis.findings().iter().filter(is_link).count(), 149);
+    assert_eq!(analysis.undecided(), []);
+}
+
+/// What hostile books get within few steps: no claim that is not so, and all else open.
+fn hurried(schema: &Schema, set: &RuleSet) -> Analysis {
+    let limits = AnalysisLimits::new().question(10_000).total(1_000_000);
+    set.compile_book(schema).unwrap().analyse_with(&limits)
+}
+
+#[test]
+fn hostile_books_end_with_open_questions() {
+    let (schema, set) = large(400);
+    let analysis = hurried(&schema, &set);
+    assert!(!analysis.undecided().is_empty());
+
+    // Many children, each of which makes a difference.
+    let schema = Schema::new((0..300).map(|i| FeatureSpec::number(format!("n{i}"))));
+    let schema = schema.unwrap();
+    let tests = || (0..300).map(|i| field(format!("n{i}")).ge(1));
+    let set = RuleSet::new()
+        .segment("any", "Any", Rule::Any(tests().collect()))
+        .segment("half", "Half", Rule::AtLeast { n: 150, of: tests().collect() })
+        .segment("all", "All", Rule::All(tests().collect()));
+    let analysis = hurried(&schema, &set);
+    let open =
+        |question: &OpenQuestion| matches!(question, OpenQuestion::Needless { .. });
+    assert!(analysis.undecided().iter().any(open));
+    let needless =
+        |f: &Finding| matches!(f, Finding::Needless { .. } | Finding::Never { .. });
+    assert!(!analysis.findings().iter().any(needless));
+
+    // As deep as can be.
+    let deep = (0..19).fold(field("n0").ge(1), |rule, i| {
+        let leaf = field(format!("n{i}")).lt(i);
+        if i % 2 == 0 {
+            Rule::All(vec![rule, leaf])
+        } else {
+            !Rule::Any(vec![leaf, rule])
+        }
+    });
+    let set =
+        RuleSet::new().segment("deep", "Deep", deep.clone()).segment("not", "Not", !deep);
+    let analysis = set.compile_book(&schema).unwrap().analyse();
+    assert_eq!(analysis.undecided(), []);
+    assert_eq!(analysis.relation("deep", "not").unwrap(), Relation::Disjoint);
+
+    // Long lists of names, and many pieces of them.
+    let schema = Schema::new([FeatureSpec::category("city"), FeatureSpec::tags("tags")]);
+    let schema = schema.unwrap();
+    let names = |from: usize| (from..from + 3000).map(|i| format!("name {i}"));
+    let mut set = RuleSet::new();
+    for i in 0..12 {
+        set = set
+            .segment(format!("in {i}"), "In", field("city").is_in(names(i * 100)))
+            .segment(format!("any {i}"), "Any", field("tags").has_any(names(i * 100)))
+            .segment(
+                format!("part {i}"),
+                "Part",
+                field("city").contains(format!("e {i}")),
+            );
+    }
+    let analysis = hurried(&schema, &set);
+    assert!(!analysis.undecided().is_empty());
+    assert_ne!(analysis.relation("in 1", "part 1").unwrap(), Relation::Disjoint);
+}
+
+#[test]
+fn what_was_not_compared_is_open() {
+    // More filters, and more windows, than are compared with each other.
+    let schema = schema();
+    let window = |n: usize| format!("events(order).count in last {n}d >= 1");
+    let set = (0..1100).fold(RuleSet::new(), |set, n| {
+        set.segment(format!("s{n}"), "S", window(n + 1).parse().unwrap())
+    });
+    let book = set.rest("rest", "Rest").compile_book(&schema).unwrap();
+    let analysis = book.analyse_with(&AnalysisLimits::new().total(500_000));
+    assert!(
+        analysis
+            .undecided()
+            .contains(&OpenQuestion::EmptyRest { segment: "rest".into() })
+    );
+    assert_eq!(analysis.relation("s3", "s9").unwrap(), Relation::Within);
+    assert_eq!(analysis.relation("s3", "rest").unwrap(), Relation::Disjoint);
+
+    let filter =
+        |n: usize| format!("events(order where amount > {n}).count in last 9d >= 1");
+    let rules: Vec<String> = (0..70).map(filter).collect();
+    let rules: Vec<&str> = rules.iter().map(String::as_str).collect();
+    let analysis = analyse(&rules);
+    let open = OpenQuestion::Within { segment: "s4".into(), of: "s3".into() };
+    assert!(analysis.undecided().contains(&open), "{analysis}");
+    assert!(!analyse(&rules[..60]).findings().is_empty());
+}

@@ -3,7 +3,8 @@
 
 use proptest::prelude::*;
 use segmenta::data::{
-    Date, FeatureSpec, Moment, OwnedCustomer, OwnedValue, Schema, Timestamp, Zone,
+    Date, EventLog, FeatureSpec, Moment, OwnedCustomer, OwnedValue, Schema, StreamSpec,
+    Timestamp, Zone,
 };
 use segmenta::rules::{
     Analysis, AnalysisLimits, FieldTest, Finding, Literal, OpenQuestion, Relation, Rule,
@@ -186,6 +187,122 @@ proptest! {
                 for (segment, truth) in blamed.segments.iter().zip(book.membership(customer).unwrap()) {
                     prop_assert!(!segment.id.as_str().starts_with("never") || !truth.is_true());
                 }
+            }
+        }
+    }
+}
+
+/// A test of what happened, of few kinds, so that many of them have to do with each other.
+fn event() -> impl Strategy<Value = String> {
+    let filters = [
+        "",
+        " where p > 1",
+        " where p > 0",
+        " where kind = 'a'",
+        " where kind in ('a', 'b') or p > 1",
+        " where p > 1 and p < 1",
+        " where p is missing",
+    ];
+    let windows = [
+        " ever",
+        " in last 10d",
+        " in last 20d",
+        " from 20d to 10d ago",
+        " from 30d to 10d ago",
+        " in last 1 whole months to now",
+        " in last 3 whole months to now",
+        " in last 1 whole months",
+        " in last 1 whole weeks to now",
+        " from '2024-05-01' to '2024-06-01'",
+        " from '2024-04-01' to '2024-06-01'",
+    ];
+    let aggregates = [
+        "count",
+        "count",
+        "sum(p)",
+        "average(p)",
+        "min(p)",
+        "max(p)",
+        "distinct(p)",
+        "distinct(kind)",
+        "first(p)",
+        "last(p)",
+        "active_days",
+        "first_day",
+        "last_day",
+    ];
+    let tests = prop_oneof![
+        4 => (0..4_usize, 0..3_i32).prop_map(|(op, x)| {
+            (format!("{} {x}", ["=", ">", ">=", "<"][op]), format!("{} '2024-05-{:02}'", ["=", ">", ">=", "<"][op], 10 * x + 1))
+        }),
+        1 => Just(("is missing".to_owned(), "is missing".to_owned())),
+        1 => Just(("is set".to_owned(), "in last 10d".to_owned())),
+        1 => Just(("= -1".to_owned(), "in next 5d".to_owned())),
+    ];
+    let select = prop::sample::select::<&str>;
+    (
+        select(filters.to_vec()),
+        select(windows.to_vec()),
+        select(aggregates.to_vec()),
+        tests,
+    )
+        .prop_map(|(filter, window, aggregate, (number, day))| {
+            let test = if aggregate.ends_with("_day") { day } else { number };
+            format!("events(e{filter}).{aggregate}{window} {test}")
+        })
+}
+
+/// Rules of up to three such tests, and a few customers' events.
+type Events = (Vec<String>, Vec<Vec<(i64, Vec<OwnedValue>)>>);
+
+fn eventful() -> impl Strategy<Value = Events> {
+    let rule = prop_oneof![
+        3 => event(),
+        1 => (event(), event()).prop_map(|(a, b)| format!("{a} and {b}")),
+        1 => (event(), event()).prop_map(|(a, b)| format!("{a} or not ({b})")),
+        1 => event().prop_map(|a| format!("not ({a})")),
+    ];
+    let p = prop_oneof![
+        4 => (-1..3_i32).prop_map(|x| OwnedValue::from(f64::from(x))),
+        1 => Just(OwnedValue::Missing),
+    ];
+    let kind = prop::sample::select(vec!["a", "b", "c"])
+        .prop_map(|name| OwnedValue::Category(name.into()));
+    let event = (0..100_i64, 0..3_i64, p, kind).prop_map(|(day, hours, p, kind)| {
+        (behaviour::NOW - day * DAY + hours * 3_600_000, vec![p, kind])
+    });
+    let customers = prop::collection::vec(prop::collection::vec(event, 0..4), 24..25);
+    (prop::collection::vec(rule, 2..6), customers)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(300)
+    })]
+
+    #[test]
+    fn no_events_contradict_a_claim((rules, customers) in eventful()) {
+        let properties = [FeatureSpec::number("p"), FeatureSpec::category("kind").levels(["a", "b", "c"])];
+        let stream = StreamSpec::new("e", properties);
+        let schema = Schema::builder().stream(stream.clone()).build().unwrap();
+        let set = rules.iter().enumerate().fold(RuleSet::new(), |set, (i, rule)| {
+            set.segment(format!("s{i}"), "S", rule.parse().unwrap())
+        });
+        let set = set.rest("rest", "Rest");
+        let book = set.compile_book(&schema).unwrap();
+        let analysis = book.analyse();
+        let tidied = tidied(&set, &analysis).compile_book(&schema).unwrap();
+        let checked = Checked::new(&set, &analysis);
+        for mut events in customers {
+            events.sort_by_key(|(time, _)| *time);
+            let events = events.into_iter().map(|(t, values)| (Timestamp::from_millis(t), values));
+            let log = EventLog::new(&stream, events).unwrap();
+            let customer = OwnedCustomer::new(&schema, 1).set_events("e", log).unwrap();
+            for days in [-85, -70, -60, -40, -31, -20, -10, -3, 0, 1, 11, 30] {
+                let now = Timestamp::from_millis(behaviour::NOW + days * DAY);
+                let truths = book.at(now).membership(&customer).unwrap();
+                checked.check(&truths, &tidied.at(now).membership(&customer).unwrap())?;
             }
         }
     }

@@ -11,6 +11,9 @@ use crate::rules::batch::graph::{Node, Signal};
 /// The largest counter of tags: groups times how many are counted.
 const MOST_COUNTED: usize = 1 << 12;
 
+/// Tests of pieces of names that are compared with each other.
+const MOST_PIECES: usize = 1 << 10;
+
 /// Some formulas, ready to be asked about.
 #[derive(Clone, Debug)]
 pub(super) struct Encoding {
@@ -28,6 +31,8 @@ pub(super) struct Encoding {
     n_cuts: usize,
     /// Whether all that the solver finds possible is: there is such a customer.
     pub(super) is_exact: bool,
+    /// Whether all that is known is said, and nothing was left out to save work.
+    pub(super) is_whole: bool,
 }
 
 impl Encoding {
@@ -68,6 +73,7 @@ impl Encoding {
             groups: BTreeMap::new(),
             n_cuts: 0,
             is_exact: true,
+            is_whole: true,
         };
         encoding.ladders(model, terms);
         for &term in terms {
@@ -217,7 +223,8 @@ impl Encoding {
             region(self, to, Some(true));
         }
         if let Some(open) = open {
-            self.is_exact &= open.text.is_some() && open.to == open.from + 1;
+            self.is_exact &= open.text.is_some();
+            self.is_whole &= open.is_whole;
             region(self, open.from, Some(false));
             region(self, open.to, None);
         }
@@ -236,8 +243,8 @@ impl Encoding {
                 pieces.push((*axis, text, self.terms[&term]));
             }
         }
-        if pieces.len() > 1 << 10 {
-            self.is_exact = false;
+        if pieces.len() > MOST_PIECES {
+            self.is_whole = false;
             return;
         }
         for (i, &(axis, text, lit)) in pieces.iter().enumerate() {
@@ -301,7 +308,7 @@ impl Encoding {
             .collect();
         let Some(&(most, _)) = cuts.last() else { return };
         if groups.len().saturating_mul(most) > MOST_COUNTED {
-            self.is_exact = false;
+            self.is_whole = false;
             return;
         }
         // Whether those so far are at least `j`.

@@ -15,6 +15,9 @@ use crate::rules::window::Bounds;
 /// Distances and days beyond which the ends of the calendar are near.
 const FAR: f64 = 1e6;
 
+/// Aggregates that are compared with each other.
+const MOST_AGGREGATES: usize = 1 << 10;
+
 /// The cuts of an axis by which it is related to others.
 pub(super) fn cuts(model: &Model, axis: u32) -> Vec<(u32, u32)> {
     let of = &model.axes[axis as usize];
@@ -43,6 +46,10 @@ pub(super) fn state(encoding: &mut Encoding, model: &Model) {
         })
         .collect();
     if places.is_empty() {
+        return;
+    }
+    if places.len() > MOST_AGGREGATES {
+        encoding.is_whole = false;
         return;
     }
     // A date that is known with its distance says when now is, and that says which
@@ -125,6 +132,8 @@ impl Events<'_> {
         }
         for (i, (axis, inner)) in places.iter().enumerate() {
             for (j, (other, outer)) in places.iter().enumerate() {
+                self.encoding.is_whole &=
+                    self.model.history.is_compared(&inner.events, &outer.events);
                 if i == j
                     || inner.events.stream != outer.events.stream
                     || self.model.axes[*axis as usize].role

@@ -44,6 +44,8 @@ pub(super) struct History {
     implied: BTreeSet<(StreamIndex, u32, u32)>,
     /// Filters that no event passes.
     never: BTreeSet<(StreamIndex, u32)>,
+    /// Streams whose filters were not all compared.
+    partial: BTreeSet<StreamIndex>,
 }
 
 impl History {
@@ -82,13 +84,16 @@ impl History {
         let order: Vec<u32> = (0..filters.len() as u32).collect();
         let model = Model::new(filters, &order, &[], 0);
         let holds = |at: u32| model.rules[at as usize].answers.holds;
+        let mut is_whole = filters.len() <= MOST_FILTERS;
         let mut is_impossible = |question: &[Signal]| {
             if *left == 0 {
+                is_whole = false;
                 return false;
             }
             let mut encoding = Encoding::new(&model, question);
             let outcome = encoding.ask(question, MOST_STEPS);
             *left = left.saturating_sub(encoding.solver.steps());
+            is_whole &= outcome != Outcome::Spent && encoding.is_whole;
             matches!(outcome, Outcome::Impossible(_))
         };
         for &a in &order {
@@ -103,6 +108,9 @@ impl History {
                     self.implied.insert((stream, a, b));
                 }
             }
+        }
+        if !is_whole {
+            self.partial.insert(stream);
         }
     }
 
@@ -128,6 +136,15 @@ impl History {
                     .window(inner)
                     .zip(self.window(outer))
                     .is_some_and(|(a, b)| is_within(a, b)))
+    }
+
+    /// Whether it is known if the filters of these events imply each other.
+    pub(super) fn is_compared(&self, a: &EventSet, b: &EventSet) -> bool {
+        a.stream != b.stream
+            || a.filter == b.filter
+            || a.filter.is_none()
+            || b.filter.is_none()
+            || !self.partial.contains(&a.stream)
     }
 
     /// Whether there are no events, whoever the customer is.

@@ -7,7 +7,7 @@ use super::limits::AnalysisLimits;
 use super::model::Model;
 use super::samples::Samples;
 use super::solver::{Lit, Outcome};
-use crate::rules::batch::graph::{Node, Signal};
+use crate::rules::batch::graph::{Graph, Node, Signal};
 
 /// Samples that are made for a rule that few have.
 const WITNESSES: usize = 4;
@@ -61,16 +61,36 @@ impl Inquiry {
 
     /// Whether all of the formulas can hold at once. What is possible becomes a sample.
     pub(super) fn ask(&mut self, signals: &[Signal]) -> Answer {
+        self.decide(signals, true)
+    }
+
+    /// The same, of formulas of which no more is asked.
+    pub(super) fn ask_once(&mut self, signals: &[Signal]) -> Answer {
+        self.decide(signals, false)
+    }
+
+    fn decide(&mut self, signals: &[Signal], is_kept: bool) -> Answer {
         if self.left == 0 {
             return Answer::Spent;
         }
         let mut encoding = Encoding::new(&self.model, signals);
         self.spend(encoding.solver.steps());
         let answer = self.ask_in(&mut encoding, signals);
-        if let Answer::Possible = answer {
+        if is_kept && matches!(answer, Answer::Possible) {
             self.add_sample(&encoding);
         }
         answer
+    }
+
+    /// How many formulas there are.
+    pub(super) fn size(&self) -> usize {
+        self.model.graph.nodes().len()
+    }
+
+    /// Forgets the formulas that were added to a graph.
+    pub(super) fn back_to(&mut self, graph: &Graph) {
+        self.model.graph = graph.clone();
+        self.samples.forget(graph.nodes().len());
     }
 
     /// The same, of formulas that an encoding knows.
@@ -156,7 +176,9 @@ pub(super) fn answer(
     outcome: Outcome,
 ) -> Answer {
     match outcome {
-        Outcome::Possible => Answer::Possible,
+        Outcome::Possible if encoding.is_whole => Answer::Possible,
+        // It is possible as far as was looked.
+        Outcome::Possible => Answer::Spent,
         Outcome::Spent => Answer::Spent,
         Outcome::Impossible(core) => {
             let mut left: Vec<Lit> = core;

@@ -30,6 +30,26 @@ impl Answers {
         Answers { holds: Signal::TRUE, fails: Signal::FALSE };
     pub(super) const FALSE: Answers =
         Answers { holds: Signal::FALSE, fails: Signal::TRUE };
+
+    fn not(self) -> Answers {
+        Answers { holds: self.fails, fails: self.holds }
+    }
+}
+
+/// All of them, by halves: if one of them is exchanged, few formulas are others.
+fn every(graph: &mut Graph, parts: &[Answers]) -> Answers {
+    match parts {
+        [] => Answers::TRUE,
+        [part] => *part,
+        _ => {
+            let (a, b) = parts.split_at(parts.len() / 2);
+            let (a, b) = (every(graph, a), every(graph, b));
+            Answers {
+                holds: graph.and(a.holds, b.holds),
+                fails: graph.or(a.fails, b.fails),
+            }
+        }
+    }
 }
 
 /// A rule and the rules inside it, with their answers.
@@ -64,20 +84,23 @@ impl Join {
     }
 
     pub(super) fn answers(self, graph: &mut Graph, parts: &[Answers]) -> Answers {
-        let holds = || parts.iter().map(|part| part.holds).collect();
-        let fails = || parts.iter().map(|part| part.fails).collect();
         match self {
-            Join::All => Answers { holds: graph.all(holds()), fails: graph.any(fails()) },
-            Join::Any => Answers { holds: graph.any(holds()), fails: graph.all(fails()) },
+            Join::All => every(graph, parts),
+            Join::Any => {
+                let parts: Vec<Answers> = parts.iter().map(|part| part.not()).collect();
+                every(graph, &parts).not()
+            }
             Join::AtLeast(n) => {
                 let most = (parts.len() + 1).saturating_sub(n);
+                let holds = parts.iter().map(|part| part.holds).collect();
+                let fails = parts.iter().map(|part| part.fails).collect();
                 Answers {
-                    holds: graph.at_least(n, holds()),
-                    fails: graph.at_least(most, fails()),
+                    holds: graph.at_least(n, holds),
+                    fails: graph.at_least(most, fails),
                 }
             }
             Join::Not | Join::Alone => match parts {
-                [part, ..] => Answers { holds: part.fails, fails: part.holds },
+                [part, ..] => part.not(),
                 [] => Answers::FALSE,
             },
         }

@@ -98,7 +98,7 @@ pub(super) fn texts(
             TextCheck::Matches(_) => None,
         };
         let from = if are_known { others } else { 1 };
-        let open = Open { from, to: others + 1, text };
+        let open = Open { from, to: others + 1, text, is_whole: are_known };
         shapes.classes(i, axis, accepted, Some(open));
     }
 }

@@ -6,6 +6,9 @@ use super::inquiry::{Answer, Inquiry};
 use super::model::{Answers, Join, Model, Part};
 use crate::rules::batch::graph::Signal;
 
+/// Formulas that are made of one rule. Its clauses are open beyond.
+const MOST_FORMULAS: usize = 1 << 18;
+
 /// A clause: its place, and whether it is needless; nothing where that was not decided.
 #[derive(Debug)]
 pub(super) struct Clause {
@@ -19,10 +22,18 @@ pub(super) fn clauses(inquiry: &mut Inquiry, rule: usize) -> Vec<Clause> {
     let mut search = Search {
         root: &root,
         present: root.answers.holds,
+        most: inquiry.size() + MOST_FORMULAS,
         removed: BTreeSet::new(),
         open: BTreeSet::new(),
     };
-    search.below(inquiry, &root, &mut Vec::new());
+    // Without some clauses others may not be needed any more.
+    let mut n_removed = usize::MAX;
+    while search.removed.len() != n_removed {
+        n_removed = search.removed.len();
+        search.open.clear();
+        search.below(inquiry, &root, &mut Vec::new());
+    }
+    search.keep_outermost();
     let Search { removed, open, .. } = search;
     let of = |places: BTreeSet<Vec<usize>>, is_needless| {
         places.into_iter().map(move |place| (place, is_needless))
@@ -45,6 +56,8 @@ struct Search<'p> {
     root: &'p Part,
     /// Whether the rule holds, without what was removed.
     present: Signal,
+    /// How many formulas there may be.
+    most: usize,
     removed: BTreeSet<Vec<usize>>,
     open: BTreeSet<Vec<usize>>,
 }
@@ -55,6 +68,10 @@ impl Search<'_> {
         // Of clauses that say the same the later one is needless.
         for at in (0..part.parts.len()).rev() {
             place.push(at);
+            if self.removed.contains(place) {
+                place.pop();
+                continue;
+            }
             let is_needless = part.join != Join::Not && self.is_needless(inquiry, place);
             if !is_needless {
                 self.below(inquiry, &part.parts[at], place);
@@ -64,7 +81,7 @@ impl Search<'_> {
     }
 
     fn is_needless(&mut self, inquiry: &mut Inquiry, place: &[usize]) -> bool {
-        if inquiry.is_spent() {
+        if inquiry.is_spent() || inquiry.size() > self.most {
             self.open.insert(place.to_vec());
             return false;
         }
@@ -94,6 +111,20 @@ impl Search<'_> {
     }
 }
 
+impl Search<'_> {
+    /// Leaves out places inside others.
+    fn keep_outermost(&mut self) {
+        let mut last: Option<Vec<usize>> = None;
+        self.removed.retain(|place| {
+            let is_inside = last.as_ref().is_some_and(|last| place.starts_with(last));
+            if !is_inside {
+                last = Some(place.clone());
+            }
+            !is_inside
+        });
+    }
+}
+
 /// Whether formulas always have the same answer.
 fn is_same(inquiry: &mut Inquiry, a: Signal, b: Signal) -> Option<bool> {
     if a == b {
@@ -106,7 +137,7 @@ fn is_same(inquiry: &mut Inquiry, a: Signal, b: Signal) -> Option<bool> {
         }
     }
     for question in [[a, !b], [!a, b]] {
-        match inquiry.ask(&question) {
+        match inquiry.ask_once(&question) {
             Answer::Impossible(_) => {}
             Answer::Possible => return Some(false),
             Answer::Spent => is_known = false,
@@ -131,9 +162,14 @@ fn rebuilt(
     let mut answers = Vec::with_capacity(part.parts.len());
     for (at, inner) in part.parts.iter().enumerate() {
         place.push(at);
-        if !removed.contains(place) {
-            answers.push(rebuilt(model, inner, removed, place, size));
-        }
+        answers.push(if !removed.contains(place) {
+            rebuilt(model, inner, removed, place, size)
+        } else if part.join == Join::All {
+            Answers::TRUE
+        } else {
+            // The number that is enough stays.
+            Answers::FALSE
+        });
         place.pop();
     }
     part.join.answers(&mut model.graph, &answers)

@@ -30,7 +30,7 @@ impl Queue {
         (self.last, self.search) = (var, var);
     }
 
-    pub(super) fn to_end(&mut self, var: usize) {
+    pub(super) fn move_to_end(&mut self, var: usize) {
         if self.last as usize == var {
             return;
         }

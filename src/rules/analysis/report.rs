@@ -18,6 +18,9 @@ use crate::rules::book::RuleBook;
 use crate::rules::compile::Compiled;
 use crate::segmenter::SegmentId;
 
+/// Formulas about clauses that are kept although they are not needed any more.
+const MOST_SPARE: usize = 1 << 16;
+
 /// What is so for all customers that a [`RuleBook`] can be asked about.
 ///
 /// # What is proven
@@ -210,10 +213,11 @@ impl Analysis {
             (0..n_rules).filter(|&rule| is_between(&known[rule])).collect();
         let containment = Containment::new(inquiry, &between);
         let classes = containment.classes(&between);
-        let first = |kind: usize| {
-            let class = classes.iter().find(|(other, _)| *other == kind);
-            class.map_or(kind, |(_, rules)| rules[0])
-        };
+        let mut firsts: Vec<usize> = (0..n_rules).collect();
+        for (kind, class) in &classes {
+            firsts[*kind] = class[0];
+        }
+        let first = |kind: usize| firsts[kind];
         for (_, class) in classes.iter().filter(|(_, class)| class.len() > 1) {
             let segments = class.iter().map(|&rule| id(rule)).collect();
             self.findings.push(Finding::Equal { segments });
@@ -251,7 +255,11 @@ impl Analysis {
                 (None, false) => self.undecided.push(OpenQuestion::EmptyRest { segment }),
             }
         }
+        let graph = inquiry.model.graph.clone();
         for &rule in &between {
+            if inquiry.size() > graph.nodes().len() + MOST_SPARE {
+                inquiry.back_to(&graph);
+            }
             for clause in clauses(inquiry, rule) {
                 let (segment, path) = (id(rule), clause.path);
                 if clause.is_needless {

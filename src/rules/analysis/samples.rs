@@ -63,7 +63,10 @@ impl Samples {
             for (i, &term) in (0..).zip(&terms) {
                 samples.places[term as usize] = (samples.components.len() as u32, i);
             }
-            samples.component(model, terms);
+            if !samples.component(model, terms) {
+                samples.components.clear();
+                return samples;
+            }
         }
         for _ in 0..BLOCKS {
             samples.block(model);
@@ -71,7 +74,8 @@ impl Samples {
         samples
     }
 
-    fn component(&mut self, model: &Model, terms: Vec<u32>) {
+    /// Nothing if not all is said of these terms.
+    fn component(&mut self, model: &Model, terms: Vec<u32>) -> bool {
         let mut encoding = Encoding::of_terms(model, &terms);
         let mut pool = vec![0; terms.len()];
         for sample in 0..POOL {
@@ -85,7 +89,9 @@ impl Samples {
             }
         }
         self.steps += encoding.solver.steps();
+        let is_whole = encoding.is_whole;
         self.components.push(Component { terms, encoding, pool });
+        is_whole
     }
 
     /// Lets a solver try classes at random first.
@@ -158,6 +164,11 @@ impl Samples {
         let mut block = Vec::with_capacity(model.graph.nodes().len());
         extend(&mut block, model, |test| terms.get(test).copied().unwrap_or(0));
         self.blocks.push(block);
+    }
+
+    /// Formulas from this one on are no more.
+    pub(super) fn forget(&mut self, from: usize) {
+        self.blocks.iter_mut().for_each(|block| block.truncate(from));
     }
 
     /// The answers of formulas that were added to the graph.

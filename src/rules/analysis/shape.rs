@@ -60,6 +60,8 @@ pub(super) struct Open {
     pub(super) to: u32,
     /// What a name must have, where that is all that is asked.
     pub(super) text: Option<Piece>,
+    /// Whether the answers for all other values are known.
+    pub(super) is_whole: bool,
 }
 
 /// A piece of a name.
@@ -226,7 +228,8 @@ impl Shapes {
                 Some(check) => self.classes(i, axis, ladder.accepted(&check), None),
                 // Of anniversaries nothing is known but that a date must be there.
                 None => {
-                    let open = Open { from: 1, to: n_classes, text: None };
+                    let open =
+                        Open { from: 1, to: n_classes, text: None, is_whole: true };
                     self.classes(i, axis, Vec::new(), Some(open));
                 }
             }

@@ -273,7 +273,7 @@ impl Solver {
             self.seen[var] = false;
         }
         bumped.sort_unstable_by_key(|&var| self.queue.stamps[var]);
-        bumped.into_iter().for_each(|var| self.queue.to_end(var));
+        bumped.into_iter().for_each(|var| self.queue.move_to_end(var));
         // The second literal is of the level to which to return, to be watched.
         learned.sort_unstable_by_key(|lit| std::cmp::Reverse(self.levels[lit.var()]));
         let back = learned.first().map_or(0, |lit| self.levels[lit.var()] as usize);
