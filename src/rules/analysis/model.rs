@@ -231,10 +231,10 @@ impl<'r> Lowering<'r> {
         Part { join, answers: join.answers(&mut self.graph, &answers), parts }
     }
 
-    /// A test of which nothing is known: it may have any of the three answers, and equal
-    /// tests have the same.
+    /// A rule of which nothing is known, and this is the place for kinds of rules that have no
+    /// subject here: it may have any of the three answers, and equal ones have the same.
     fn anything(&mut self, rule: &Rule) -> Answers {
-        // What is written alike is asked alike; text is the shortest complete key.
+        // What is written alike is asked alike.
         let text = format!("{rule:?}").into_bytes();
         let mut free = |answer: u8| {
             let place = (u32::MAX, [&[answer], &text[..]].concat());
@@ -326,5 +326,45 @@ fn most_values(spec: &FeatureSpec) -> Option<usize> {
         (FeatureKind::Flag, _) => Some(2),
         (FeatureKind::Category | FeatureKind::Ordinal, n) if n > 0 => Some(n),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::encode::Encoding;
+    use super::super::solver::Outcome;
+    use super::*;
+    use crate::data::Schema;
+    use crate::rules::field;
+
+    /// Whether formulas can hold at once.
+    fn can(model: &Model, signals: &[Signal]) -> bool {
+        let mut encoding = Encoding::new(model, signals);
+        assert!(!encoding.is_exact);
+        encoding.ask(signals, u64::MAX) == Outcome::Possible
+    }
+
+    #[test]
+    fn what_is_not_known_may_have_any_answer() {
+        let schema = Schema::new([FeatureSpec::number("x")]).unwrap();
+        let (a, b) = (field("x").ge(1), field("x").ge(2));
+        let rules = [a.clone(), b.clone(), a.clone() | !a.clone(), a.clone() & !a];
+        // Without their tests rules say nothing that is known.
+        let rules = rules.map(|rule| {
+            let rule = rule.compile(&schema).unwrap();
+            Compiled { leaves: Box::new([]), ..Compiled::clone(&rule.rule) }
+        });
+        let rules: Vec<&Compiled> = rules.iter().collect();
+        let model = Model::new(&rules, &[0, 1, 2, 3], &[], 0);
+        let [a, b, either, both] = [0, 1, 2, 3].map(|i: usize| model.rules[i].answers);
+        for x in [a.holds, a.fails, !a.holds] {
+            assert!([b.holds, b.fails].iter().all(|&y| can(&model, &[x, y])));
+        }
+        assert!(can(&model, &[!a.holds, !a.fails]));
+        assert!(!can(&model, &[a.holds, a.fails]));
+        // It is one and the same, and may be Unknown.
+        assert!(!can(&model, &[a.holds, !either.holds]));
+        assert!(can(&model, &[!either.holds]));
+        assert!(!can(&model, &[both.holds]));
     }
 }

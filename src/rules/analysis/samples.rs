@@ -20,6 +20,9 @@ const POOL: usize = 64;
 /// Blocks of 64 samples that are put together at random.
 const BLOCKS: usize = 16;
 
+/// The work that a part of a sample is worth.
+const MOST_STEPS: u64 = 1 << 20;
+
 /// Terms whose subjects have to do with each other.
 #[derive(Debug)]
 struct Component {
@@ -74,22 +77,21 @@ impl Samples {
         samples
     }
 
-    /// Nothing if not all is said of these terms.
+    /// Whether all is said of these terms, and not too much.
     fn component(&mut self, model: &Model, terms: Vec<u32>) -> bool {
         let mut encoding = Encoding::of_terms(model, &terms);
+        let mut is_whole = encoding.is_whole;
         let mut pool = vec![0; terms.len()];
         for sample in 0..POOL {
             scatter(&mut encoding, model, &mut self.random);
             // Nothing is assumed, and there always is a customer.
-            if encoding.solver.solve(&[], u64::MAX) == Outcome::Possible {
-                for (word, term) in pool.iter_mut().zip(&terms) {
-                    let holds = encoding.solver.holds(encoding.terms[term]);
-                    *word |= u64::from(holds) << sample;
-                }
+            is_whole &= encoding.solver.solve(&[], MOST_STEPS) == Outcome::Possible;
+            for (word, term) in pool.iter_mut().zip(&terms) {
+                let holds = encoding.solver.holds(encoding.terms[term]);
+                *word |= u64::from(holds) << sample;
             }
         }
         self.steps += encoding.solver.steps();
-        let is_whole = encoding.is_whole;
         self.components.push(Component { terms, encoding, pool });
         is_whole
     }
@@ -120,7 +122,7 @@ impl Samples {
             };
             let assumed: Vec<Lit> = answers.iter().map(sign).collect();
             let before = encoding.solver.steps();
-            let outcome = encoding.solver.solve(&assumed, 1 << 20);
+            let outcome = encoding.solver.solve(&assumed, MOST_STEPS);
             self.steps += encoding.solver.steps() - before;
             if outcome != Outcome::Possible {
                 return;

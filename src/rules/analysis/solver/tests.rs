@@ -7,7 +7,7 @@ use crate::random::Random;
 fn answers_and_blame_are_those_of_all_assignments() {
     let mut random = Random::new(5, 0);
     let mut counts = [0; 2];
-    for round in 0..3000 {
+    for round in 0..500 {
         let n = 3 + random.below(8);
         let mut solver = Solver::default();
         let vars: Vec<Lit> = (0..n).map(|_| solver.var()).collect();
@@ -58,7 +58,7 @@ fn answers_and_blame_are_those_of_all_assignments() {
             }
         }
     }
-    assert!(counts.iter().all(|&n| n > 1000), "{counts:?}");
+    assert!(counts.iter().all(|&n| n > 200), "{counts:?}");
 }
 
 #[test]
