@@ -192,76 +192,85 @@ proptest! {
     }
 }
 
-/// A test of what happened, of few kinds, so that many of them have to do with each other.
-fn event() -> impl Strategy<Value = String> {
-    let filters = [
-        "",
-        " where p > 1",
-        " where p > 0",
-        " where kind = 'a'",
-        " where kind in ('a', 'b') or p > 1",
-        " where p > 1 and p < 1",
-        " where p is missing",
-    ];
-    let windows = [
-        " ever",
-        " in last 10d",
-        " in last 20d",
-        " from 20d to 10d ago",
-        " from 30d to 10d ago",
-        " in last 1 whole months to now",
-        " in last 3 whole months to now",
-        " in last 1 whole months",
-        " in last 1 whole weeks to now",
-        " from '2024-05-01' to '2024-06-01'",
-        " from '2024-04-01' to '2024-06-01'",
-    ];
-    let aggregates = [
-        "count",
-        "count",
-        "sum(p)",
-        "average(p)",
-        "min(p)",
-        "max(p)",
-        "distinct(p)",
-        "distinct(kind)",
-        "first(p)",
-        "last(p)",
-        "active_days",
-        "first_day",
-        "last_day",
-    ];
+const FILTERS: [&str; 7] = [
+    "",
+    " where p > 1",
+    " where p > 0",
+    " where kind = 'a'",
+    " where kind in ('a', 'b') or p > 1",
+    " where p > 1 and p < 1",
+    " where p is missing",
+];
+
+const WINDOWS: [&str; 11] = [
+    " ever",
+    " in last 10d",
+    " in last 20d",
+    " from 20d to 10d ago",
+    " from 30d to 10d ago",
+    " in last 1 whole months to now",
+    " in last 3 whole months to now",
+    " in last 1 whole months",
+    " in last 1 whole weeks to now",
+    " from '2024-05-01' to '2024-06-01'",
+    " from '2024-04-01' to '2024-06-01'",
+];
+
+const AGGREGATES: [&str; 12] = [
+    "count",
+    "sum(p)",
+    "average(p)",
+    "min(p)",
+    "max(p)",
+    "distinct(p)",
+    "distinct(kind)",
+    "first(p)",
+    "last(p)",
+    "active_days",
+    "first_day",
+    "last_day",
+];
+
+/// A test of what happened, of these kinds.
+fn event(kinds: [Vec<&'static str>; 3]) -> impl Strategy<Value = String> + Clone {
     let tests = prop_oneof![
-        4 => (0..4_usize, 0..3_i32).prop_map(|(op, x)| {
-            (format!("{} {x}", ["=", ">", ">=", "<"][op]), format!("{} '2024-05-{:02}'", ["=", ">", ">=", "<"][op], 10 * x + 1))
+        6 => (0..4_usize, 0..3_i32).prop_map(|(operator, x)| {
+            let operator = ["=", ">", ">=", "<"][operator];
+            [format!("{operator} {x}"), format!("{operator} '2024-05-{:02}'", 10 * x + 1)]
         }),
-        1 => Just(("is missing".to_owned(), "is missing".to_owned())),
-        1 => Just(("is set".to_owned(), "in last 10d".to_owned())),
-        1 => Just(("= -1".to_owned(), "in next 5d".to_owned())),
+        1 => Just(["is missing"; 2].map(str::to_owned)),
+        1 => Just(["is set", "in last 10d"].map(str::to_owned)),
+        1 => Just(["< 0", "in next 5d"].map(str::to_owned)),
     ];
-    let select = prop::sample::select::<&str>;
-    (
-        select(filters.to_vec()),
-        select(windows.to_vec()),
-        select(aggregates.to_vec()),
-        tests,
-    )
-        .prop_map(|(filter, window, aggregate, (number, day))| {
+    let [filters, windows, aggregates] = kinds.map(prop::sample::select);
+    (filters, windows, aggregates, tests).prop_map(
+        |(filter, window, aggregate, [number, day])| {
             let test = if aggregate.ends_with("_day") { day } else { number };
             format!("events(e{filter}).{aggregate}{window} {test}")
-        })
+        },
+    )
 }
 
 /// Rules of up to three such tests, and a few customers' events.
 type Events = (Vec<String>, Vec<Vec<(i64, Vec<OwnedValue>)>>);
 
 fn eventful() -> impl Strategy<Value = Events> {
-    let rule = prop_oneof![
-        3 => event(),
-        1 => (event(), event()).prop_map(|(a, b)| format!("{a} and {b}")),
-        1 => (event(), event()).prop_map(|(a, b)| format!("{a} or not ({b})")),
-        1 => event().prop_map(|a| format!("not ({a})")),
-    ];
+    // Few kinds, so that many tests have to do with each other.
+    let some = |all: &[&'static str], most: usize| {
+        prop::sample::subsequence(all.to_vec(), 1..=most)
+    };
+    let kinds = (some(&FILTERS, 2), some(&WINDOWS, 2), some(&AGGREGATES, 3));
+    let rules = kinds.prop_flat_map(|(filters, windows, aggregates)| {
+        let event = event([filters, windows, aggregates]);
+        let rule = prop_oneof![
+            3 => event.clone(),
+            1 => (event.clone(), event.clone()).prop_map(|(a, b)| format!("{a} and {b}")),
+            1 => (event.clone(), event.clone())
+                .prop_map(|(a, b)| format!("{a} or not ({b})")),
+            1 => event.prop_map(|a| format!("not ({a})")),
+        ];
+        prop::collection::vec(rule, 2..6)
+    });
     let p = prop_oneof![
         4 => (-1..3_i32).prop_map(|x| OwnedValue::from(f64::from(x))),
         1 => Just(OwnedValue::Missing),
@@ -272,7 +281,7 @@ fn eventful() -> impl Strategy<Value = Events> {
         (behaviour::NOW - day * DAY + hours * 3_600_000, vec![p, kind])
     });
     let customers = prop::collection::vec(prop::collection::vec(event, 0..4), 24..25);
-    (prop::collection::vec(rule, 2..6), customers)
+    (rules, customers)
 }
 
 proptest! {

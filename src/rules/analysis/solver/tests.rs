@@ -71,10 +71,10 @@ fn what_is_hard_stops_when_the_steps_are_used_up() {
     for pigeon in &sits {
         solver.clause(pigeon);
     }
-    for hole in 0..n {
-        for a in 0..=n {
-            for b in 0..a {
-                solver.clause(&[!sits[a][hole], !sits[b][hole]]);
+    for (a, pigeon) in sits.iter().enumerate() {
+        for other in &sits[..a] {
+            for (&here, &there) in pigeon.iter().zip(other) {
+                solver.clause(&[!here, !there]);
             }
         }
     }
