@@ -96,6 +96,22 @@ pub enum Finding {
 }
 
 /// A question to which the [limits](super::AnalysisLimits) allowed no answer.
+///
+/// ```
+/// use segmenta::data::{FeatureSpec, Schema};
+/// use segmenta::rules::{AnalysisLimits, OpenQuestion, RuleBook, field};
+///
+/// let schema = Schema::new([FeatureSpec::number("orders")])?;
+/// let book = RuleBook::builder(&schema)
+///     .segment("some", "Some", field("orders").ge(1))
+///     .build()?;
+/// assert!(book.analyse().undecided().is_empty());
+/// let analysis = book.analyse_with(&AnalysisLimits::new().total(0));
+/// let open = OpenQuestion::Always { segment: "some".into() };
+/// assert!(analysis.undecided().contains(&open));
+/// assert_eq!(open.to_string(), "whether everyone is in `some` was not decided");
+/// # Ok::<(), segmenta::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
