@@ -103,13 +103,13 @@ pub enum Finding {
 ///
 /// let schema = Schema::new([FeatureSpec::number("orders")])?;
 /// let book = RuleBook::builder(&schema)
-///     .segment("some", "Some", field("orders").ge(1))
+///     .segment("all", "All", field("orders").is_missing() | field("orders").is_set())
 ///     .build()?;
 /// assert!(book.analyse().undecided().is_empty());
 /// let analysis = book.analyse_with(&AnalysisLimits::new().total(0));
-/// let open = OpenQuestion::Always { segment: "some".into() };
+/// let open = OpenQuestion::Always { segment: "all".into() };
 /// assert!(analysis.undecided().contains(&open));
-/// assert_eq!(open.to_string(), "whether everyone is in `some` was not decided");
+/// assert_eq!(open.to_string(), "whether everyone is in `all` was not decided");
 /// # Ok::<(), segmenta::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
