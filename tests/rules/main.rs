@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod analysis;
+mod analysis_claims;
 mod batch;
 mod behaviour;
 mod checks;

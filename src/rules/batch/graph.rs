@@ -11,17 +11,17 @@ use crate::simd::ByteSet;
 
 /// A part of the graph, or its negation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Signal(u32);
+pub(in crate::rules) struct Signal(u32);
 
 impl Signal {
-    pub(super) const FALSE: Signal = Signal(0);
-    pub(super) const TRUE: Signal = Signal(1);
+    pub(in crate::rules) const FALSE: Signal = Signal(0);
+    pub(in crate::rules) const TRUE: Signal = Signal(1);
 
-    pub(super) fn node(self) -> usize {
+    pub(in crate::rules) fn node(self) -> usize {
         (self.0 / 2) as usize
     }
 
-    pub(super) fn is_negated(self) -> bool {
+    pub(in crate::rules) fn is_negated(self) -> bool {
         self.0 % 2 == 1
     }
 
@@ -39,7 +39,7 @@ impl Not for Signal {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Node {
+pub(in crate::rules) enum Node {
     False,
     /// Rows whose code in a page is at least this.
     AtLeast {
@@ -65,23 +65,23 @@ pub(super) enum Node {
 
 /// Nodes after those that they are made of. No two are equal.
 #[derive(Clone, Debug)]
-pub(super) struct Graph {
+pub(in crate::rules) struct Graph {
     nodes: Vec<Node>,
     places: BTreeMap<Node, usize>,
 }
 
 impl Graph {
-    pub(super) fn new() -> Graph {
+    pub(in crate::rules) fn new() -> Graph {
         let mut graph = Graph { nodes: Vec::new(), places: BTreeMap::new() };
         graph.leaf(Node::False);
         graph
     }
 
-    pub(super) fn nodes(&self) -> &[Node] {
+    pub(in crate::rules) fn nodes(&self) -> &[Node] {
         &self.nodes
     }
 
-    pub(super) fn leaf(&mut self, node: Node) -> Signal {
+    pub(in crate::rules) fn leaf(&mut self, node: Node) -> Signal {
         let place = *self.places.entry(node).or_insert_with(|| {
             self.nodes.push(node);
             self.nodes.len() - 1
@@ -89,7 +89,7 @@ impl Graph {
         Signal::of(place, false)
     }
 
-    pub(super) fn and(&mut self, a: Signal, b: Signal) -> Signal {
+    pub(in crate::rules) fn and(&mut self, a: Signal, b: Signal) -> Signal {
         let (a, b) = (a.min(b), a.max(b));
         match (a, b) {
             (Signal::FALSE, _) => Signal::FALSE,
@@ -100,7 +100,7 @@ impl Graph {
         }
     }
 
-    pub(super) fn or(&mut self, a: Signal, b: Signal) -> Signal {
+    pub(in crate::rules) fn or(&mut self, a: Signal, b: Signal) -> Signal {
         !self.and(!a, !b)
     }
 
@@ -117,18 +117,22 @@ impl Graph {
     }
 
     /// All of them, in whatever order they come.
-    pub(super) fn all(&mut self, mut signals: Vec<Signal>) -> Signal {
+    pub(in crate::rules) fn all(&mut self, mut signals: Vec<Signal>) -> Signal {
         signals.sort_unstable();
         signals.into_iter().fold(Signal::TRUE, |all, signal| self.and(all, signal))
     }
 
     /// One of them at least.
-    pub(super) fn any(&mut self, signals: Vec<Signal>) -> Signal {
+    pub(in crate::rules) fn any(&mut self, signals: Vec<Signal>) -> Signal {
         !self.all(signals.into_iter().map(|signal| !signal).collect())
     }
 
     /// At least `n` of them: a counter with a plane for each binary digit.
-    pub(super) fn at_least(&mut self, n: usize, signals: Vec<Signal>) -> Signal {
+    pub(in crate::rules) fn at_least(
+        &mut self,
+        n: usize,
+        signals: Vec<Signal>,
+    ) -> Signal {
         if n == 0 {
             return Signal::TRUE;
         } else if n > signals.len() {

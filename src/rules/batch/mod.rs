@@ -8,7 +8,7 @@
 mod computed;
 mod events;
 mod fixed;
-mod graph;
+pub(super) mod graph;
 mod ladder;
 mod lower;
 mod pages;
