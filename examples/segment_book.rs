@@ -101,7 +101,13 @@ fn main() -> Result<()> {
     println!("The best tenth, pinned: {}\n", set.segments[0].rule);
     let book = set.compile_book(&schema)?;
 
-    // 3. A preview: all rules, all customers.
+    // 3. What the book says without any customer. Someone adds a segment that is of no use.
+    let idle = "segment 'lapsed' and events(order) in last 30d".parse()?;
+    let careless = set.clone().segment("idle", "Idle", idle).compile_book(&schema)?;
+    print!("{}", careless.analyse());
+    println!();
+
+    // 4. A preview: all rules, all customers.
     let today = book.at(moment.clone());
     println!(
         "{:<42} {:>8} {:>10} {:>12}",
@@ -113,7 +119,7 @@ fn main() -> Result<()> {
         println!("{:<42} {members:>8} {undecided:>10} {others:>12}", segment.name);
     }
 
-    // 4. Why someone is where she is, what would change it, and until when it stands.
+    // 5. Why someone is where she is, what would change it, and until when it stands.
     let at = today.segments().iter().position(|s| s.id.as_str() == "winter-mail");
     let mail = segmenta::segmenter::SegmentIndex::new(at.unwrap_or_default() as u32);
     if let Some(row) = today.memberships(&table)?.members(mail).next() {
@@ -121,7 +127,7 @@ fn main() -> Result<()> {
         print!("{}", today.why(&customers[row], mail)?);
     }
 
-    // 5. The same book for one customer as her events arrive.
+    // 6. The same book for one customer as her events arrive.
     live(&book, &schema, now)
 }
 
