@@ -46,6 +46,7 @@ mod model;
 mod point;
 mod references;
 mod set;
+mod sql;
 mod text;
 mod timeline;
 mod window;
@@ -63,5 +64,9 @@ pub use self::live::{
 pub use self::members::{MembershipCount, Memberships};
 pub use self::model::{RuleSegmenter, RulesBuilder, RulesRepr};
 pub use self::set::{RestSegment, RuleSet, SegmentRule};
+pub use self::sql::{
+    DateForm, Dialect, FlagForm, SqlBook, SqlLayout, SqlStream, SqlTable, SqlTags,
+    TimeForm,
+};
 pub use self::text::RuleText;
 pub use self::timeline::{MembershipChange, NextChange};
