@@ -14,6 +14,7 @@ mod live_cases;
 mod live_zones;
 mod nested;
 mod properties;
+mod sql;
 mod text;
 
 use segmenta::data::{FeatureSpec, Schema};

@@ -30,6 +30,32 @@ pub const WORDS: [&str; 14] = [
     "日本語b",
 ];
 
+/// Such that engines read them in ways of their own, unless they are told.
+const PATTERNS: [&str; 22] = [
+    "",
+    "^a",
+    "[^ab]",
+    "^.?$",
+    "(?i)B",
+    "(?i)Ä",
+    "\\w",
+    "^\\w+$",
+    "\\W",
+    "^\\d*$",
+    "\\.",
+    "'",
+    "\"",
+    "\\\\",
+    "%",
+    "(a|b)+c?$",
+    "a{2,3}|^$",
+    "[[:alpha:]&&[^a]]",
+    "\\p{Han}",
+    "b.*?c",
+    "(?x) a b # so",
+    "^(?:ab|)$",
+];
+
 const NAMES: [&str; 8] = [
     "f",
     "select",
@@ -89,13 +115,17 @@ fn schema() -> impl Strategy<Value = Schema> {
 
 /// Numbers of features, which are only compared.
 fn number() -> BoxedStrategy<f64> {
-    let any = any::<u64>().prop_map(f64::from_bits);
-    let any = any.prop_map(|x| if x.is_finite() { x } else { 0.1 });
+    // Of any size and all digits, and few, so that some are equal.
+    let any = (1..30_u64).prop_map(|i| {
+        let bits = i.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let x = f64::from_bits(bits ^ (bits >> 17));
+        if x.is_finite() { x } else { 0.1 }
+    });
     prop_oneof![
         4 => (-3..4_i32).prop_map(f64::from),
         3 => select(vec![0.5, -0.0, 19.99, 0.1, 1e300, -1e-300, 5e-324, f64::MAX, 3e9,
             9_007_199_254_740_993.0, 0.1 + 0.2, 1e22, 1e23, 123_456.789]),
-        1 => any,
+        2 => any,
     ]
     .boxed()
 }
@@ -211,6 +241,7 @@ fn test(
             1 => part().prop_map(Test::Contains),
             1 => part().prop_map(Test::StartsWith),
             1 => part().prop_map(Test::EndsWith),
+            1 => select(&PATTERNS[..]).prop_map(|pattern| Test::Matches(pattern.to_owned())),
         ]
         .boxed(),
         _ => {

@@ -119,6 +119,7 @@ impl World {
     pub fn layout(&self, dialect: Dialect) -> SqlLayout {
         let mut layout = SqlLayout::new(dialect, self.customers(), self.id())
             .flags(self.form.flags)
+            .regexp(dialect == Dialect::Sqlite)
             .dates(self.form.dates)
             .times(self.times(dialect));
         for feature in self.schema.features() {

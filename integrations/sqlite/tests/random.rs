@@ -1,51 +1,17 @@
 //! What SQLite answers is what the crate answers, for random books and customers.
 
 use proptest::prelude::*;
-use rusqlite::types::Value as Cell;
-use rusqlite::{Connection, params_from_iter};
 use segmenta::Segmenter;
 use segmenta::rules::{Dialect, SqlBook};
 use segmenta::segmenter::{SegmentIndex, Truth};
+use segmenta_sqlite::database::{load, truth};
 use segmenta_sqlite::random;
-use segmenta_sqlite::tables::{quoted, tables};
-use segmenta_sqlite::world::World;
-
-fn cell(value: &serde_json::Value) -> Cell {
-    match value {
-        serde_json::Value::Null => Cell::Null,
-        serde_json::Value::String(text) => Cell::Text(text.clone()),
-        value => match value.as_i64() {
-            Some(x) => Cell::Integer(x),
-            None => Cell::Real(value.as_f64().unwrap()),
-        },
-    }
-}
-
-fn load(world: &World) -> Connection {
-    let db = Connection::open_in_memory().unwrap();
-    for table in tables(world, Dialect::Sqlite) {
-        db.execute(&table.create(), []).unwrap();
-        let places = vec!["?"; table.columns.len()].join(", ");
-        let insert = format!("INSERT INTO {} VALUES ({places})", quoted(&table.name));
-        for row in &table.rows {
-            db.execute(&insert, params_from_iter(row.iter().map(cell))).unwrap();
-        }
-    }
-    db
-}
-
-fn truth(value: Option<i64>) -> Truth {
-    match value {
-        None => Truth::Unknown,
-        Some(0) => Truth::False,
-        Some(1) => Truth::True,
-        other => panic!("{other:?} is no truth"),
-    }
-}
+use segmenta_sqlite::tables::quoted;
+use segmenta_sqlite::world::{World, ZoneKind};
 
 /// Asks SQLite in all three ways, and compares.
 fn check(world: &World, sql: &SqlBook) {
-    let (db, expected) = (load(world), world.truths());
+    let (db, expected) = (load(world).unwrap(), world.truths());
     let ids: Vec<String> = world
         .book()
         .segments()
@@ -59,7 +25,7 @@ fn check(world: &World, sql: &SqlBook) {
     let mut n_rows = 0;
     while let Some(row) = rows.next().unwrap() {
         let (id, segment): (i64, String) = (row.get(0).unwrap(), row.get(1).unwrap());
-        let found = truth(row.get(2).unwrap());
+        let found = truth(row.get(2).unwrap()).unwrap();
         let at = ids.iter().position(|id| *id == segment).unwrap();
         let person =
             world.people.iter().position(|person| person.id as i64 == id).unwrap();
@@ -96,7 +62,8 @@ fn check(world: &World, sql: &SqlBook) {
         let text = format!("SELECT ({expression}) FROM {table} AS \"c\" ORDER BY {id}");
         let mut query = db.prepare(&text).unwrap_or_else(|e| panic!("{e}\n{text}"));
         let found = query.query_map([], |row| row.get::<_, Option<i64>>(0)).unwrap();
-        let found: Vec<Truth> = found.map(|value| truth(value.unwrap())).collect();
+        let found: Vec<Truth> =
+            found.map(|value| truth(value.unwrap()).unwrap()).collect();
         let expected: Vec<Truth> = expected.iter().map(|row| row[at]).collect();
         assert_eq!(found, expected, "{}\n{text}", ids[at]);
     }
@@ -116,7 +83,7 @@ proptest! {
             Err(error) => {
                 let text = error.to_string();
                 prop_assert!(text.contains("local days of events"), "{}", text);
-                prop_assert_eq!(world.zone, segmenta_sqlite::world::ZoneKind::Moving);
+                prop_assert_eq!(world.zone, ZoneKind::Moving);
             }
         }
     }
