@@ -16,6 +16,9 @@
 //! Where events arrive one by one, a [`LiveBook`] keeps a few hundred bytes of each customer in
 //! place of her events, and says which memberships each event changes.
 //!
+//! Where customers lie in a database, [`RuleBook::to_sql`] writes the rules as SQL, with the
+//! same answers.
+//!
 //! Missing values are answered by Kleene's three-valued logic, negation is spelled only
 //! as `not`, and a definition is checked against the schema before it is used: all of
 //! its faults are told at once, each with its place and, where there is one, the name

@@ -24,7 +24,7 @@ impl Writer<'_> {
             return Sql::test(format!("{value} REGEXP {pattern}"));
         }
         let written = match dialect {
-            Dialect::DuckDb | Dialect::Postgres => Expression::new(dialect, pattern),
+            Dialect::DuckDb | Dialect::Postgres => Expression::of(dialect, pattern),
             Dialect::Sqlite => Err("the layout to say that REGEXP was registered"),
             Dialect::Ansi => Err("another test"),
         };
@@ -59,7 +59,7 @@ struct Expression {
 type Refused = &'static str;
 
 impl Expression {
-    fn new(dialect: Dialect, pattern: &str) -> Result<String, Refused> {
+    fn of(dialect: Dialect, pattern: &str) -> Result<String, Refused> {
         let parsed = regex_syntax::parse(pattern);
         let parsed = parsed.map_err(|_| "a regular expression that can be read")?;
         let mut expression = Expression { dialect, text: String::new() };
