@@ -1,8 +1,9 @@
 //! What random books seldom show: numbers to the bit, and books of unusual shapes.
 
 use rusqlite::Connection;
-use segmenta::data::{FeatureSpec, Schema};
-use segmenta::rules::{Dialect, Rule, RuleSet, SqlLayout, field, segment};
+use segmenta::data::{Date, FeatureSpec, OwnedCustomer, Schema, Span, Timestamp};
+use segmenta::rules::{Dialect, LeapDay, Rule, RuleSet, SqlLayout, Test, field, segment};
+use segmenta_sqlite::database::truth;
 
 fn layout() -> SqlLayout {
     SqlLayout::new(Dialect::Sqlite, "customers", "id")
@@ -88,10 +89,50 @@ fn long_lists_and_many_segments_stay_within_what_sqlite_allows() {
         .segment("some", "S", Rule::at_least(1, each(990)))
         .segment("list", "S", field("x").is_in(0..10_000));
     assert_eq!(members(&db, &set), [20, 20, 20, 20]);
-    let many = (0..600).fold(RuleSet::new(), |set, i| {
+    let many = (0..1_500).fold(RuleSet::new(), |set, i| {
         set.segment(format!("s{i}"), "S", field("x").ge(i + 1))
     });
     let counts = members(&db, &many.rest("rest", "R"));
-    assert_eq!(counts.len(), 601);
-    assert_eq!((counts[0], counts[18], counts[19], counts[600]), (19, 1, 0, 1));
+    assert_eq!(counts.len(), 1_501);
+    assert_eq!((counts[0], counts[18], counts[19], counts[1_500]), (19, 1, 0, 1));
+}
+
+#[test]
+fn anniversaries_are_on_the_same_days() {
+    let schema = Schema::new([FeatureSpec::date("born")]).unwrap();
+    let db = Connection::open_in_memory().unwrap();
+    db.execute("CREATE TABLE customers (id INTEGER, born TEXT)", []).unwrap();
+    let day = |text: &str| text.parse::<Date>().unwrap().days_since_epoch();
+    let ends = [("2019-02-24", "2019-03-05"), ("2020-02-24", "2020-03-05")];
+    let more = [("2022-12-28", "2023-01-03"), ("2024-02-26", "2024-03-02")];
+    let days = ends.into_iter().chain(more).flat_map(|(from, to)| day(from)..day(to));
+    let dates: Vec<Date> = days.map(|days| Date::from_days(days).unwrap()).collect();
+    for (i, date) in dates.iter().enumerate() {
+        let row = (i as i64, date.to_string());
+        db.execute("INSERT INTO customers VALUES (?, ?)", row).unwrap();
+    }
+    let years = [("2023-02-24", "2023-03-04"), ("2024-02-24", "2024-03-04")];
+    let nows = years.into_iter().chain([("2023-12-28", "2024-01-03")]);
+    for today in nows.flat_map(|(from, to)| day(from)..day(to)) {
+        let now = Timestamp::from_millis(i64::from(today) * 86_400_000 + 1);
+        for leap_day in [LeapDay::Feb28, LeapDay::Mar1, LeapDay::Skip] {
+            for n in [1, 2, 3, 6, 366] {
+                let test = Test::Anniversary { within: Span::days(n), leap_day };
+                let rule = field("born").is(test).compile(&schema).unwrap().at(now);
+                let sql = rule.to_sql(&layout()).unwrap();
+                let text = format!("SELECT ({sql}) FROM customers AS \"c\" ORDER BY id");
+                let mut query = db.prepare(&text).unwrap();
+                let found = query.query_map([], |row| row.get(0)).unwrap();
+                for (date, found) in dates.iter().zip(found) {
+                    let ann = OwnedCustomer::new(&schema, 1).set("born", *date).unwrap();
+                    let expected = rule.truth(&ann).unwrap();
+                    assert_eq!(
+                        truth(found.unwrap()),
+                        Some(expected),
+                        "{date} at {now}, {n} days, {leap_day:?}: {sql}"
+                    );
+                }
+            }
+        }
+    }
 }

@@ -72,7 +72,8 @@ use crate::segmenter::SegmentIndex;
 /// # Which form
 /// [`membership`](SqlBook::membership) and [`counts`](SqlBook::counts) are whole statements.
 /// They read each table of events once for all rules, and compute each segment once, however
-/// many others refer to it. [`expression`](SqlBook::expression) stands in statements of the host's own. In
+/// many others refer to it; the segments, features and aggregates of a book are columns, of
+/// which PostgreSQL allows some 1,600, and SQLite 2,000 unless built otherwise. [`expression`](SqlBook::expression) stands in statements of the host's own. In
 /// it aggregates of events are subqueries, and segments that are referred to are written out in
 /// each place: where that would pass 16 MiB it is an error.
 ///

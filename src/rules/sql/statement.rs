@@ -12,6 +12,9 @@ use crate::data::StreamIndex;
 use crate::error::Result;
 use crate::rules::set::CompiledSet;
 
+/// Segments that are counted in one query: engines bound how many columns it may have.
+const WIDTH: usize = 500;
+
 /// The parts of a query up to a last one, which has a row for each customer: her id, and
 /// the truth of segment 0 as `m0`, of segment 1 as `m1` …
 #[derive(Clone, Debug)]
@@ -222,23 +225,36 @@ impl Prepared {
     pub(super) fn counts(&self, names: &[String]) -> String {
         self.statement(names, |customers, segments| {
             let n = names.len();
-            let counted: Vec<String> = (0..n)
-                .map(|i| {
-                    let m = format!("\"c\".\"m{i}\"");
-                    format!(
-                        "COUNT(CASE WHEN {m} THEN 1 END) AS \"t{i}\", COUNT({m}) AS \"k{i}\""
-                    )
-                })
-                .collect();
-            let members = by_number(n, |i| format!("\"k\".\"t{i}\""));
-            let undecided = by_number(n, |i| format!("\"k\".\"n\" - \"k\".\"k{i}\""));
-            let others = by_number(n, |i| format!("\"k\".\"k{i}\" - \"k\".\"t{i}\""));
+            let of = |i: usize| format!("\"k{}\"", i / WIDTH);
+            let members = by_number(n, |i| format!("{}.\"t{i}\"", of(i)));
+            let undecided = by_number(n, |i| {
+                format!("{}.\"n\" - {}.\"k{i}\"", of(i), of(i))
+            });
+            let others = by_number(n, |i| {
+                format!("{}.\"k{i}\" - {}.\"t{i}\"", of(i), of(i))
+            });
+            let counted = (0..n).step_by(WIDTH).map(|from| {
+                let columns: Vec<String> = (from..n.min(from + WIDTH))
+                    .map(|i| {
+                        let m = format!("\"c\".\"m{i}\"");
+                        format!(
+                            "COUNT(CASE WHEN {m} THEN 1 END) AS \"t{i}\", \
+                             COUNT({m}) AS \"k{i}\""
+                        )
+                    })
+                    .collect();
+                format!(
+                    "(\n  SELECT COUNT(*) AS \"n\",\n    {}\n  FROM {customers} AS \"c\"\n\
+                     ) AS {} CROSS JOIN ",
+                    columns.join(",\n    "),
+                    of(from),
+                )
+            });
+            let counted: String = counted.collect();
             format!(
                 "SELECT \"g\".\"segment\" AS \"segment\",\n  {members} AS \"members\",\n  \
-                 {undecided} AS \"undecided\",\n  {others} AS \"non_members\"\nFROM (\n  \
-                 SELECT COUNT(*) AS \"n\",\n    {}\n  FROM {customers} AS \"c\"\n) AS \"k\" \
-                 CROSS JOIN {segments} AS \"g\"\nORDER BY \"g\".\"n\"",
-                counted.join(",\n    ")
+                 {undecided} AS \"undecided\",\n  {others} AS \"non_members\"\n\
+                 FROM {counted}{segments} AS \"g\"\nORDER BY \"g\".\"n\""
             )
         })
     }
