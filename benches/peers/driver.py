@@ -63,7 +63,10 @@ class Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env=HUGE_PAGES | os.environ | dict.fromkeys(limits, str(THREADS)),
+            env=HUGE_PAGES
+            | os.environ
+            | dict.fromkeys(limits, str(THREADS))
+            | {"PEERS_WORKER": str(rust_worker)},
         )
         self.version = self.ask(task)["version"]
         self.seconds, self.peaks = [], []

@@ -9,6 +9,7 @@ peer's own, and gives two functions: `call`, which is timed, and `answer`, which
 import importlib.metadata
 import json
 import os
+import subprocess
 import sys
 import time
 import warnings
@@ -323,7 +324,8 @@ def polars_events(data, task):
     return call, lambda table: ({}, {"counts": np.array(table.row(0), dtype=np.int64)})
 
 
-def duckdb_events(data, task):
+def duckdb_log(data):
+    """The events and customers of a task in DuckDB."""
     import duckdb
     import pyarrow
 
@@ -347,6 +349,11 @@ def duckdb_events(data, task):
     db.unregister("given")
     n_customers = len(data["offsets"]) - 1
     db.execute(f"CREATE TABLE customers AS SELECT range::INTEGER AS customer FROM range({n_customers})")
+    return db
+
+
+def duckdb_events(data, task):
+    db = duckdb_log(data)
     rules = EventRules(data)
 
     def rule(r):
@@ -374,6 +381,17 @@ def duckdb_events(data, task):
     """
     answer = lambda row: ({}, {"counts": np.array(row, dtype=np.int64)})
     return lambda: db.execute(query).fetchone(), answer
+
+
+def duckdb_sql(data, task):
+    """Our own rules, written as SQL."""
+    db = duckdb_log(data)
+    command = [os.environ["PEERS_WORKER"], "sql"]
+    given = json.dumps(task) + "\n"
+    said = subprocess.run(command, input=given, stdout=subprocess.PIPE, text=True, check=True)
+    query = json.loads(said.stdout)["sql"]
+    members = lambda rows: np.array([members for _, members, _, _ in rows], dtype=np.int64)
+    return lambda: db.execute(query).fetchall(), lambda rows: ({}, {"counts": members(rows)})
 
 
 def customer_table(columns):
@@ -405,6 +423,7 @@ PROGRAMS = {
     "duckdb_rules": (duckdb_rules, "duckdb"),
     "polars_events": (polars_events, "polars"),
     "duckdb_events": (duckdb_events, "duckdb"),
+    "duckdb_sql": (duckdb_sql, "duckdb"),
 }
 
 
@@ -444,7 +463,7 @@ def main():
         print(json.dumps(answer), file=out, flush=True)
 
     task = json.loads(sys.stdin.readline())
-    data = {name: arrays.load(spec) for name, spec in task.pop("arrays").items()}
+    data = {name: arrays.load(spec) for name, spec in task["arrays"].items()}
     call, answer_of = prepare(data, task)
 
     from threadpoolctl import threadpool_limits

@@ -149,19 +149,21 @@ def rules(n_rules, peers):
     return Variant("", random, {"call": "rules"}, peers, same(agree.counts))
 
 
-def events(name, unit):
+def events(name, unit, peers):
     """Members of each segment of behaviour; amounts in units of their own."""
 
     def random(scale):
         n_customers = int(1_000_000 * scale)
         return data.events(int(20_000_000 * scale), n_customers, 200, unit)
 
-    peers = [Peer("polars", "polars_events"), Peer("duckdb", "duckdb_events")]
     return Variant(name, random, {"call": "events"}, peers, same(agree.counts))
 
 
 POLARS_RULES = Peer("polars", "polars_rules")
 DUCKDB_RULES = Peer("duckdb", "duckdb_rules")
+EVENTS = [Peer("polars", "polars_events"), Peer("duckdb", "duckdb_events")]
+# The book itself, as it is written in SQL.
+SQL = [Peer("duckdb, our SQL", "duckdb_sql")]
 MST = [Peer("genieclust", "genie"), Peer("quitefastmst", "quitefastmst")]
 
 WORKS = {
@@ -184,5 +186,6 @@ WORKS = {
     "assign-1m": [assign()],
     "rules-100": [rules(100, [POLARS_RULES, DUCKDB_RULES])],
     "rules-1000": [rules(1000, [POLARS_RULES])],
-    "rules-events": [events("euros", 0.01), events("cents", 1.0)],
+    "rules-events": [events("euros", 0.01, EVENTS), events("cents", 1.0, EVENTS)],
+    "rules-sql": [events("euros", 0.01, SQL), events("cents", 1.0, SQL)],
 }

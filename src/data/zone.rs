@@ -83,6 +83,14 @@ impl Zone {
         Zone(Kind::Host(Arc::new(calendar)))
     }
 
+    /// How many milliseconds its clocks are ahead of UTC, if it is always the same.
+    pub(crate) fn fixed_offset(&self) -> Option<i64> {
+        match &self.0 {
+            Kind::Fixed(offset) => Some(*offset),
+            Kind::Host(_) => None,
+        }
+    }
+
     /// The day of an instant; the nearest one for an instant beyond the calendar.
     #[must_use]
     pub fn date_of(&self, at: Timestamp) -> Date {

@@ -16,6 +16,9 @@
 //! Where events arrive one by one, a [`LiveBook`] keeps a few hundred bytes of each customer in
 //! place of her events, and says which memberships each event changes.
 //!
+//! Where customers lie in a database, [`RuleBook::to_sql`] writes the rules as SQL, with the
+//! same answers.
+//!
 //! Missing values are answered by Kleene's three-valued logic, negation is spelled only
 //! as `not`, and a definition is checked against the schema before it is used: all of
 //! its faults are told at once, each with its place and, where there is one, the name
@@ -59,6 +62,7 @@ mod points;
 mod references;
 mod sequence;
 mod set;
+mod sql;
 mod text;
 mod timeline;
 mod why;
@@ -86,6 +90,10 @@ pub use self::points::{
 };
 pub use self::sequence::{Sequence, SequenceStep, SequenceTest, sequence, step};
 pub use self::set::{RestSegment, RuleSet, SegmentRule};
+pub use self::sql::{
+    DateForm, Dialect, FlagForm, SqlBook, SqlLayout, SqlStream, SqlTable, SqlTags,
+    TimeForm,
+};
 pub use self::text::RuleText;
 pub use self::timeline::{MembershipChange, NextChange};
 pub use self::why::{Otherwise, Why};

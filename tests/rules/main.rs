@@ -19,6 +19,7 @@ mod nested;
 mod pin;
 mod points;
 mod properties;
+mod sql;
 mod text;
 mod why;
 

@@ -4,7 +4,9 @@ use segmenta::Result;
 use segmenta::data::{
     Column, FeatureSpec, Moment, Schema, Span, StreamSpec, Table, Timestamp, Validity,
 };
-use segmenta::rules::{Rule, RuleBook, RuleSet, Window, events, field};
+use segmenta::rules::{
+    Dialect, Rule, RuleBook, RuleSet, SqlLayout, SqlStream, Window, events, field,
+};
 
 /// Events of customers, and rules as arrays: two tests for each.
 #[derive(Clone, Debug, Default)]
@@ -90,5 +92,12 @@ impl Segments {
     pub fn count(&self) -> Result<Vec<i64>> {
         let counts = self.book.at(self.now.clone()).count(&self.table)?;
         Ok(counts.iter().map(|count| count.members as i64).collect())
+    }
+
+    /// The same for DuckDB, as a statement that gives a row for each segment.
+    pub fn sql(&self) -> Result<String> {
+        let layout = SqlLayout::new(Dialect::DuckDb, "customers", "customer")
+            .stream("order", SqlStream::new("events", "customer", "time"));
+        Ok(self.book.at(self.now.clone()).to_sql(&layout)?.counts())
     }
 }

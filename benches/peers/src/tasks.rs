@@ -141,20 +141,7 @@ impl Task {
                 }))
             }
             Call::Events => {
-                let log = Log {
-                    offsets: self.spec("offsets")?.i64s()?,
-                    time: self.spec("time")?.i64s()?,
-                    amount: self.spec("amount")?.f64s()?,
-                    channel: self.spec("channel")?.i32s()?,
-                    now: self.spec("now")?.i64s()?,
-                    aggregate: self.spec("aggregate")?.i32s()?,
-                    window: self.spec("window")?.i32s()?,
-                    windows: self.spec("windows")?.i32s()?,
-                    through: self.spec("through")?.i32s()?,
-                    bound: self.spec("bound")?.f64s()?,
-                    joins: self.spec("joins")?.i32s()?,
-                };
-                let segments = log.prepare()?;
+                let segments = self.log()?.prepare()?;
                 Ok(Box::new(move || {
                     let (counts, measured) = measure(|| segments.count());
                     let counts = Numbers::I64(counts?);
@@ -180,6 +167,31 @@ impl Task {
                     Ok((measured, Answer::default().array("counts", counts)))
                 }))
             }
+        }
+    }
+
+    /// The events of a task, and the rules over them.
+    fn log(&self) -> Result<Log> {
+        Ok(Log {
+            offsets: self.spec("offsets")?.i64s()?,
+            time: self.spec("time")?.i64s()?,
+            amount: self.spec("amount")?.f64s()?,
+            channel: self.spec("channel")?.i32s()?,
+            now: self.spec("now")?.i64s()?,
+            aggregate: self.spec("aggregate")?.i32s()?,
+            window: self.spec("window")?.i32s()?,
+            windows: self.spec("windows")?.i32s()?,
+            through: self.spec("through")?.i32s()?,
+            bound: self.spec("bound")?.f64s()?,
+            joins: self.spec("joins")?.i32s()?,
+        })
+    }
+
+    /// The call as SQL for DuckDB.
+    pub fn sql(&self) -> Result<String> {
+        match self.call {
+            Call::Events => Ok(self.log()?.prepare()?.sql()?),
+            _ => Err("only `events` are written as SQL".into()),
         }
     }
 

@@ -1,7 +1,8 @@
 //! Runs the calls of segmenta, or of a peer in Rust, when the driver says so.
 //!
 //! The first line of the standard input is a task; the answer is the version. Each further
-//! line asks for one run: `{"save": folder or null}`. Every answer is one line of JSON.
+//! line asks for one run: `{"save": folder or null}`. Every answer is one line of JSON. As `sql`
+//! it only tells how the task is written for DuckDB.
 
 use std::env;
 use std::io::{self, BufRead, Write};
@@ -20,12 +21,15 @@ struct Run {
 }
 
 fn main() -> Result<()> {
-    let program = env::args().nth(1).ok_or("usage: worker segmenta|linfa|kodama")?;
+    let program = env::args().nth(1).ok_or("usage: worker segmenta|linfa|kodama|sql")?;
     let n_threads = env::var("PEERS_THREADS")?.parse()?;
     rayon::ThreadPoolBuilder::new().num_threads(n_threads).build_global()?;
 
     let mut lines = io::stdin().lock().lines();
     let task: Task = serde_json::from_str(&lines.next().ok_or("no task")??)?;
+    if program == "sql" {
+        return say(&json!({ "sql": task.sql()? }));
+    }
     let prepared = prepare(&program, &task)?;
     let package = if program == "linfa" { "linfa-clustering" } else { &program };
     say(&json!({ "version": version(package) }))?;

@@ -1,0 +1,138 @@
+//! What random books seldom show: numbers to the bit, and books of unusual shapes.
+
+use rusqlite::Connection;
+use segmenta::data::{Date, FeatureSpec, OwnedCustomer, Schema, Span, Timestamp};
+use segmenta::rules::{Dialect, LeapDay, Rule, RuleSet, SqlLayout, Test, field, segment};
+use segmenta_sqlite::database::truth;
+
+fn layout() -> SqlLayout {
+    SqlLayout::new(Dialect::Sqlite, "customers", "id")
+}
+
+fn schema() -> Schema {
+    Schema::new([FeatureSpec::number("x")]).unwrap()
+}
+
+/// A table of numbers.
+fn table(numbers: &[f64]) -> Connection {
+    let db = Connection::open_in_memory().unwrap();
+    db.execute("CREATE TABLE customers (id INTEGER, x REAL)", []).unwrap();
+    for (i, x) in numbers.iter().enumerate() {
+        db.execute("INSERT INTO customers VALUES (?, ?)", (i as i64, x)).unwrap();
+    }
+    db
+}
+
+fn members(db: &Connection, set: &RuleSet) -> Vec<i64> {
+    let text = set.compile_book(&schema()).unwrap().to_sql(&layout()).unwrap().counts();
+    let mut query = db.prepare(&text).unwrap();
+    let rows = query.query_map([], |row| row.get("members")).unwrap();
+    rows.map(Result::unwrap).collect()
+}
+
+#[test]
+fn numbers_are_read_to_the_bit() {
+    let mut bits = 1_u64;
+    let mut numbers = vec![0.0, 1e22, 1e23, 5e-324, f64::MAX, f64::MIN_POSITIVE, 2.5e-7];
+    while numbers.len() < 3_000 {
+        // As PCG does, so that all bits look random.
+        bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695);
+        let x = f64::from_bits(bits ^ (bits >> 32));
+        let small = (bits >> 40) as f64 / 100.0;
+        numbers.extend([x, small, small * 1e-9].into_iter().filter(|x| x.is_finite()));
+    }
+    // Each alone, since equal ones would count twice.
+    let db = table(&[]);
+    for x in numbers {
+        db.execute("DELETE FROM customers", []).unwrap();
+        db.execute("INSERT INTO customers VALUES (1, ?)", [x]).unwrap();
+        let rule =
+            |rule: Rule| rule.compile(&schema()).unwrap().to_sql(&layout()).unwrap();
+        let parts = [field("x").eq(x), field("x").ge(x), field("x").le(x)];
+        let others = [field("x").lt(x), field("x").gt(x)];
+        let near = [x.next_down(), x.next_up()].into_iter().filter(|x| x.is_finite());
+        let near = near.map(|near| rule(!field("x").eq(near)));
+        let tests: Vec<String> = parts
+            .map(rule)
+            .into_iter()
+            .chain(others.map(|other| rule(!other)))
+            .chain(near)
+            .collect();
+        let text = format!("SELECT ({}) FROM customers AS \"c\"", tests.join(") AND ("));
+        let holds: bool = db.query_row(&text, [], |row| row.get(0)).unwrap();
+        assert!(holds, "{x:e}: {text}");
+    }
+}
+
+#[test]
+fn segments_are_computed_once_however_many_refer_to_them() {
+    let numbers: Vec<f64> = (0..50).map(f64::from).collect();
+    let first = RuleSet::new().segment("s0", "S", field("x").ge(40));
+    let set = (1..60).fold(first, |set, i| {
+        let before = || segment(format!("s{}", i - 1));
+        let rule =
+            (before() & field("x").ge(10)) | (!before() & field("x").lt(10) & before());
+        set.segment(format!("s{i}"), "S", rule)
+    });
+    let counts = members(&table(&numbers), &set.rest("rest", "R"));
+    assert_eq!(counts, [vec![10; 60], vec![40]].concat());
+}
+
+#[test]
+fn long_lists_and_many_segments_stay_within_what_sqlite_allows() {
+    let numbers: Vec<f64> = (0..20).map(f64::from).collect();
+    let each = |n: i32| (0..n).map(|i| field("x").eq(i));
+    let db = table(&numbers);
+    let set = RuleSet::new()
+        .segment("any", "S", Rule::any(each(990)))
+        .segment("none", "S", !Rule::all(each(990)))
+        .segment("some", "S", Rule::at_least(1, each(990)))
+        .segment("list", "S", field("x").is_in(0..10_000));
+    assert_eq!(members(&db, &set), [20, 20, 20, 20]);
+    let many = (0..1_500).fold(RuleSet::new(), |set, i| {
+        set.segment(format!("s{i}"), "S", field("x").ge(i + 1))
+    });
+    let counts = members(&db, &many.rest("rest", "R"));
+    assert_eq!(counts.len(), 1_501);
+    assert_eq!((counts[0], counts[18], counts[19], counts[1_500]), (19, 1, 0, 1));
+}
+
+#[test]
+fn anniversaries_are_on_the_same_days() {
+    let schema = Schema::new([FeatureSpec::date("born")]).unwrap();
+    let db = Connection::open_in_memory().unwrap();
+    db.execute("CREATE TABLE customers (id INTEGER, born TEXT)", []).unwrap();
+    let day = |text: &str| text.parse::<Date>().unwrap().days_since_epoch();
+    let ends = [("2019-02-24", "2019-03-05"), ("2020-02-24", "2020-03-05")];
+    let more = [("2022-12-28", "2023-01-03"), ("2024-02-26", "2024-03-02")];
+    let days = ends.into_iter().chain(more).flat_map(|(from, to)| day(from)..day(to));
+    let dates: Vec<Date> = days.map(|days| Date::from_days(days).unwrap()).collect();
+    for (i, date) in dates.iter().enumerate() {
+        let row = (i as i64, date.to_string());
+        db.execute("INSERT INTO customers VALUES (?, ?)", row).unwrap();
+    }
+    let years = [("2023-02-24", "2023-03-04"), ("2024-02-24", "2024-03-04")];
+    let nows = years.into_iter().chain([("2023-12-28", "2024-01-03")]);
+    for today in nows.flat_map(|(from, to)| day(from)..day(to)) {
+        let now = Timestamp::from_millis(i64::from(today) * 86_400_000 + 1);
+        for leap_day in [LeapDay::Feb28, LeapDay::Mar1, LeapDay::Skip] {
+            for n in [1, 2, 3, 6, 366] {
+                let test = Test::Anniversary { within: Span::days(n), leap_day };
+                let rule = field("born").is(test).compile(&schema).unwrap().at(now);
+                let sql = rule.to_sql(&layout()).unwrap();
+                let text = format!("SELECT ({sql}) FROM customers AS \"c\" ORDER BY id");
+                let mut query = db.prepare(&text).unwrap();
+                let found = query.query_map([], |row| row.get(0)).unwrap();
+                for (date, found) in dates.iter().zip(found) {
+                    let ann = OwnedCustomer::new(&schema, 1).set("born", *date).unwrap();
+                    let expected = rule.truth(&ann).unwrap();
+                    assert_eq!(
+                        truth(found.unwrap()),
+                        Some(expected),
+                        "{date} at {now}, {n} days, {leap_day:?}: {sql}"
+                    );
+                }
+            }
+        }
+    }
+}
