@@ -568,3 +568,42 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn consent_is_false_where_nothing_is_known() {
+    assert_eq!(
+        sql(Dialect::DuckDb, "consent(opted_out given on born in last 30d)"),
+        "COALESCE(\"c\".\"opted_out\", FALSE) AND COALESCE(\"c\".\"born\" BETWEEN \
+         DATE '2023-01-29' AND DATE '2023-02-27', FALSE)"
+    );
+}
+
+#[test]
+fn what_sql_has_no_word_for_is_told_with_its_place() {
+    let schema = Schema::builder()
+        .feature(FeatureSpec::number("x"))
+        .stream(StreamSpec::new("order", []))
+        .build()
+        .unwrap();
+    let rule: Rule =
+        "x > 1 and (not bucket('a') < 0.5 or distance(x, x) from (1, 2) < 3) \
+                      and sequence(order then order) and x < 5"
+            .parse()
+            .unwrap();
+    let set = RuleSet::new().segment("s", "S", rule);
+    let book = set.compile_book(&schema).unwrap().at(now());
+    let layout = SqlLayout::new(Dialect::Sqlite, "customers", "id")
+        .stream("order", SqlStream::new("orders", "customer", "at"));
+    let error = book.to_sql(&layout).unwrap_err();
+    let ErrorKind::Definition { issues, .. } = error.kind() else { panic!("{error}") };
+    let told: Vec<(&str, &str)> =
+        issues.iter().map(|i| (i.code.as_str(), i.path.as_str())).collect();
+    assert_eq!(
+        told,
+        [
+            ("no-sql", "/segments/0/rule/all/1/any/0/not/bucket"),
+            ("no-sql", "/segments/0/rule/all/1/any/1/distance"),
+            ("no-sql", "/segments/0/rule/all/2/sequence"),
+        ]
+    );
+}

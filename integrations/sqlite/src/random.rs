@@ -7,7 +7,7 @@ use segmenta::data::{
 };
 use segmenta::rules::{
     Aggregate, CalendarUnit, DateForm, EventTest, FieldTest, FlagForm, LeapDay, Literal,
-    Rule, RuleSet, SegmentRef, Test, TimeForm, Window,
+    Rule, RuleSet, SegmentRef, Test, TimeForm, Window, consent,
 };
 use segmenta::segmenter::SegmentId;
 
@@ -288,6 +288,36 @@ fn field(
         .boxed()
 }
 
+/// A consent, in a flag or a category of the schema; of everyone where there is none.
+fn agreed(specs: &[FeatureSpec]) -> BoxedStrategy<Rule> {
+    let purposes = specs.iter().filter_map(|spec| {
+        let purpose = consent(spec.name());
+        match spec.kind() {
+            FeatureKind::Flag => Some(purpose),
+            FeatureKind::Category | FeatureKind::Ordinal => {
+                let known = spec.get_levels().iter().cloned();
+                let states: Vec<String> = known.take(2).collect();
+                let any = WORDS[..4].iter().map(|word| (*word).to_owned()).collect();
+                Some(purpose.is(if states.is_empty() { any } else { states }))
+            }
+            _ => None,
+        }
+    });
+    let purposes: Vec<_> = purposes.collect();
+    if purposes.is_empty() {
+        return Just(Rule::Everyone).boxed();
+    }
+    let days = specs.iter().filter(|spec| spec.kind() == FeatureKind::Date);
+    let days: Vec<Option<String>> =
+        [None].into_iter().chain(days.map(|d| Some(d.name().to_owned()))).collect();
+    (prop::sample::select(purposes), prop::sample::select(days), 1..40_u32)
+        .prop_map(|(purpose, on, days)| match on {
+            None => purpose.rule(),
+            Some(on) => purpose.given_in_last(Span::days(days), on).rule(),
+        })
+        .boxed()
+}
+
 fn combined(leaf: BoxedStrategy<Rule>, depth: u32) -> BoxedStrategy<Rule> {
     leaf.prop_recursive(depth, 20, 4, |inner| {
         let some = prop::collection::vec(inner.clone(), 1..4);
@@ -398,6 +428,7 @@ fn event(stream: &StreamSpec, now: Timestamp, today: Date) -> BoxedStrategy<Rule
 fn rule(schema: &Schema, now: Timestamp, today: Date, at: usize) -> BoxedStrategy<Rule> {
     let mut leaves = vec![
         (6, field(schema.features(), today, number, true)),
+        (1, agreed(schema.features())),
         (1, Just(Rule::Everyone).boxed()),
         (1, Just(Rule::Nobody).boxed()),
     ];

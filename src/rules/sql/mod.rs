@@ -88,6 +88,7 @@ use crate::segmenter::SegmentIndex;
 /// | ordinals, closed categories | the list of the levels that pass |
 /// | `contains` … | `strpos`, `instr`, `substr`, never `LIKE`: upper and lower case differ, `%` is a character |
 /// | `matches` | DuckDB and PostgreSQL: the expression in characters and ranges that both read alike, without ends of lines and words; SQLite: as it is, if the layout says that [`REGEXP`](SqlLayout::regexp) is registered; else an error |
+/// | `consent` | the tests of the state and of the day; FALSE where one is NULL |
 /// | tags | `EXISTS` in the [table of tags](SqlTags) |
 /// | `in_last`, `in_next`, `anniversary` | the dates, or the months and days, in which it is True today |
 /// | windows | the instants at which they start and end, computed by the crate, daylight saving time included |
@@ -142,7 +143,7 @@ impl RuleBook {
     ///
     /// | code | fault |
     /// |---|---|
-    /// | `no-sql` | a kind of rule that has no counterpart |
+    /// | `no-sql` | a sequence, a distance or a bucket, which have no counterpart |
     /// | `sql-stream` | events whose table is not in the layout |
     /// | `sql-order` | `first` or `last` of events without a column that orders them |
     /// | `sql-tags` | tags whose table is not in the layout, or tags of events |

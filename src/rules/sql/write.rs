@@ -10,9 +10,10 @@ use super::fault::Faults;
 use super::layout::{SqlLayout, SqlStream, refused_name};
 use crate::data::{Date, FeatureIndex, FeatureKind, FeatureSpec, Schema};
 use crate::error::Result;
-use crate::rules::ast::{FieldTest, Rule};
+use crate::rules::ast::{FieldTest, Rule, Test};
 use crate::rules::behaviour::unbound;
 use crate::rules::compile::Compiled;
+use crate::rules::consent::ConsentTest;
 use crate::rules::event::EventTest;
 use crate::rules::leaf::{Leaf, Source};
 use crate::rules::window::Bound;
@@ -150,6 +151,15 @@ impl<'a> Writer<'a> {
                 self.faults.leave(at);
                 sql
             }
+            Rule::Consent(test) => {
+                let at = self.faults.enter("consent");
+                let sql = self.consent(test, cursor);
+                self.faults.leave(at);
+                sql
+            }
+            Rule::Sequence(_) => self.refuse_rule("sequence", cursor),
+            Rule::Distance(_) => self.refuse_rule("distance", cursor),
+            Rule::Bucket(_) => self.refuse_rule("bucket", cursor),
             Rule::Segment(_) => self.segment(cursor),
         };
         self.n_bytes = self.n_bytes.saturating_add(sql.len());
@@ -173,20 +183,26 @@ impl<'a> Writer<'a> {
         parts
     }
 
-    /// Notes that a kind of rule has no counterpart in SQL, and goes on without its tests:
-    /// those after it cannot be told from them.
-    #[expect(dead_code, reason = "every kind of rule has a counterpart so far")]
+    /// Notes that a kind of rule, which has one test, has no counterpart in SQL.
     fn refuse_rule(&mut self, what: &str, cursor: &mut Cursor<'a>) -> Sql {
-        let message = format!("{what} cannot be said in SQL");
+        let at = self.faults.enter(what);
         self.faults.add(
             "no-sql",
-            message,
-            "tests of features, events and segments",
-            what,
+            format!("a {what} cannot be said in SQL"),
+            "tests of features, events, consent and segments",
+            format!("`{what}`"),
         );
-        cursor.leaves = [].iter();
-        cursor.segments = [].iter();
+        self.faults.leave(at);
+        cursor.leaves.next();
         Sql::constant(false)
+    }
+
+    /// The state, and the day on which it was given.
+    fn consent(&mut self, test: &'a ConsentTest, cursor: &mut Cursor<'a>) -> Sql {
+        let given = test.given.as_ref().map(|given| Test::InLast(given.in_last));
+        let parts = [Some(test.state()), given].into_iter().flatten();
+        let parts = parts.map(|is| self.feature(&is, cursor)).collect();
+        Sql::all(parts)
     }
 
     fn is_too_large(&mut self) -> bool {
@@ -217,16 +233,21 @@ impl<'a> Writer<'a> {
     }
 
     fn field(&mut self, test: &'a FieldTest, cursor: &mut Cursor<'a>) -> Sql {
+        self.feature(&test.is, cursor)
+    }
+
+    /// The next test, of a feature.
+    fn feature(&mut self, is: &Test, cursor: &mut Cursor<'a>) -> Sql {
         let Some(leaf) = cursor.leaves.next() else { return Sql::constant(false) };
         let Source::Feature(feature) = leaf.source else { return Sql::constant(false) };
         let Some(spec) = cursor.compiled.schema.get(feature) else {
             return Sql::constant(false);
         };
         if spec.kind() == FeatureKind::Tags {
-            return self.tags(cursor.scope, feature, spec, &test.is, leaf);
+            return self.tags(cursor.scope, feature, spec, is, leaf);
         }
         let column = self.column(cursor.scope, feature, spec);
-        self.test(&test.is, leaf, &Operand::Value(column))
+        self.test(is, leaf, &Operand::Value(column))
     }
 
     fn event(&mut self, test: &'a EventTest, cursor: &mut Cursor<'a>) -> Sql {
