@@ -127,7 +127,7 @@ impl Behaviour {
         bound: Option<&Bound>,
     ) -> Result<Value<'c>> {
         let bound = bound.ok_or_else(unbound)?;
-        let window = bound.windows.get(self.window as usize).cloned().unwrap_or(0..0);
+        let window = bound.events(self.window);
         let events = customer.events(self.stream);
         let (stream, n_properties) = (stream.name(), stream.properties().len());
         check_events(stream, n_properties, &events)?;

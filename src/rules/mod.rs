@@ -39,6 +39,7 @@ mod computed;
 mod consent;
 mod context;
 mod day;
+mod digest;
 mod distance;
 mod event;
 mod field;
@@ -52,6 +53,7 @@ mod point;
 mod references;
 mod sequence;
 mod set;
+mod snapshot;
 mod text;
 mod timeline;
 mod window;
@@ -61,6 +63,7 @@ pub use self::book::RuleBook;
 pub use self::bucket::{BucketTest, bucket};
 pub use self::compile::CompiledRule;
 pub use self::consent::{Consent, ConsentAge, ConsentTest, consent};
+pub use self::digest::{RuleDigest, RuleLeaf};
 pub use self::distance::{DistanceTest, EARTH_RADIUS, Location, distance};
 pub use self::event::{Aggregate, CalendarUnit, EventTest, Window};
 pub use self::field::{EventSelection, Field, events, field, segment};
@@ -73,5 +76,10 @@ pub use self::members::{MembershipCount, Memberships};
 pub use self::model::{RuleSegmenter, RulesBuilder, RulesRepr};
 pub use self::sequence::{Sequence, SequenceStep, SequenceTest, sequence, step};
 pub use self::set::{RestSegment, RuleSet, SegmentRule};
+pub use self::snapshot::{
+    Difference, DifferenceCount, Estimate, Hysteresis, MemberChange, SegmentDifference,
+    SegmentPreview, SegmentSnapshot, Snapshot, StayChange, Stays, StickyBook,
+    Transitions,
+};
 pub use self::text::RuleText;
 pub use self::timeline::{MembershipChange, NextChange};

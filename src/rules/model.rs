@@ -182,7 +182,7 @@ impl CompiledSet {
     }
 
     /// Checks that rows are told apart by more than their numbers, where that matters.
-    fn check_ids(&self, table: &Table<'_>) -> Result<()> {
+    pub(super) fn check_ids(&self, table: &Table<'_>) -> Result<()> {
         if matches!(table.ids(), Ids::Rows) && self.rules.iter().any(Compiled::draws) {
             let expected = "stated in the table, since the rules draw customers by them";
             return Err(Error::parameter("ids", expected, "absent"));

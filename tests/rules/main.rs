@@ -8,6 +8,7 @@ mod checks;
 mod computed;
 mod corpus;
 mod definitions;
+mod digests;
 mod evaluation;
 mod events;
 mod live;
@@ -15,6 +16,8 @@ mod live_cases;
 mod live_zones;
 mod nested;
 mod properties;
+mod snapshots;
+mod stays;
 mod text;
 
 use segmenta::data::{FeatureSpec, Schema};
