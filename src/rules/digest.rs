@@ -103,7 +103,6 @@ impl Rule {
         let mut leaves = Vec::new();
         while let Some((path, rule)) = open.pop() {
             let (key, parts) = match rule {
-                Rule::Everyone | Rule::Nobody | Rule::Segment(_) => continue,
                 Rule::All(parts) => ("all", parts),
                 Rule::Any(parts) => ("any", parts),
                 Rule::AtLeast { of, .. } => ("at_least/of", of),
@@ -111,9 +110,10 @@ impl Rule {
                     open.push((format!("{path}/not"), part));
                     continue;
                 }
-                // All others are tests.
-                _ => {
-                    leaves.push(RuleLeaf { path, rule, digest: rule.digest() });
+                rule => {
+                    if rule.n_tests() > 0 {
+                        leaves.push(RuleLeaf { path, rule, digest: rule.digest() });
+                    }
                     continue;
                 }
             };

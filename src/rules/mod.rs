@@ -16,6 +16,11 @@
 //! Where events arrive one by one, a [`LiveBook`] keeps a few hundred bytes of each customer in
 //! place of her events, and says which memberships each event changes.
 //!
+//! A [`Snapshot`] keeps who was in which segments; a [`Difference`] says who has come and gone
+//! since, and whether data, time or another definition moved them. A [`RuleDigest`] tells
+//! definitions apart. A [`StickyBook`] lets go of members only by a rule of its own, or after a
+//! while.
+//!
 //! Missing values are answered by Kleene's three-valued logic, negation is spelled only
 //! as `not`, and a definition is checked against the schema before it is used: all of
 //! its faults are told at once, each with its place and, where there is one, the name

@@ -225,14 +225,13 @@ fn what_time_does_to_a_sequence_is_not_hidden_with_the_events() {
     let streams = ["cart", "order"].map(|name| StreamSpec::new(name, []));
     let schema = streams.iter().cloned().fold(Schema::builder(), |b, s| b.stream(s));
     let schema = schema.build().unwrap();
-    let book = RuleBook::builder(&schema)
-        .segment(
-            "left",
-            "Left a basket",
-            "sequence(cart then not order within 1d) in last 30d".parse().unwrap(),
-        )
-        .build()
-        .unwrap();
+    let left = "sequence(cart then not order within 1d) in last 30d";
+    let set = RuleSet::new().segment("left", "Left a basket", left.parse().unwrap());
+    // With so many aggregates for so few rows, these are asked one by one.
+    let more = (1..=1001).fold(set.clone(), |set, n| {
+        let rule = format!("events(order) in last {n}m").parse().unwrap();
+        set.segment(format!("more {n}"), "", rule)
+    });
     let hour = |hour: i64| Timestamp::from_millis(20_000 * DAY + hour * 3_600_000);
     let table = |orders: [&[i64]; 4]| {
         let customers = (1_u64..).zip(orders).map(|(id, orders)| {
@@ -247,20 +246,91 @@ fn what_time_does_to_a_sequence_is_not_hidden_with_the_events() {
         });
         Table::from_customers(&schema, customers).unwrap()
     };
-    // Nothing more, an order in time, one too late, and one that was told too late.
-    let before = book.at(hour(12)).snapshot(&table([&[], &[], &[], &[]])).unwrap();
-    let later = table([&[], &[20], &[30], &[6]]);
-    let book = book.at(hour(48));
-    let difference = book.explain_difference(&before, &later).unwrap();
-    let left = difference.segment("left").unwrap();
-    assert_eq!(numbers(left.entered()), [1, 3]);
-    assert!(left.changes().all(|change| change.cause == Some(Cause::Time)));
-    // An order that comes later in the same day takes away what time brought.
-    let before = book.snapshot(&table([&[], &[], &[], &[]])).unwrap();
-    let difference = book.explain_difference(&before, &later).unwrap();
-    let left = difference.segment("left").unwrap();
-    let causes: Vec<_> = left.changes().map(|c| (c.customer, c.cause)).collect();
-    assert_eq!(causes, [2_u64, 4].map(|id| (id.into(), Some(Cause::Data))));
+    for set in [set, more] {
+        let book = set.compile_book(&schema).unwrap();
+        // Nothing more, an order in time, one too late, and one that was told too late.
+        let before = book.at(hour(12)).snapshot(&table([&[], &[], &[], &[]])).unwrap();
+        let later = table([&[], &[20], &[30], &[6]]);
+        let book = book.at(hour(48));
+        let difference = book.explain_difference(&before, &later).unwrap();
+        let left = difference.segment("left").unwrap();
+        assert_eq!(numbers(left.entered()), [1, 3]);
+        assert!(left.changes().all(|change| change.cause == Some(Cause::Time)));
+        // An order that comes later in the same day takes away what time brought.
+        let before = book.snapshot(&table([&[], &[], &[], &[]])).unwrap();
+        let difference = book.explain_difference(&before, &later).unwrap();
+        let left = difference.segment("left").unwrap();
+        let causes: Vec<_> = left.changes().map(|c| (c.customer, c.cause)).collect();
+        assert_eq!(causes, [2_u64, 4].map(|id| (id.into(), Some(Cause::Data))));
+    }
+}
+
+#[test]
+fn the_last_step_that_changed_a_membership_is_the_cause() {
+    let orders = StreamSpec::new("order", []);
+    let schema = Schema::builder().stream(orders.clone()).build().unwrap();
+    let active: Rule = "events(order) in last 30d".parse().unwrap();
+    let day = |day: i64| Timestamp::from_millis(day * DAY);
+    // With so many aggregates for so few rows, these are asked one by one.
+    for n_more in [0, 1001] {
+        let book = |rule: &Rule| {
+            let set = RuleSet::new().segment("a", "A", rule.clone());
+            let set = (1..=n_more).fold(set, |set, n| {
+                let rule = format!("events(order) in last {n}m").parse().unwrap();
+                set.segment(format!("more {n}"), "", rule)
+            });
+            set.compile_book(&schema).unwrap()
+        };
+        let cause = |before: &[i64], after: &[i64], rule: &Rule| {
+            let table = |days: &[i64]| {
+                let log =
+                    EventLog::new(&orders, days.iter().map(|&d| (day(d), [0.0; 0])));
+                let ann = OwnedCustomer::new(&schema, 1_u64);
+                let ann = ann.set_events("order", log.unwrap()).unwrap();
+                Table::from_customers(&schema, [ann]).unwrap()
+            };
+            let earlier = book(&active).at(day(100)).snapshot(&table(before)).unwrap();
+            let now = book(rule).at(day(125));
+            let difference = now.explain_difference(&earlier, &table(after)).unwrap();
+            let change = difference.segment("a").unwrap().changes().next();
+            change.map(|change| change.cause.unwrap())
+        };
+        assert_eq!(cause(&[90], &[90], &active), Some(Cause::Time));
+        assert_eq!(cause(&[], &[96], &active), Some(Cause::Data));
+        // Time would have taken away what was learned late, but for what is new.
+        assert_eq!(cause(&[], &[80], &active), None);
+        assert_eq!(cause(&[], &[80, 110], &active), Some(Cause::Data));
+        assert_eq!(cause(&[90], &[90, 110], &active), None);
+        assert_eq!(cause(&[90], &[90, 110], &Rule::Nobody), Some(Cause::Definition));
+        assert_eq!(cause(&[90], &[90], &Rule::Nobody), Some(Cause::Time));
+        // What happens at the instant of a snapshot comes after it.
+        assert_eq!(cause(&[100], &[100], &active), Some(Cause::Data));
+        let quiet: Rule = "not events(order) in last 30d".parse().unwrap();
+        assert_eq!(cause(&[90], &[90, 100], &quiet), Some(Cause::Definition));
+    }
+}
+
+#[test]
+fn customers_with_texts_for_ids_come_and_go_too() {
+    let before = [("ö", Some(5.0)), ("b", Some(5.0)), ("c", None), ("Z", Some(0.0))];
+    let after = [("é", Some(1.0)), ("c", Some(1.0)), ("b", Some(0.0)), ("Z", Some(0.0))];
+    let [before, after] =
+        [before, after].map(|rows| book().snapshot(&table(rows)).unwrap());
+    let difference = before.difference(&after).unwrap();
+    let some = difference.segment("some").unwrap();
+    let changes: Vec<_> = some.changes().map(|c| (c.customer, c.from, c.to)).collect();
+    let (yes, open, no) = (Some(Truth::True), Some(Truth::Unknown), Some(Truth::False));
+    let expected = [
+        ("b".into(), yes, no),
+        ("c".into(), open, yes),
+        ("é".into(), None, yes),
+        ("ö".into(), yes, None),
+    ];
+    assert_eq!(changes, expected);
+    let json = serde_json::to_string(&before).unwrap();
+    assert_eq!(serde_json::from_str::<Snapshot>(&json).unwrap(), before);
+    let swapped = json.replace(r#"["Z","b""#, r#"["b","Z""#);
+    assert!(swapped != json && serde_json::from_str::<Snapshot>(&swapped).is_err());
 }
 
 #[test]

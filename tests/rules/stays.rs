@@ -129,6 +129,30 @@ fn updates_go_forwards_with_ids_of_one_sort() {
 }
 
 #[test]
+fn customers_with_texts_for_ids_stay_too() {
+    let table = |customers: &[(&str, f64)]| {
+        let customer = |&(id, a): &(&str, f64)| {
+            OwnedCustomer::new(&schema(), id).set("a", a).unwrap()
+        };
+        Table::from_customers(&schema(), customers.iter().map(customer)).unwrap()
+    };
+    let sticky = sticky();
+    let first = sticky.update(&Stays::new(), &table(&[("b", 5.0), ("a", 5.0)]), at(1));
+    let first = first.unwrap();
+    let second = sticky.update(&first, &table(&[("c", 5.0), ("b", 0.0)]), at(2)).unwrap();
+    let members: Vec<_> = second.members("least").collect();
+    assert_eq!(members, [("b".into(), at(1)), ("c".into(), at(2))]);
+    assert_eq!(second.since("least", "b"), Some(at(1)));
+    let changes = first.changes(&second);
+    let changes = changes.iter().filter(|change| change.segment.as_str() == "least");
+    let changes: Vec<_> =
+        changes.map(|change| (change.customer, change.is_member)).collect();
+    assert_eq!(changes, [("a".into(), false), ("c".into(), true)]);
+    let json = serde_json::to_string(&second).unwrap();
+    assert_eq!(serde_json::from_str::<Stays>(&json).unwrap(), second);
+}
+
+#[test]
 fn segments_that_come_and_go_with_the_book() {
     let sticky = sticky();
     let stays = sticky.update(&Stays::new(), &one(5.0), at(10)).unwrap();

@@ -49,7 +49,7 @@ pub struct Difference {
     /// Where those of the later snapshot are among them.
     pub(super) places: Places,
     /// Who was there, and who is.
-    pub(super) present: [Plane; 2],
+    present: [Plane; 2],
     pub(super) segments: Vec<Matched>,
     added: Vec<SegmentId>,
     removed: Vec<SegmentId>,
@@ -68,7 +68,7 @@ pub(super) struct Matched {
 }
 
 /// Whose membership changed why, of those who were there before and are now; of all others
-/// whose did, the data are the cause.
+/// of these whose membership did, the data are the cause.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Causes {
     pub(super) time: Plane,
@@ -160,11 +160,6 @@ impl Difference {
     /// Customers whom only the earlier snapshot has.
     pub fn gone(&self) -> impl Iterator<Item = CustomerId<'_>> {
         self.named(self.present[0].and_not(&self.present[1]))
-    }
-
-    /// Customers whom both snapshots have.
-    pub(super) fn both(&self) -> Plane {
-        self.present[0].and(&self.present[1])
     }
 
     fn named(&self, plane: Plane) -> impl Iterator<Item = CustomerId<'_>> + use<'_> {

@@ -103,6 +103,29 @@ impl RuleBook {
         Snapshot::take(self, table)
     }
 
+    /// A snapshot, and where each row is in it.
+    fn snapshot_at(&self, table: &Table<'_>) -> Result<(Snapshot, Places)> {
+        let (ids, places) = IdList::of(table)?;
+        let compiled = self.compiled();
+        let definition = self.definition();
+        let truths = self.truths(table, &places)?;
+        let segments = compiled.segments.iter().zip(definition.digests()).zip(truths);
+        let segments = segments.map(|((segment, digest), truths)| Taken {
+            id: segment.id.clone(),
+            digest,
+            members: truths.members,
+            undecided: truths.undecided,
+        });
+        let snapshot = Snapshot {
+            instant: compiled.bound.as_ref().map(|bound| bound.moment.now()),
+            ids,
+            segments: segments.collect(),
+            definition,
+            limits: compiled.limits,
+        };
+        Ok((snapshot, places))
+    }
+
     /// The truth about each segment by the place of the id.
     fn truths(&self, table: &Table<'_>, places: &Places) -> Result<Vec<Truths>> {
         let memberships = self.memberships(table)?;
@@ -123,24 +146,7 @@ impl Snapshot {
     /// # Errors
     /// As [`RuleBook::snapshot`].
     pub fn take(book: &RuleBook, table: &Table<'_>) -> Result<Snapshot> {
-        let (ids, places) = IdList::of(table)?;
-        let compiled = book.compiled();
-        let definition = book.definition();
-        let truths = book.truths(table, &places)?;
-        let segments = compiled.segments.iter().zip(definition.digests()).zip(truths);
-        let segments = segments.map(|((segment, digest), truths)| Taken {
-            id: segment.id.clone(),
-            digest,
-            members: truths.members,
-            undecided: truths.undecided,
-        });
-        Ok(Snapshot {
-            instant: compiled.bound.as_ref().map(|bound| bound.moment.now()),
-            ids,
-            segments: segments.collect(),
-            definition,
-            limits: compiled.limits,
-        })
+        book.snapshot_at(table).map(|(snapshot, _)| snapshot)
     }
 
     /// The instant at which the book was asked, if it was bound to one.

@@ -289,7 +289,7 @@ impl Sticky {
             })
         };
         let left = Plane::collect(leaving.iter().filter(may_leave));
-        let members = inside.and_not(&left).or(&entering.and_not(&inside));
+        let members = inside.and_not(&left).or(&entering);
         members.iter().map(|place| (place, since(place).unwrap_or(now))).collect()
     }
 }
