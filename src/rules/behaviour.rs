@@ -127,7 +127,7 @@ impl Behaviour {
         bound: Option<&Bound>,
     ) -> Result<Value<'c>> {
         let bound = bound.ok_or_else(unbound)?;
-        let window = bound.windows.get(self.window as usize).cloned().unwrap_or(0..0);
+        let window = bound.events(self.window);
         let events = customer.events(self.stream);
         let (stream, n_properties) = (stream.name(), stream.properties().len());
         check_events(stream, n_properties, &events)?;
@@ -162,7 +162,7 @@ impl Behaviour {
     ) -> Result<()> {
         // A behaviour's stream is one of the schema's.
         let Some(stream) = schema.streams().get(self.stream.get()) else { return Ok(()) };
-        let window = bound.windows.get(self.window as usize).cloned().unwrap_or(0..0);
+        let window = bound.events(self.window);
         let events = customer.events(self.stream);
         check_events(stream.name(), stream.properties().len(), &events)?;
         let context = Context::new(Some(bound));

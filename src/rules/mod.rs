@@ -19,6 +19,11 @@
 //! Where customers lie in a database, [`RuleBook::to_sql`] writes the rules as SQL, with the
 //! same answers.
 //!
+//! A [`Snapshot`] keeps who was in which segments; a [`Difference`] says who has come and gone
+//! since, and whether data, time or another definition moved them. A [`RuleDigest`] tells
+//! definitions apart. A [`StickyBook`] lets go of members only by a rule of its own, or after a
+//! while.
+//!
 //! Missing values are answered by Kleene's three-valued logic, negation is spelled only
 //! as `not`, and a definition is checked against the schema before it is used: all of
 //! its faults are told at once, each with its place and, where there is one, the name
@@ -46,6 +51,7 @@ mod computed;
 mod consent;
 mod context;
 mod day;
+mod digest;
 mod distance;
 mod event;
 mod field;
@@ -62,6 +68,7 @@ mod points;
 mod references;
 mod sequence;
 mod set;
+mod snapshot;
 mod sql;
 mod text;
 mod timeline;
@@ -74,6 +81,7 @@ pub use self::book::RuleBook;
 pub use self::bucket::{BucketTest, bucket};
 pub use self::compile::CompiledRule;
 pub use self::consent::{Consent, ConsentAge, ConsentTest, consent};
+pub use self::digest::{RuleDigest, RuleLeaf};
 pub use self::distance::{DistanceTest, EARTH_RADIUS, Location, distance};
 pub use self::event::{Aggregate, CalendarUnit, EventTest, Window};
 pub use self::field::{EventSelection, Field, events, field, segment};
@@ -90,6 +98,11 @@ pub use self::points::{
 };
 pub use self::sequence::{Sequence, SequenceStep, SequenceTest, sequence, step};
 pub use self::set::{RestSegment, RuleSet, SegmentRule};
+pub use self::snapshot::{
+    Difference, DifferenceCount, Estimate, Hysteresis, MemberChange, SegmentDifference,
+    SegmentPreview, SegmentSnapshot, Snapshot, StayChange, Stays, StickyBook,
+    Transitions,
+};
 pub use self::sql::{
     DateForm, Dialect, FlagForm, SqlBook, SqlLayout, SqlStream, SqlTable, SqlTags,
     TimeForm,

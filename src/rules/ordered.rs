@@ -195,7 +195,7 @@ impl Ordered {
         customer: &C,
         bound: &Bound,
     ) -> Result<bool> {
-        let window = bound.windows.get(self.window as usize).cloned().unwrap_or(0..0);
+        let (window, end) = (bound.events(self.window), bound.window(self.window).end);
         let context = Context::new(Some(bound));
         let mut found: Vec<(Option<DistinctKey<'_>>, i64, u32)> = Vec::new();
         for source in &self.streams {
@@ -238,7 +238,7 @@ impl Ordered {
         let mut groups = found.chunk_by(|a, b| a.0 == b.0);
         Ok(groups.any(|group| {
             let occurrences = group.iter().map(|&(_, time, bits)| (time, bits));
-            self.shape.holds(occurrences, window.end, &mut open)
+            self.shape.holds(occurrences, end, &mut open)
         }))
     }
 }

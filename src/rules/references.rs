@@ -8,7 +8,7 @@ use crate::error::{ErrorKind, Issue, Result, similar_names};
 use crate::segmenter::SegmentId;
 
 /// Segments through which a reference may lead.
-const MAX_DEPTH: usize = 64;
+pub(super) const MAX_DEPTH: usize = 64;
 
 /// Segments of a circle that are shown.
 const MAX_SHOWN: usize = 10;
@@ -138,7 +138,7 @@ impl RuleSet {
 }
 
 /// Tells the ids to which a rule refers, in its order. The rule may be of any depth.
-fn visit(rule: &Rule, tell: &mut impl FnMut(&SegmentId)) {
+pub(super) fn visit(rule: &Rule, tell: &mut impl FnMut(&SegmentId)) {
     let mut open = vec![rule];
     while let Some(rule) = open.pop() {
         match rule {

@@ -15,7 +15,7 @@ use super::model::RuleSegmenter;
 use super::references;
 use super::timeline::Timeline;
 use super::window::{Bound, Bounds};
-use crate::data::{Customer, Moment, Schema};
+use crate::data::{Customer, Moment, Schema, Timestamp};
 use crate::error::{ErrorKind, Issue, Result};
 use crate::segmenter::{Segment, SegmentId};
 
@@ -288,6 +288,16 @@ impl CompiledSet {
     /// The same rules at an instant.
     pub(super) fn at(&self, moment: Moment) -> CompiledSet {
         let bound = Bound::new(&self.windows, moment);
+        CompiledSet { bound: Some(Arc::new(bound)), ..self.clone() }
+    }
+
+    /// The same rules at an instant, as if nothing had happened from another one on.
+    pub(super) fn at_seeing_before(
+        &self,
+        moment: Moment,
+        seen: Timestamp,
+    ) -> CompiledSet {
+        let bound = Bound::new(&self.windows, moment).seeing_before(seen);
         CompiledSet { bound: Some(Arc::new(bound)), ..self.clone() }
     }
 

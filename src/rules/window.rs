@@ -60,13 +60,32 @@ pub(super) struct Bound {
     pub(super) moment: Moment,
     pub(super) today: Date,
     /// For each window, in milliseconds; empty windows are empty ranges.
-    pub(super) windows: Box<[Range<i64>]>,
+    windows: Box<[Range<i64>]>,
+    /// Events from this instant on are not seen.
+    seen: i64,
 }
 
 impl Bound {
     pub(super) fn new(windows: &[Bounds], moment: Moment) -> Bound {
         let windows = windows.iter().map(|window| window.range(&moment)).collect();
-        Bound { today: moment.today(), moment, windows }
+        Bound { today: moment.today(), moment, windows, seen: i64::MAX }
+    }
+
+    /// As if nothing had happened from an instant on, although time went by: windows end
+    /// where they do, and hold no event that is not before it.
+    pub(super) fn seeing_before(self, instant: Timestamp) -> Bound {
+        Bound { seen: instant.as_millis(), ..self }
+    }
+
+    /// A window; empty where there is none at this place.
+    pub(super) fn window(&self, place: u32) -> Range<i64> {
+        self.windows.get(place as usize).cloned().unwrap_or(0..0)
+    }
+
+    /// The stretch of a window from which events are taken.
+    pub(super) fn events(&self, place: u32) -> Range<i64> {
+        let Range { start, end } = self.window(place);
+        start.min(self.seen)..end.min(self.seen)
     }
 }
 

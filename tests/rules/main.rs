@@ -10,6 +10,7 @@ mod checks;
 mod computed;
 mod corpus;
 mod definitions;
+mod digests;
 mod evaluation;
 mod events;
 mod live;
@@ -19,7 +20,9 @@ mod nested;
 mod pin;
 mod points;
 mod properties;
+mod snapshots;
 mod sql;
+mod stays;
 mod text;
 mod why;
 

@@ -50,7 +50,10 @@ struct Watched<'t> {
 #[derive(Debug)]
 struct Sequence {
     shape: Shape,
+    /// From when to when its events are.
     window: Range<i64>,
+    /// When the window ends, up to which time passes.
+    end: i64,
     is_same: bool,
     sources: Vec<Source>,
 }
@@ -284,7 +287,8 @@ impl Sequence {
         }
         Some(Sequence {
             shape: ordered.shape.clone(),
-            window: bound.windows.get(ordered.window as usize)?.clone(),
+            window: bound.events(ordered.window),
+            end: bound.window(ordered.window).end,
             is_same: ordered.is_same,
             sources,
         })
@@ -321,7 +325,7 @@ impl Sequence {
                 0 => None,
                 bits => Some((stream.times[at].as_millis(), bits)),
             });
-            return self.shape.holds(occurrences, self.window.end, open);
+            return self.shape.holds(occurrences, self.end, open);
         }
         let mut found: Vec<(Option<DistinctKey<'_>>, i64, u32)> = Vec::new();
         for source in &self.sources {
@@ -347,7 +351,7 @@ impl Sequence {
         found.sort_unstable();
         found.chunk_by(|a, b| a.0 == b.0).any(|group| {
             let occurrences = group.iter().map(|&(_, time, bits)| (time, bits));
-            self.shape.holds(occurrences, self.window.end, open)
+            self.shape.holds(occurrences, self.end, open)
         })
     }
 }

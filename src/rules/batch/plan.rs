@@ -161,7 +161,7 @@ impl<'t> StreamPlan<'t> {
         bound: &Bound,
         aggregates: &[(usize, &Behaviour)],
     ) -> Option<StreamPlan<'t>> {
-        let range = |behaviour: &Behaviour| &bound.windows[behaviour.window as usize];
+        let range = |behaviour: &Behaviour| bound.events(behaviour.window);
         let mut instants: Vec<i64> = aggregates
             .iter()
             .flat_map(|(_, behaviour)| [range(behaviour).start, range(behaviour).end])

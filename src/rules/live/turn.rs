@@ -26,6 +26,12 @@ pub enum Cause {
     Time,
     /// Something was learned: an event, an attribute, what another part knew.
     Data,
+    /// The rules are others. Never so of a [`LiveChange`].
+    Definition,
+    /// The customer was not known before. Never so of a [`LiveChange`].
+    Arrival,
+    /// The customer is not known any more. Never so of a [`LiveChange`].
+    Departure,
 }
 
 /// A customer has entered or left a segment, or it became open whether she is in it.

@@ -50,7 +50,7 @@ impl<'a> Writer<'a> {
             self.faults.add("sql-stream", message, "a table stated with `stream`", found);
             return None;
         };
-        let window = self.bound?.windows.get(behaviour.window as usize).cloned()?;
+        let window = self.bound?.window(behaviour.window);
         let time = format!("\"e\".{}", quoted(&layout.time));
         let mut tests = self.window(&time, &window)?;
         if let Some(filter) = &behaviour.filter {

@@ -1,0 +1,330 @@
+//! Segments that are not left at once.
+
+use serde::{Deserialize, Serialize};
+
+use super::ids::IdList;
+use super::plane::{Plane, Truths};
+use super::stays::{Stay, Stays};
+use crate::data::{CustomerId, Moment, Span, Table, Timestamp};
+use crate::error::{Error, ErrorKind, Issue, Result, similar_names};
+use crate::rules::ast::Rule;
+use crate::rules::book::RuleBook;
+use crate::rules::set::SegmentRule;
+use crate::segmenter::SegmentId;
+
+/// How a segment is left.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hysteresis {
+    /// The segment.
+    pub segment: SegmentId,
+    /// By which rule it is left; absent where it is left when its own is False. It may refer
+    /// to segments of the book.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leave: Option<Rule>,
+    /// How long members stay at least; absent for no time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minimum_stay: Option<Span>,
+}
+
+impl Hysteresis {
+    /// Left when the segment's rule is False.
+    pub fn new(segment: impl Into<SegmentId>) -> Hysteresis {
+        Hysteresis { segment: segment.into(), leave: None, minimum_stay: None }
+    }
+
+    /// Left when this rule is True.
+    #[must_use]
+    pub fn leave(mut self, rule: Rule) -> Hysteresis {
+        self.leave = Some(rule);
+        self
+    }
+
+    /// Left after so long at the earliest.
+    #[must_use]
+    pub fn minimum_stay(mut self, span: Span) -> Hysteresis {
+        self.minimum_stay = Some(span);
+        self
+    }
+}
+
+/// A book some of whose segments are entered by one rule and left by another, or not before a
+/// while, so that customers at a threshold do not come and go with each update. The book
+/// remembers nothing: an update makes new [`Stays`] from those before.
+///
+/// # Who is in
+/// For a segment with a [`Hysteresis`]:
+///
+/// - A customer who is out enters when the segment's rule is True and the rule to leave, if
+///   there is one, is not True.
+/// - A customer who is in leaves when the rule to leave is True, or, without one, when the
+///   segment's rule is False; but not before she has stayed for the least time since she
+///   entered. Nothing is owed: what made her want to leave before does not count later.
+/// - So what is Unknown moves nobody, and where both rules are True she stays out, or leaves,
+///   and does not come back while they are.
+///
+/// All other segments are as in the book: those are in whose rule is True. In the rest are
+/// those who are, after this, in no other segment. Rules that refer to a segment mean its
+/// rule, not who stays in it. Customers who are not in the table are in no segment; if they
+/// come back, they enter anew. The table is therefore to hold all customers.
+///
+/// ```
+/// use segmenta::data::{FeatureSpec, Ids, Schema, Span, Table, Timestamp};
+/// use segmenta::rules::{Hysteresis, RuleBook, Stays, StickyBook, field};
+///
+/// let schema = Schema::new([FeatureSpec::number("spent")])?;
+/// let book = RuleBook::builder(&schema)
+///     .segment("vip", "Very important", field("spent").ge(1000))
+///     .build()?;
+/// let sticky = StickyBook::new(
+///     &book,
+///     [Hysteresis::new("vip")
+///         .leave(field("spent").lt(800))
+///         .minimum_stay(Span::days(30))],
+/// )?;
+///
+/// let day = |day: i64| Timestamp::from_millis(day * 86_400_000);
+/// let table = |spent: f64| {
+///     let ids = Ids::Numbers(vec![7].into());
+///     Table::builder(&schema, 1).numbers("spent", vec![spent]).ids(ids).build()
+/// };
+/// let mut stays = Stays::new();
+/// let mut is_in = Vec::new();
+/// for (at, spent) in [(0, 900.0), (1, 1000.0), (2, 700.0), (31, 900.0), (32, 700.0)] {
+///     stays = sticky.update(&stays, &table(spent)?, day(at))?;
+///     is_in.push(stays.since("vip", 7).is_some());
+/// }
+/// assert_eq!(is_in, [false, true, true, true, false]);
+/// # Ok::<(), segmenta::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct StickyBook {
+    /// The rules of the segments, then those by which some are left.
+    book: RuleBook,
+    segments: Vec<Sticky>,
+    rest: Option<SegmentId>,
+}
+
+/// A segment and how it is left.
+#[derive(Clone, Debug, PartialEq)]
+struct Sticky {
+    id: SegmentId,
+    leaves: Leaves,
+    minimum_stay: Span,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Leaves {
+    /// When its rule is not True.
+    NotTrue,
+    /// When its rule is False.
+    False,
+    /// When the rule at this position is True.
+    By(usize),
+}
+
+/// A customer has entered or left a segment, see [`Stays::changes`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StayChange<'s> {
+    /// The segment.
+    pub segment: &'s SegmentId,
+    /// The customer.
+    pub customer: CustomerId<'s>,
+    /// Since when she has been, or had been, in it.
+    pub since: Timestamp,
+    /// Whether she is in it now.
+    pub is_member: bool,
+}
+
+impl StickyBook {
+    /// The segments of a book, some of which are left otherwise.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Definition`] with paths into the list: `unknown-segment` where the book
+    /// has no rule for such a segment (the rest has none), `duplicate-id` where one is there
+    /// twice, and the faults of the rules, as told by
+    /// [`RuleSet::compile`](crate::rules::RuleSet::compile).
+    pub fn new(
+        book: &RuleBook,
+        hysteresis: impl IntoIterator<Item = Hysteresis>,
+    ) -> Result<StickyBook> {
+        let mut set = book.definition();
+        let rest = set.rest.take().map(|rest| rest.id);
+        let n = set.segments.len();
+        let plain = |segment: &SegmentRule| Sticky {
+            id: segment.id.clone(),
+            leaves: Leaves::NotTrue,
+            minimum_stay: Span::from_millis(0),
+        };
+        let mut segments: Vec<Sticky> = set.segments.iter().map(plain).collect();
+        let mut issues = Vec::new();
+        // The places in the list of those that have a rule.
+        let mut places = Vec::new();
+        for (i, given) in hysteresis.into_iter().enumerate() {
+            let id = &given.segment;
+            let path = format!("/{i}/segment");
+            let Some(sticky) = segments.iter_mut().find(|sticky| sticky.id == *id) else {
+                let near = similar_names(
+                    id.as_str(),
+                    segments.iter().map(|sticky| sticky.id.as_str()),
+                );
+                let message = format!("no segment with a rule has the id `{id}`");
+                let issue = Issue::new("unknown-segment", path, message);
+                issues.push(issue.suggest(near.into_iter().next()));
+                continue;
+            };
+            if sticky.leaves != Leaves::NotTrue {
+                let message = format!("the segment `{id}` is there twice");
+                issues.push(Issue::new("duplicate-id", path, message));
+                continue;
+            }
+            sticky.leaves = match given.leave {
+                None => Leaves::False,
+                Some(rule) => {
+                    // An id that no rule can have meant.
+                    let mut own = format!("\u{0}{i}");
+                    while set.segments.iter().any(|s| s.id.as_str() == own) {
+                        own.insert(0, '\u{0}');
+                    }
+                    set = set.segment(own, "", rule);
+                    places.push(i);
+                    Leaves::By(set.segments.len() - 1)
+                }
+            };
+            sticky.minimum_stay = given.minimum_stay.unwrap_or(Span::from_millis(0));
+        }
+        let compiled = book.compiled();
+        let book = set.compile_book_with(&compiled.schema, &compiled.limits);
+        let book = book.map_err(|e| match e.into_kind() {
+            ErrorKind::Definition { issues: mut faults, .. } => {
+                faults.iter_mut().for_each(|fault| replace(&mut fault.path, n, &places));
+                issues.append(&mut faults);
+                None
+            }
+            kind => Some(Error::from(kind)),
+        });
+        match book {
+            Err(Some(error)) => Err(error),
+            Ok(book) if issues.is_empty() => Ok(StickyBook { book, segments, rest }),
+            _ => {
+                let what = "the hysteresis".into();
+                Err(ErrorKind::Definition { what, issues }.into())
+            }
+        }
+    }
+
+    /// Who is in which segments now, given who was before.
+    ///
+    /// # Errors
+    /// As [`RuleBook::memberships`]; when the table does not state the ids of its rows, two
+    /// of them are the same, or they are numbers and were texts, or the other way round; when
+    /// the instant lies before that of the last update.
+    pub fn update(
+        &self,
+        before: &Stays,
+        table: &Table<'_>,
+        moment: impl Into<Moment>,
+    ) -> Result<Stays> {
+        let moment = moment.into();
+        let now = moment.now();
+        if let Some(then) = before.instant
+            && then > now
+        {
+            let expected = format!("at or after {then}, when it was updated before");
+            return Err(Error::parameter("now", expected, now));
+        }
+        let (ids, places) = IdList::of(table)?;
+        before.segments.iter().try_for_each(|stay| stay.ids.check_like(&ids))?;
+        let truths = self.book.at(moment).truths(table, &places)?;
+        let mut segments = Vec::with_capacity(self.segments.len() + 1);
+        let mut taken = Plane::default();
+        for (sticky, own) in self.segments.iter().zip(&truths) {
+            let stay = before.stay_of(&sticky.id);
+            let members = sticky.members(own, &truths, stay, &ids, now);
+            taken = taken.or(&Plane::collect(members.iter().map(|(place, _)| *place)));
+            segments.push(Stay::new(&sticky.id, &ids, members));
+        }
+        if let Some(rest) = &self.rest {
+            let stay = before.stay_of(rest);
+            let since = since_of(stay, &ids);
+            let members = Plane::all(ids.len()).and_not(&taken);
+            let members =
+                members.iter().map(|place| (place, since(place).unwrap_or(now)));
+            segments.push(Stay::new(rest, &ids, members.collect()));
+        }
+        Ok(Stays { instant: Some(now), segments })
+    }
+}
+
+impl Sticky {
+    /// The places of the members, and since when they are.
+    fn members(
+        &self,
+        own: &Truths,
+        truths: &[Truths],
+        stay: Option<&Stay>,
+        ids: &IdList,
+        now: Timestamp,
+    ) -> Vec<(usize, Timestamp)> {
+        let since = since_of(stay, ids);
+        let members = stay.into_iter().flat_map(Stay::members);
+        let inside = Plane::collect(members.filter_map(|(id, _)| ids.find(id)));
+        let (entering, leaving) = match self.leaves {
+            Leaves::NotTrue => (own.members.clone(), inside.and_not(&own.members)),
+            Leaves::False => {
+                let open = own.members.or(&own.undecided);
+                (own.members.clone(), inside.and_not(&open))
+            }
+            Leaves::By(rule) => {
+                let leave = truths.get(rule).map(|truths| &truths.members);
+                let leave = leave.cloned().unwrap_or_default();
+                (own.members.and_not(&leave), inside.and(&leave))
+            }
+        };
+        let may_leave = |place: &usize| {
+            since(*place).is_none_or(|since| {
+                let least = self.minimum_stay.as_millis();
+                since.as_millis().saturating_add_unsigned(least) <= now.as_millis()
+            })
+        };
+        let left = Plane::collect(leaving.iter().filter(may_leave));
+        let members = inside.and_not(&left).or(&entering);
+        members.iter().map(|place| (place, since(place).unwrap_or(now))).collect()
+    }
+}
+
+/// Since when the customer at a place is a member, if she was one before.
+fn since_of<'a>(
+    stay: Option<&'a Stay>,
+    ids: &'a IdList,
+) -> impl Fn(usize) -> Option<Timestamp> + use<'a> {
+    move |place| {
+        let stay = stay?;
+        stay.since.get(stay.ids.find(ids.get(place)?)?).copied()
+    }
+}
+
+impl Stay {
+    fn new(segment: &SegmentId, ids: &IdList, members: Vec<(usize, Timestamp)>) -> Stay {
+        let names = members.iter().filter_map(|(place, _)| ids.get(*place));
+        Stay {
+            segment: segment.clone(),
+            ids: IdList::collect(names),
+            since: members.iter().map(|(_, since)| *since).collect(),
+        }
+    }
+}
+
+/// Turns a path into the set of all rules into one into the list of hystereses, where it
+/// leads to the rule by which a segment is left.
+fn replace(path: &mut String, n: usize, places: &[usize]) {
+    let rest = path.strip_prefix("/segments/").and_then(|rest| {
+        let (at, rest) = rest.split_once('/')?;
+        let place = places.get(at.parse::<usize>().ok()?.checked_sub(n)?)?;
+        Some(format!("/{place}/leave{}", rest.strip_prefix("rule")?))
+    });
+    if let Some(replaced) = rest {
+        *path = replaced;
+    }
+}

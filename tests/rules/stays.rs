@@ -1,0 +1,294 @@
+//! Segments that are not left at once.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use segmenta::data::{
+    CustomerId, FeatureSpec, OwnedCustomer, OwnedValue, Schema, Span, Table, Timestamp,
+};
+use segmenta::rules::{Hysteresis, Rule, RuleBook, Stays, StickyBook, field, segment};
+
+fn schema() -> Schema {
+    Schema::new(["a", "b"].map(FeatureSpec::number)).unwrap()
+}
+
+fn at(millis: i64) -> Timestamp {
+    Timestamp::from_millis(millis)
+}
+
+/// The customers' numbers `a` and `b`, by their ids.
+type Rows = BTreeMap<u64, [Option<f64>; 2]>;
+
+fn table(rows: &Rows) -> Table<'static> {
+    let schema = schema();
+    let value = |x: Option<f64>| x.map_or(OwnedValue::Missing, OwnedValue::Number);
+    let customer = |(&id, numbers): (&u64, &[Option<f64>; 2])| {
+        let values = numbers.iter().map(|x| value(*x)).collect();
+        OwnedCustomer::with_values(&schema, id, values).unwrap()
+    };
+    Table::from_customers(&schema, rows.iter().rev().map(customer)).unwrap()
+}
+
+/// One customer of this number.
+fn one(a: f64) -> Table<'static> {
+    table(&BTreeMap::from([(7, [Some(a), None])]))
+}
+
+fn book() -> RuleBook {
+    RuleBook::builder(&schema())
+        .segment("by", "Left by a rule", field("a").ge(3))
+        .segment("least", "Stays for a while", field("a").ge(3))
+        .segment("both", "Both", field("a").ge(3))
+        .segment("plain", "As in the book", field("a").ge(3))
+        .segment("sure", "Left when it is False", field("a").ge(3))
+        .segment("crossed", "Both rules may be True", field("a").ge(2))
+        .rest("rest", "The rest")
+        .build()
+        .unwrap()
+}
+
+fn sticky() -> StickyBook {
+    let leave = || field("b").lt(1);
+    StickyBook::new(
+        &book(),
+        [
+            Hysteresis::new("by").leave(leave()),
+            Hysteresis::new("least").minimum_stay(Span::from_millis(3)),
+            Hysteresis::new("both").leave(leave()).minimum_stay(Span::from_millis(3)),
+            Hysteresis::new("sure"),
+            Hysteresis::new("crossed").leave(!segment("plain")),
+        ],
+    )
+    .unwrap()
+}
+
+#[test]
+fn hystereses_must_name_segments_that_have_a_rule() {
+    let error = |list: Vec<Hysteresis>| StickyBook::new(&book(), list).unwrap_err();
+    let issues = |list| match error(list).into_kind() {
+        segmenta::ErrorKind::Definition { what, issues } => {
+            assert_eq!(what, "the hysteresis");
+            issues.into_iter().map(|i| (i.code, i.path, i.suggestion)).collect::<Vec<_>>()
+        }
+        kind => panic!("{kind:?}"),
+    };
+    let found = issues(vec![
+        Hysteresis::new("bye"),
+        Hysteresis::new("by").leave(field("aa").lt(1)),
+        Hysteresis::new("rest"),
+        Hysteresis::new("plain"),
+        Hysteresis::new("plain"),
+        Hysteresis::new("both").leave(segment("sur") | field("b").lt("x")),
+    ]);
+    let expected = [
+        ("unknown-segment", "/0/segment", Some("by")),
+        ("unknown-segment", "/2/segment", None),
+        ("duplicate-id", "/4/segment", None),
+        ("unknown-feature", "/1/leave/field/name", Some("a")),
+        ("unknown-segment", "/5/leave/any/0/segment/id", Some("sure")),
+        ("wrong-literal", "/5/leave/any/1/field/is/lt", None),
+    ];
+    let text = |x: &str| x.to_owned();
+    let expected =
+        expected.map(|(code, path, near)| (text(code), text(path), near.map(text)));
+    assert_eq!(found, expected);
+    let json = r#"{"segment": "by", "leave": "nobody", "minimum_stay": "2d"}"#;
+    let read: Hysteresis = serde_json::from_str(json).unwrap();
+    let nobody = Hysteresis::new("by").leave(Rule::Nobody);
+    assert_eq!(read, nobody.minimum_stay(Span::days(2)));
+}
+
+#[test]
+fn updates_go_forwards_with_ids_of_one_sort() {
+    let sticky = sticky();
+    let stays = sticky.update(&Stays::new(), &one(5.0), at(10)).unwrap();
+    assert_eq!(stays.instant(), Some(at(10)));
+    assert_eq!(
+        sticky.update(&stays, &one(5.0), at(9)).unwrap_err().to_string(),
+        "parameter `now` must be at or after 1970-01-01T00:00:00.010Z, when it was updated \
+         before, but is 1970-01-01T00:00:00.009Z",
+    );
+    assert_eq!(sticky.update(&stays, &one(5.0), at(10)).unwrap(), stays);
+    let text = OwnedCustomer::new(&schema(), "7");
+    let texts = Table::from_customers(&schema(), [text]).unwrap();
+    assert_eq!(
+        sticky.update(&stays, &texts, at(11)).unwrap_err().to_string(),
+        "parameter `ids` must be numbers, as before, but is texts",
+    );
+    let nameless = Table::builder(&schema(), 1)
+        .numbers("a", vec![1.0])
+        .numbers("b", vec![1.0])
+        .build()
+        .unwrap();
+    assert!(sticky.update(&stays, &nameless, at(11)).is_err());
+    assert_eq!(stays.since("by", 7), Some(at(10)));
+    assert_eq!(stays.since("by", 8), None);
+    assert_eq!(stays.since("by", "7"), None);
+    assert_eq!(stays.since("nowhere", 7), None);
+    assert_eq!(stays.members("nowhere").count(), 0);
+}
+
+#[test]
+fn customers_with_texts_for_ids_stay_too() {
+    let table = |customers: &[(&str, f64)]| {
+        let customer = |&(id, a): &(&str, f64)| {
+            OwnedCustomer::new(&schema(), id).set("a", a).unwrap()
+        };
+        Table::from_customers(&schema(), customers.iter().map(customer)).unwrap()
+    };
+    let sticky = sticky();
+    let first = sticky.update(&Stays::new(), &table(&[("b", 5.0), ("a", 5.0)]), at(1));
+    let first = first.unwrap();
+    let second = sticky.update(&first, &table(&[("c", 5.0), ("b", 0.0)]), at(2)).unwrap();
+    let members: Vec<_> = second.members("least").collect();
+    assert_eq!(members, [("b".into(), at(1)), ("c".into(), at(2))]);
+    assert_eq!(second.since("least", "b"), Some(at(1)));
+    let changes = first.changes(&second);
+    let changes = changes.iter().filter(|change| change.segment.as_str() == "least");
+    let changes: Vec<_> =
+        changes.map(|change| (change.customer, change.is_member)).collect();
+    assert_eq!(changes, [("a".into(), false), ("c".into(), true)]);
+    let json = serde_json::to_string(&second).unwrap();
+    assert_eq!(serde_json::from_str::<Stays>(&json).unwrap(), second);
+}
+
+#[test]
+fn segments_that_come_and_go_with_the_book() {
+    let sticky = sticky();
+    let stays = sticky.update(&Stays::new(), &one(5.0), at(10)).unwrap();
+    let other = RuleBook::builder(&schema())
+        .segment("by", "Left by a rule", field("a").ge(9))
+        .segment("new", "New", field("a").ge(1))
+        .build()
+        .unwrap();
+    let other =
+        StickyBook::new(&other, [Hysteresis::new("by").leave(Rule::Nobody)]).unwrap();
+    let later = other.update(&stays, &one(5.0), at(12)).unwrap();
+    assert_eq!(later.since("by", 7), Some(at(10)));
+    assert_eq!(later.since("new", 7), Some(at(12)));
+    let changes = stays.changes(&later);
+    let told: Vec<_> = changes
+        .iter()
+        .map(|c| (c.segment.as_str(), c.customer, c.since.as_millis(), c.is_member))
+        .collect();
+    let gone = ["least", "both", "plain", "sure", "crossed"];
+    let ann = CustomerId::Number(7);
+    let expected: Vec<_> = [("new", ann, 12, true)]
+        .into_iter()
+        .chain(gone.map(|segment| (segment, ann, 10, false)))
+        .collect();
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn stays_that_were_altered_are_an_error() {
+    let stays = sticky().update(&Stays::new(), &one(5.0), at(10)).unwrap();
+    let json = serde_json::to_string(&stays).unwrap();
+    assert_eq!(serde_json::from_str::<Stays>(&json).unwrap(), stays);
+    for (old, new) in [
+        ("\"version\":1", "\"version\":2"),
+        ("\"instant\":10", "\"instant\":11"),
+        ("\"instant\":10", "\"instant\":null"),
+        ("[7]", "[8]"),
+        ("[10]", "[9]"),
+        ("\"least\"", "\"most\""),
+        ("\"segments\":", "\"more\":[],\"segments\":"),
+    ] {
+        let altered = json.replacen(old, new, 1);
+        assert_ne!(altered, json, "{old}");
+        assert!(serde_json::from_str::<Stays>(&altered).is_err(), "{new}");
+    }
+    let empty = serde_json::to_string(&Stays::new()).unwrap();
+    assert_eq!(serde_json::from_str::<Stays>(&empty).unwrap(), Stays::new());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(300)
+    })]
+
+    #[test]
+    fn histories_are_those_of_each_customer(
+        history in prop::collection::vec(
+            (
+                0..3_i64,
+                prop::collection::btree_map(
+                    0..5_u64,
+                    [prop::option::weighted(0.8, (0..5).prop_map(f64::from)),
+                     prop::option::weighted(0.8, (0..3).prop_map(f64::from))],
+                    0..5,
+                ),
+            ),
+            1..12,
+        ),
+    ) {
+        let sticky = sticky();
+        let names = ["by", "least", "both", "plain", "sure", "crossed", "rest"];
+        // Since when each customer is in each segment.
+        let mut inside: BTreeMap<(&str, u64), i64> = BTreeMap::new();
+        let mut stays = Stays::new();
+        let mut now = 0;
+        for (step, rows) in &history {
+            now += step;
+            let before = inside.clone();
+            inside.retain(|(_, id), _| rows.contains_key(id));
+            for (&id, [a, b]) in rows {
+                let enter = a.map(|a| a >= 3.0);
+                let leave = b.map(|b| b < 1.0) == Some(true);
+                for name in &names[..6] {
+                    let key = (*name, id);
+                    let has_stayed = inside.get(&key).is_some_and(|since| now - since >= 3);
+                    let is_in = inside.contains_key(&key);
+                    let (enters, leaves) = match *name {
+                        "by" => (enter == Some(true) && !leave, leave),
+                        "least" => (enter == Some(true), enter == Some(false) && has_stayed),
+                        "both" => (enter == Some(true) && !leave, leave && has_stayed),
+                        "plain" => (enter == Some(true), enter != Some(true)),
+                        "sure" => (enter == Some(true), enter == Some(false)),
+                        // Of those who are not in `plain` it says the contrary.
+                        _ => (
+                            a.is_some_and(|a| a >= 2.0) && enter != Some(false),
+                            enter == Some(false),
+                        ),
+                    };
+                    if is_in && leaves {
+                        inside.remove(&key);
+                    } else if !is_in && enters {
+                        inside.insert(key, now);
+                    }
+                }
+                let is_in_one = names[..6].iter().any(|name| inside.contains_key(&(*name, id)));
+                if is_in_one {
+                    inside.remove(&("rest", id));
+                } else {
+                    inside.entry(("rest", id)).or_insert(now);
+                }
+            }
+            let later = sticky.update(&stays, &table(rows), at(now)).unwrap();
+            for name in names {
+                let found: Vec<(CustomerId<'_>, i64)> =
+                    later.members(name).map(|(id, since)| (id, since.as_millis())).collect();
+                let expected = inside.iter().filter(|((segment, _), _)| *segment == name);
+                let expected: Vec<_> = expected
+                    .map(|((_, id), since)| (CustomerId::Number(*id), *since))
+                    .collect();
+                prop_assert_eq!(found, expected, "{} at {}", name, now);
+            }
+            let mut changed = before.clone();
+            for change in stays.changes(&later) {
+                let CustomerId::Number(id) = change.customer else { panic!() };
+                let key = (*names.iter().find(|n| **n == change.segment.as_str()).unwrap(), id);
+                if change.is_member {
+                    prop_assert_eq!(changed.insert(key, change.since.as_millis()), None);
+                } else {
+                    prop_assert_eq!(changed.remove(&key), Some(change.since.as_millis()));
+                }
+            }
+            prop_assert_eq!(&changed, &inside);
+            let json = serde_json::to_string(&later).unwrap();
+            stays = serde_json::from_str(&json).unwrap();
+            prop_assert_eq!(&stays, &later);
+        }
+    }
+}
