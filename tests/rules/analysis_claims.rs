@@ -22,22 +22,27 @@ fn at(set: &RuleSet, id: &SegmentId) -> usize {
 /// The set without the clauses that make no difference.
 fn tidied(set: &RuleSet, analysis: &Analysis) -> RuleSet {
     let mut set = set.clone();
-    // From the last to the first, so that places stay.
-    for finding in analysis.findings().iter().rev() {
-        if let Finding::Needless { segment, clause } = finding {
-            let rule =
-                &mut set.segments.iter_mut().find(|s| s.id == *segment).unwrap().rule;
-            *rule = without(rule, clause);
-        }
+    for segment in &mut set.segments {
+        let clauses = analysis.findings().iter().filter_map(|finding| match finding {
+            Finding::Needless { segment: other, clause } if *other == segment.id => {
+                Some(clause.as_str())
+            }
+            _ => None,
+        });
+        segment.rule = without(&segment.rule, &clauses.collect::<Vec<_>>());
     }
     set
 }
 
-fn without(rule: &Rule, clause: &str) -> Rule {
+/// A rule without some clauses, which are named in their order.
+fn without(rule: &Rule, clauses: &[&str]) -> Rule {
     let mut json = serde_json::to_value(rule).unwrap();
-    let (list, place) = clause.rsplit_once('/').unwrap();
-    let list = json.pointer_mut(list).unwrap().as_array_mut().unwrap();
-    list.remove(place.parse().unwrap());
+    // From the last to the first, so that places stay.
+    for clause in clauses.iter().rev() {
+        let (list, place) = clause.rsplit_once('/').unwrap();
+        let list = json.pointer_mut(list).unwrap().as_array_mut().unwrap();
+        list.remove(place.parse().unwrap());
+    }
     serde_json::from_value(simplified(json)).unwrap()
 }
 
@@ -586,7 +591,7 @@ proptest! {
             let mut left = Vec::new();
             places(&serde_json::to_value(&segment.rule).unwrap(), "", &mut left);
             for clause in left {
-                let rule = without(&segment.rule, &clause);
+                let rule = without(&segment.rule, &[&clause]);
                 let less = RuleSet::new().segment("s", "S", rule);
                 let less = memberships(&schema, &less.compile_book(&schema).unwrap());
                 let differs = rows.iter().zip(&less).any(|(row, less)| row[i] != less[0]);
