@@ -1,8 +1,13 @@
 //! What random books seldom show: numbers to the bit, and books of unusual shapes.
 
 use rusqlite::Connection;
-use segmenta::data::{Date, FeatureSpec, OwnedCustomer, Schema, Span, Timestamp};
-use segmenta::rules::{Dialect, LeapDay, Rule, RuleSet, SqlLayout, Test, field, segment};
+use segmenta::data::{
+    Date, FeatureSpec, OwnedCustomer, Schema, Span, StreamSpec, Timestamp,
+};
+use segmenta::rules::{
+    Dialect, LeapDay, Rule, RuleSet, SqlLayout, SqlStream, Test, field, segment,
+};
+use segmenta::segmenter::SegmentIndex;
 use segmenta_sqlite::database::truth;
 
 fn layout() -> SqlLayout {
@@ -135,4 +140,34 @@ fn anniversaries_are_on_the_same_days() {
             }
         }
     }
+}
+
+#[test]
+fn averages_of_integers_have_fractions() {
+    let stream = StreamSpec::new("order", [FeatureSpec::number("items")]);
+    let schema = Schema::builder().stream(stream).build().unwrap();
+    let db = Connection::open_in_memory().unwrap();
+    db.execute_batch(
+        "CREATE TABLE customers (id INTEGER);
+         INSERT INTO customers VALUES (1), (2);
+         CREATE TABLE orders (customer INTEGER, at INTEGER, items INTEGER);
+         INSERT INTO orders VALUES (1, 0, 1), (1, 1, 2), (1, 2, NULL);",
+    )
+    .unwrap();
+    let rule: Rule = "events(order).average(items) = 1.5".parse().unwrap();
+    let set = RuleSet::new().segment("a", "A", rule);
+    let book = set.compile_book(&schema).unwrap().at(Timestamp::from_millis(10));
+    let layout = layout().stream("order", SqlStream::new("orders", "customer", "at"));
+    let sql = book.to_sql(&layout).unwrap();
+    let counted: (i64, i64) = db
+        .query_row(&sql.counts(), [], |row| {
+            Ok((row.get("members")?, row.get("undecided")?))
+        })
+        .unwrap();
+    assert_eq!(counted, (1, 1));
+    let expression = sql.expression(SegmentIndex::new(0)).unwrap();
+    let text = format!("SELECT ({expression}) FROM customers AS \"c\" ORDER BY id");
+    let mut query = db.prepare(&text).unwrap();
+    let found = query.query_map([], |row| row.get::<_, Option<i64>>(0)).unwrap();
+    assert_eq!(found.map(Result::unwrap).collect::<Vec<_>>(), [Some(1), None]);
 }
