@@ -13,7 +13,10 @@ use segmenta::data::{
     Date, EventLog, FeatureSpec, Moment, OwnedCustomer, OwnedValue, Schema, Span,
     StreamSpec, Table, Timestamp, Value, Zone,
 };
-use segmenta::rules::{LiveConfig, LiveScratch, Rule, RuleBook, RuleSet, events};
+use segmenta::rules::{
+    Dialect, LiveConfig, LiveScratch, Rule, RuleBook, RuleSet, SqlLayout, SqlStream,
+    events,
+};
 use segmenta::{Error, Result, Segmenter};
 
 /// Id, name, and the rule as a marketer writes it.
@@ -127,7 +130,13 @@ fn main() -> Result<()> {
         print!("{}", today.why(&customers[row], mail)?);
     }
 
-    // 6. The same book for one customer as her events arrive.
+    // 6. One of the rules for customers who lie in a database.
+    let layout = SqlLayout::new(Dialect::Sqlite, "customers", "id")
+        .stream("order", SqlStream::new("orders", "customer", "at"));
+    println!("\n{} in SQL:", set.segments[1].name);
+    println!("{}", set.segments[1].rule.compile(&schema)?.at(moment).to_sql(&layout)?);
+
+    // 7. The same book for one customer as her events arrive.
     live(&book, &schema, now)
 }
 

@@ -139,6 +139,9 @@ impl RuleSet {
     /// | `empty-text` | a test for an empty text, a draw without a salt |
     /// | `empty-list` | a list of rules, values or segments without entries |
     /// | `list-too-long` | a list beyond [`Limits::list_len`] |
+    /// | `bad-pattern` | a regular expression that cannot be read |
+    /// | `pattern-too-long` | one longer than [`Limits::pattern_len`] |
+    /// | `pattern-too-large` | one that is larger than [`Limits::pattern_size`] when compiled |
     /// | `bad-count` | `at_least` none, or more than there are; a sequence of one step, or of more than 32 |
     /// | `no-effect` | `when_missing` on a test that is never Unknown |
     /// | `too-deep` | a rule beyond [`Limits::depth`] |
