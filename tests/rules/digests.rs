@@ -463,7 +463,15 @@ fn tests(json: &serde_json::Value, out: &mut std::collections::BTreeSet<String>)
                 let fields = fields.iter().filter(|(key, _)| *key != "where");
                 fields.map(|(key, value)| (key.clone(), bare(value))).collect()
             }
-            serde_json::Value::Array(items) => items.iter().map(bare).collect(),
+            serde_json::Value::Array(items) => {
+                let mut items: Vec<_> = items.iter().map(bare).collect();
+                // Lists of values are sets; steps stay in their order.
+                if !items.iter().any(serde_json::Value::is_object) {
+                    items.sort_by_key(ToString::to_string);
+                    items.dedup();
+                }
+                items.into()
+            }
             end => end.clone(),
         }
     }
