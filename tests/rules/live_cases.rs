@@ -680,3 +680,22 @@ fn sums_of_parts_in_other_units_are_exact() {
         assert_eq!(truths, [Truth::True; 2], "{order:?}");
     }
 }
+
+#[test]
+fn months_that_end_beyond_the_calendar_hide_no_other_change() {
+    let rules = [
+        "events(order).count in last 3ms >= 1",
+        "events(order).count in last 1 whole month to now >= 1",
+    ];
+    let live = book_by(&rules, Granularity::Every(Span::from_millis(7)));
+    let mut scratch = LiveScratch::new();
+    let at = |before: i64| Timestamp::from_millis(Timestamp::MAX.as_millis() - before);
+    let mut ann = live.customer(at(20));
+    buy(&live, &mut ann, at(20), 1.0, "pen");
+    assert_eq!(live.membership(&ann, &mut scratch).unwrap(), [Truth::True, Truth::True]);
+    let due = live.due(&ann).unwrap().unwrap();
+    assert_eq!(due, live.step_of(at(13)));
+    let changes = live.advance(&mut ann, due, &mut scratch).unwrap();
+    assert_eq!((changes.len(), changes[0].to), (1, Truth::False));
+    assert_eq!(live.due(&ann).unwrap(), None);
+}

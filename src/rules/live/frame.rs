@@ -61,13 +61,20 @@ impl Clock {
             return due;
         }
         let moment = &self.moment;
+        // A unit of the calendar that ends beyond it seems to end before, and never does.
+        let now = self.grid.start(frame.tick).saturating_add(1);
+        let mut take = |at: i64| {
+            if at > now {
+                due = due.min(at);
+            }
+        };
         for (window, rows) in stream.windows.iter().zip(rows.now()) {
             let start = |row| self.grid.start(ring.tick(row));
             if rows.start < ring.n_rows() {
-                due = due.min(window.bounds.leaves(start(rows.start), moment));
+                take(window.bounds.leaves(start(rows.start), moment));
             }
             if rows.end < ring.n_rows() {
-                due = due.min(window.bounds.enters(start(rows.end), moment));
+                take(window.bounds.enters(start(rows.end), moment));
             }
         }
         // At the end of the calendar there is no later step.
