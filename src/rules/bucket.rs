@@ -14,7 +14,8 @@ use crate::random::Draws;
 /// The number depends on the salt and on the customer's id, and on nothing else: it is the
 /// same on all machines, in all releases and in all orders, and those of different salts are
 /// independent. An id that is a number and one that is a text of its digits draw the same.
-/// Where the names of segments change, the salt stays, and so do the members. Shares of one
+/// A table must state its ids; a row of a table without them, asked by itself, draws by its
+/// number. Where the names of segments change, the salt stays, and so do the members. Shares of one
 /// salt nest: whoever is below 0.1 is also below 0.2.
 ///
 /// It is the first 53 bits of `mix(seed ^ mix(hash of the id))`, where the seed is

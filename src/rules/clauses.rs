@@ -94,9 +94,9 @@ impl Walk<'_> {
             | Rule::Distance(_)
             | Rule::Bucket(_)
             | Rule::Consent(_) => {
-                // What is observed is that of the first test.
                 let first = self.test(at);
-                (1..rule.n_tests()).fold(first, |truth, _| truth.and(self.more(at)))
+                (1..rule.n_tests())
+                    .fold(first, |truth, _| truth.and(self.more(at, truth)))
             }
             Rule::Segment(_) => self.other(at),
         };
@@ -136,11 +136,14 @@ impl Walk<'_> {
         }
     }
 
-    /// The next leaf's truth, of a clause that has shown what was observed.
-    fn more(&mut self, at: usize) -> Truth {
+    /// The next leaf's truth, of a clause that has shown what was observed: that stays, unless
+    /// it is this leaf that fails.
+    fn more(&mut self, at: usize, before: Truth) -> Truth {
         let observed = self.out[at].observed.take();
         let truth = self.test(at);
-        self.out[at].observed = observed;
+        if truth.is_true() || !before.is_true() {
+            self.out[at].observed = observed;
+        }
         truth
     }
 

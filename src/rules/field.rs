@@ -219,8 +219,8 @@ impl Field {
         Field::new(Subject::Bucket { salt })
     }
 
-    /// Answers the test with yes or no, rather than Unknown, where the value is missing. That
-    /// of a bucket never is.
+    /// Answers the test with yes or no, rather than Unknown, where the value is missing. A
+    /// [bucket](super::BucketTest) has no such answer, and takes none.
     pub fn when_missing(mut self, holds: bool) -> Field {
         self.when_missing = Some(holds);
         self

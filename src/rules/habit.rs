@@ -10,8 +10,8 @@ use crate::data::Span;
 /// count.
 impl EventSelection {
     /// At least `n` in each of the last `periods` stretches of this length: who comes every
-    /// week, or buys in every month. Not valid for no periods or no events, as rules are
-    /// that hold of everyone.
+    /// week, or buys in every month. For no periods it is a list without rules, which cannot be
+    /// compiled.
     ///
     /// ```
     /// use segmenta::data::Span;

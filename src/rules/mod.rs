@@ -13,6 +13,12 @@
 //! happens. The same holds of dates that are compared with today. Rules may refer to other
 //! [segments](segment) of their set.
 //!
+//! A [`sequence`] is about the order of what a customer did, a [`distance`] about where she is,
+//! a [`bucket`] draws her by lot, a [`consent`] asks what she has agreed to. Shares of all
+//! customers, such as the top tenth, are [pinned](RuleSet::pin) to thresholds first.
+//! [`PointsModel`]s give scores. [`RuleBook::why`] says which tests decide, and what would
+//! change the answer.
+//!
 //! Where events arrive one by one, a [`LiveBook`] keeps a few hundred bytes of each customer in
 //! place of her events, and says which memberships each event changes.
 //!

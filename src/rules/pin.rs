@@ -5,10 +5,11 @@ use serde::{Deserialize, Serialize};
 use super::ast::{Literal, Rule, Test};
 use super::compile::Compiled;
 use super::context::Context;
+use super::leaf::Check;
 use super::limits::Limits;
 use super::set::{RuleSet, SegmentRule};
 use crate::data::{Date, Moment, Table, Value};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Issue, Result};
 use crate::parallel::map_blocks;
 
 /// How many of the customers who have a value.
@@ -36,7 +37,8 @@ pub enum Share {
 impl Share {
     pub(super) fn is_valid(self) -> bool {
         match self {
-            Share::Count(n) => n > 0,
+            // Numbers beyond are not all written apart.
+            Share::Count(n) => n > 0 && n <= 1 << 53,
             Share::Percent(percent) => percent > 0.0 && percent <= 100.0,
         }
     }
@@ -64,7 +66,8 @@ impl RuleSet {
     ///
     /// Those who have no value are not counted. Who has the same value as the last one of a
     /// share is in it, too, so that equals are treated alike, and a share may have more members
-    /// than it says. Where no customer has a value, nobody is in the share. Tests of shares in
+    /// than it says. Where no customer has a value, nobody is in the share; of those without one, the test says what it
+    /// said. Tests of shares in
     /// different rules are looked at by themselves, over the whole table.
     ///
     /// ```
@@ -97,20 +100,25 @@ impl RuleSet {
             }
         }
         let mut set = self.clone();
-        for SegmentRule { rule, .. } in &mut set.segments {
-            pin(rule, table, &moment)?;
+        for (i, SegmentRule { rule, .. }) in set.segments.iter_mut().enumerate() {
+            pin(rule, &format!("/segments/{i}/rule"), table, &moment)?;
         }
         Ok(set)
     }
 }
 
-/// As deep as the rule.
-fn pin(rule: &mut Rule, table: &Table<'_>, moment: &Moment) -> Result<()> {
+/// As deep as the rule, which stands at this path.
+fn pin(rule: &mut Rule, path: &str, table: &Table<'_>, moment: &Moment) -> Result<()> {
+    let each = |key: &str, rules: &mut [Rule]| {
+        rules.iter_mut().enumerate().try_for_each(|(i, rule)| {
+            pin(rule, &format!("{path}/{key}/{i}"), table, moment)
+        })
+    };
     match rule {
-        Rule::All(rules) | Rule::Any(rules) | Rule::AtLeast { of: rules, .. } => {
-            return rules.iter_mut().try_for_each(|rule| pin(rule, table, moment));
-        }
-        Rule::Not(rule) => return pin(rule, table, moment),
+        Rule::All(rules) => return each("all", rules),
+        Rule::Any(rules) => return each("any", rules),
+        Rule::AtLeast { of, .. } => return each("at_least/of", of),
+        Rule::Not(rule) => return pin(rule, &format!("{path}/not"), table, moment),
         _ => {}
     }
     let Some((share, is_top)) = tested(rule).and_then(share) else { return Ok(()) };
@@ -118,15 +126,47 @@ fn pin(rule: &mut Rule, table: &Table<'_>, moment: &Moment) -> Result<()> {
         // Compiling tells it with its place.
         return Ok(());
     }
-    match threshold(rule, share, is_top, table, moment)? {
+    let (is_date, found) = threshold(rule, path, share, is_top, table, moment)?;
+    match found {
         Some(literal) => {
             if let Some(test) = tested_mut(rule) {
                 *test = if is_top { Test::Ge(literal) } else { Test::Le(literal) };
             }
         }
-        None => *rule = Rule::Nobody,
+        None => *rule = nobody(rule.clone(), is_date),
     }
     Ok(())
+}
+
+/// What a share of no customers says: False of whoever has a value, and of others what the test
+/// says where none is there.
+fn nobody(mut rule: Rule, is_date: bool) -> Rule {
+    let when_missing = when_missing(&mut rule).and_then(Option::take);
+    let is = |mut rule: Rule, test: Test| {
+        if let Some(place) = tested_mut(&mut rule) {
+            *place = test;
+        }
+        rule
+    };
+    match when_missing {
+        Some(true) => is(rule, Test::Missing),
+        Some(false) => Rule::Nobody,
+        // A comparison that is Unknown without a value, beside one that is False with one.
+        None => {
+            let any = if is_date { Literal::from(Date::MIN) } else { 0.into() };
+            let missing = is(rule.clone(), Test::Missing);
+            Rule::All(vec![missing, is(rule, Test::Lt(any))])
+        }
+    }
+}
+
+fn when_missing(rule: &mut Rule) -> Option<&mut Option<bool>> {
+    match rule {
+        Rule::Field(test) => Some(&mut test.when_missing),
+        Rule::Event(test) => Some(&mut test.when_missing),
+        Rule::Distance(test) => Some(&mut test.when_missing),
+        _ => None,
+    }
 }
 
 /// The share that a test asks for, and whether it is the greatest or the least.
@@ -156,31 +196,37 @@ fn tested_mut(rule: &mut Rule) -> Option<&mut Test> {
     }
 }
 
-/// The value of the last customer of a share.
+/// Whether values are dates, and the value of the last customer of a share.
 fn threshold(
     rule: &Rule,
+    path: &str,
     share: Share,
     is_top: bool,
     table: &Table<'_>,
     moment: &Moment,
-) -> Result<Option<Literal>> {
+) -> Result<(bool, Option<Literal>)> {
+    // What has a value is looked at, whatever it is.
     let mut asked = rule.clone();
     if let Some(test) = tested_mut(&mut asked) {
-        *test = Test::Ge(0.into());
+        *test = Test::Set;
     }
-    // Dates are compared with dates.
-    let compiled = asked.compile(table.schema()).or_else(|_| {
-        if let Some(test) = tested_mut(&mut asked) {
-            *test = Test::Ge(Date::MIN.into());
-        }
-        asked.compile(table.schema())
-    })?;
+    if let Some(when_missing) = when_missing(&mut asked) {
+        *when_missing = None;
+    }
+    let compiled = asked.compile(table.schema()).map_err(|e| placed(e, path))?;
     let compiled = compiled.at(moment.clone());
     let rule: &Compiled = &compiled.rule;
     let bound = compiled.bound.as_deref();
     let Some(leaf) = rule.leaves.first() else {
         return Err(Error::undefined("the share", "its rule tests nothing"));
     };
+    if !matches!(leaf.check, Check::Number(_) | Check::Date(_)) {
+        let operator = if is_top { "in_top" } else { "in_bottom" };
+        let issue = Issue::new("wrong-operator", path, "the value has no rank");
+        let issue = issue.expected("a number or a date").found(operator);
+        let (what, issues) = ("the rules".into(), vec![issue]);
+        return Err(ErrorKind::Definition { what, issues }.into());
+    }
     let values = map_blocks(table.len(), 1024, |rows| -> Result<Vec<Ranked>> {
         let mut values = Vec::with_capacity(rows.len());
         for at in rows {
@@ -196,11 +242,12 @@ fn threshold(
         all.extend(values?);
     }
     let n = share.of(all.len());
-    let Some(last) = n.checked_sub(1) else { return Ok(None) };
+    let is_date = matches!(leaf.check, Check::Date(_));
+    let Some(last) = n.checked_sub(1) else { return Ok((is_date, None)) };
     let at = if is_top { all.len() - 1 - last } else { last };
     let (_, found, _) =
         all.select_nth_unstable_by(at, |a, b| a.key().total_cmp(&b.key()));
-    Ok(Some(found.literal()))
+    Ok((is_date, Some(found.literal())))
 }
 
 /// A value that has a rank.
@@ -232,5 +279,18 @@ impl Ranked {
             Ranked::Number(x) => x.into(),
             Ranked::Day(day) => day.into(),
         }
+    }
+}
+
+/// Faults of a rule that stands at a path.
+fn placed(error: Error, path: &str) -> Error {
+    match error.into_kind() {
+        ErrorKind::Definition { issues, .. } => {
+            let placed =
+                |issue: Issue| Issue { path: format!("{path}{}", issue.path), ..issue };
+            let issues = issues.into_iter().map(placed).collect();
+            ErrorKind::Definition { what: "the rules".into(), issues }.into()
+        }
+        kind => kind.into(),
     }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::ast::Rule;
+use super::behaviour::unbound;
 use super::book::RuleBook;
 use crate::data::{Customer, Timestamp};
 use crate::error::{Error, Result};
@@ -54,7 +55,8 @@ pub struct Why {
     /// others to become one; nothing where no answers would do. A test that a rule names
     /// twice counts twice.
     pub unless: Option<Vec<Otherwise>>,
-    /// The first instant at which time alone changes it, and what it is then.
+    /// The first instant at which time alone changes it, and what it is then; nothing if it never
+    /// does, or if a rule of the book comes across a value that cannot be used.
     pub until: Option<(Timestamp, Truth)>,
 }
 
@@ -70,10 +72,14 @@ pub struct Otherwise {
 impl RuleBook {
     /// Why a customer is in a segment or not: the tests that decide it, those that would have to
     /// be otherwise, and until when it stands if nothing happens. Tests whose values cannot be
-    /// used are Unknown here, and say why.
+    /// used are Unknown here, and say why. A segment that is referred to is one test, which is
+    /// explained by asking for that segment.
+    ///
+    /// Until when is found by going from one change of any segment of the book to the next, as
+    /// [`next_change`](RuleBook::next_change) does.
     ///
     /// # Errors
-    /// When there is no such segment, or a value that is looked at cannot be used.
+    /// When there is no such segment, or rules depend on time and none is stated.
     pub fn why(&self, customer: &dyn Customer, segment: SegmentIndex) -> Result<Why> {
         let set = self.compiled();
         let n = self.segments().len();
@@ -81,7 +87,6 @@ impl RuleBook {
         if at >= n {
             return Err(Error::parameter("segment", format!("below {n}"), at));
         }
-        let truth = self.membership(customer)?[at];
         let context = set.context();
         let mut trees = Vec::new();
         let asked = if at < set.rules.len() { at..at + 1 } else { 0..set.rules.len() };
@@ -103,6 +108,7 @@ impl RuleBook {
                 any.negated_unless_true()
             }
         };
+        let truth = tree.truth;
         let goal = if truth.is_true() { Goal::NotTrue } else { Goal::True };
         Ok(Why {
             segment,
@@ -115,7 +121,12 @@ impl RuleBook {
                 };
                 needs.into_iter().map(otherwise).collect()
             }),
-            until: self.until(customer, at)?,
+            until: if set.depends_on_time() && set.bound.is_none() {
+                return Err(unbound());
+            } else {
+                // What cannot be used has no future.
+                self.until(customer, at).unwrap_or_default()
+            },
         })
     }
 

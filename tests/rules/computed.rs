@@ -196,7 +196,12 @@ fn faults_are_told_with_their_places() {
             "second",
             Some("seconds"),
         ),
-        ("sequence(view then order) with same amount", "unknown-property", "view", None),
+        (
+            "sequence(view then order) with same amount",
+            "unknown-property",
+            "amount",
+            None,
+        ),
         (
             "sequence(view then refund) with same product",
             "wrong-property",
@@ -275,6 +280,7 @@ fn faults_of_the_text_are_told() {
         ("bucket(x) < 0.5", "a text in single quotes"),
         ("consent(post given in last 3d)", "`in`, `given on` or `)`"),
         ("consent(post given on day)", "`in last`"),
+        ("bucket('x') < 0.5 when missing no", "nothing here"),
     ] {
         let error = text.parse::<Rule>().unwrap_err();
         let ErrorKind::Definition { issues, .. } = error.kind() else {
@@ -436,6 +442,11 @@ fn silence_is_no_consent() {
     let Reason::Rules { clauses } = book.explain(&ann).unwrap().reason else { panic!() };
     assert_eq!(clauses.len(), 1);
     assert_eq!(clauses[0].observed, Some(OwnedValue::Category("granted".into())));
+    let stale = ann.clone().set("newsletter_day", day(1)).unwrap();
+    let Reason::Rules { clauses } = book.explain(&stale).unwrap().reason else {
+        panic!()
+    };
+    assert_eq!(clauses[0].observed, Some(day(1).into()));
     assert_eq!(
         book.next_change(&ann).unwrap().unwrap().at,
         Timestamp::from_millis(101 * 24 * HOUR)

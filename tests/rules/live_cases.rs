@@ -699,3 +699,12 @@ fn months_that_end_beyond_the_calendar_hide_no_other_change() {
     assert_eq!((changes.len(), changes[0].to), (1, Truth::False));
     assert_eq!(live.due(&ann).unwrap(), None);
 }
+
+#[test]
+fn at_the_end_of_the_calendar_nothing_is_due() {
+    let live = book(&["events(order).count >= 2"]);
+    let mut scratch = LiveScratch::new();
+    let mut ann = live.customer(Timestamp::MAX);
+    live.merge(&mut ann, &live.customer(Timestamp::MAX), &mut scratch).unwrap();
+    assert_eq!(live.due(&ann).unwrap(), None);
+}

@@ -77,7 +77,6 @@ fn oracle(values: &[Option<f64>], share: Share, is_top: bool) -> Vec<Truth> {
     let n = wanted(share, there.len());
     let beats = |other: f64, own: f64| if is_top { other > own } else { other < own };
     let member = |value: &Option<f64>| match value {
-        None if there.is_empty() => Truth::False,
         None => Truth::Unknown,
         Some(own) => {
             Truth::from(there.iter().filter(|other| beats(**other, *own)).count() < n)
@@ -203,7 +202,9 @@ fn what_is_no_share_is_told() {
     };
     assert!(pin("spent in top 3").is_err());
     assert!(pin("spend in top 0").unwrap().compile(&schema()).is_err());
-    assert_eq!(pin("spend in top 3").unwrap().segments[0].rule, Rule::Nobody);
+    let error = pin("joined is set and not spent in bottom 3").unwrap_err();
+    let ErrorKind::Definition { issues, .. } = error.kind() else { panic!("{error}") };
+    assert_eq!(issues[0].path, "/segments/0/rule/all/1/not/field/name");
     let mut deep = field("spend").in_top(Share::Count(1));
     for _ in 0..100_000 {
         deep = !deep;
@@ -212,4 +213,47 @@ fn what_is_no_share_is_told() {
     assert!(set.pin(&table, now()).unwrap_err().to_string().contains("too deeply"));
     // Dropping it would recurse as deep.
     std::mem::forget(set);
+}
+
+#[test]
+fn a_share_of_nobody_says_of_the_missing_what_it_said() {
+    let schema = schema();
+    let table =
+        Table::from_customers(&schema, customers(&[(None, None, vec![])])).unwrap();
+    let known = customers(&[(Some(3), Some(2), vec![5]), (None, None, vec![])]);
+    for subject in ["spend", "joined", "events(order).last_day"] {
+        for (text, expected) in [
+            ("in top 10 percent", [Truth::False, Truth::Unknown]),
+            ("in top 3 when missing yes", [Truth::False, Truth::True]),
+            ("in bottom 3 when missing no", [Truth::False, Truth::False]),
+        ] {
+            let rule: Rule = format!("{subject} {text}").parse().unwrap();
+            let set =
+                RuleSet::new().segment("s", "S", rule.clone()).segment("n", "N", !rule);
+            let book = set.pin(&table, now()).unwrap().compile_book(&schema).unwrap();
+            let book = book.at(now());
+            for (customer, expected) in known.iter().zip(expected) {
+                let truths = book.membership(customer).unwrap();
+                assert_eq!(truths, [expected, expected.not()], "{subject} {text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_has_no_rank_is_told_where_it_stands() {
+    let schema =
+        Schema::new([FeatureSpec::category("c"), FeatureSpec::flag("f")]).unwrap();
+    let table = Table::builder(&schema, 1)
+        .categories("c", vec![0], &["a"][..])
+        .flags("f", vec![true])
+        .build()
+        .unwrap();
+    let rule = "f and (f or c in top 3)".parse().unwrap();
+    let error = RuleSet::new().segment("s", "S", rule).pin(&table, now()).unwrap_err();
+    let ErrorKind::Definition { issues, .. } = error.kind() else { panic!("{error}") };
+    assert_eq!(issues[0].path, "/segments/0/rule/all/1/any/1");
+    assert_eq!(issues[0].code, "wrong-operator");
+    let most = field("x").in_top(Share::Count(1 << 53));
+    assert_eq!(most.to_string().parse::<Rule>().unwrap(), most);
 }

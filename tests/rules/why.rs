@@ -214,3 +214,20 @@ fn where_no_answer_would_do_it_is_said() {
         "unknown, since\n- a = true: unknown (missing)\nyes, if\n- a = true: were yes\n"
     );
 }
+
+#[test]
+fn values_of_other_segments_do_not_matter() {
+    let schema =
+        Schema::new([FeatureSpec::flag("ok"), FeatureSpec::number("x")]).unwrap();
+    let book = RuleBook::builder(&schema)
+        .segment("a", "A", "ok".parse().unwrap())
+        .segment("b", "B", "x > 1 or ok".parse().unwrap())
+        .build()
+        .unwrap();
+    let ann = OwnedCustomer::with_values(&schema, 1, vec![true.into(), f64::NAN.into()]);
+    let ann = ann.unwrap();
+    assert!(book.membership(&ann).is_err());
+    assert_eq!(book.why(&ann, SegmentIndex::new(0)).unwrap().truth, Truth::True);
+    let why = book.why(&ann, SegmentIndex::new(1)).unwrap();
+    assert_eq!((why.truth, why.because[0].path.as_str()), (Truth::True, "/any/1"));
+}

@@ -85,9 +85,10 @@ impl Checker {
                 });
             });
         }
-        if matches!(is, Test::Set | Test::Missing) {
+        if matches!(is, Test::Set | Test::Missing | Test::InTop(_) | Test::InBottom(_)) {
             self.at("is", |c| {
-                let message = "what is drawn is never missing";
+                let message =
+                    "what is drawn is compared: it says by itself which share it is";
                 c.issue("no-effect", message, |i| i.expected("a comparison"));
             });
             return None;
@@ -261,7 +262,8 @@ impl Checker {
         let checked: Option<Vec<Step>> = checked.into_iter().collect();
         let checked = checked?;
         if let Some(name) = same {
-            self.are_alike(name, &checked).then_some(())?;
+            (self.have_all(name, &checked) && self.are_alike(name, &checked))
+                .then_some(())?;
         }
         let of_shape = |step: &SequenceStep| {
             (step.not, step.within.map(crate::data::Span::as_millis))
@@ -312,24 +314,36 @@ impl Checker {
             None => None,
             Some(rule) => Some(self.at("where", |c| c.filter(rule, stream, &schema))?),
         };
-        let Some(name) = same else { return Some(Step { stream, filter, same: None }) };
-        let feature = schema.index_of(name);
-        let Some((feature, spec)) = feature.and_then(|i| Some((i, schema.get(i)?)))
-        else {
-            let message = format!("no property of these events is named `{name}`");
-            self.issue("unknown-property", message, |i| {
-                let names = schema.features().iter().map(FeatureSpec::name);
-                i.expected("the property that all steps have in common")
+        let feature = same.and_then(|name| schema.index_of(name));
+        let found = feature.and_then(|i| Some((i, schema.get(i)?)));
+        let same = found.map(|(feature, spec)| {
+            let key = Key { stream: Some(stream), feature };
+            let closed = !spec.get_levels().is_empty();
+            let levels = closed.then(|| self.levels_of(key, spec));
+            Property { feature, spec: spec.clone(), levels }
+        });
+        Some(Step { stream, filter, same })
+    }
+
+    /// Whether all streams of the steps have a property of this name.
+    fn have_all(&mut self, name: &str, steps: &[Step]) -> bool {
+        let Some(step) = steps.iter().find(|step| step.same.is_none()) else {
+            return true;
+        };
+        let schema = self.schema.clone();
+        let Some(stream) = schema.streams().get(step.stream.get()) else { return false };
+        self.at("same", |c| {
+            let of = stream.name();
+            let message =
+                format!("no property of the events of `{of}` is named `{name}`");
+            c.issue("unknown-property", message, |i| {
+                let names = stream.properties().iter().map(FeatureSpec::name);
+                i.expected("a property that all steps have in common")
                     .found(format!("`{name}`"))
                     .suggest(similar_names(name, names).into_iter().next())
             });
-            return None;
-        };
-        let key = Key { stream: Some(stream), feature };
-        let closed = !spec.get_levels().is_empty();
-        let levels = closed.then(|| self.levels_of(key, spec));
-        let same = Some(Property { feature, spec: spec.clone(), levels });
-        Some(Step { stream, filter, same })
+        });
+        false
     }
 
     /// Whether a property of several streams is one that can have the same value.

@@ -99,9 +99,11 @@ impl Checker {
     fn unpinned(&mut self, share: Share) {
         if share.is_valid() {
             let message = "whether a value is in a share depends on other customers";
-            self.issue("not-pinned", message, |i| {
-                i.expected("a threshold, as `RuleSet::pin` gives it").found("a share")
-            });
+            let expected = match self.stream {
+                None => "a threshold, as `RuleSet::pin` gives it",
+                Some(_) => "a comparison: of events there are no shares",
+            };
+            self.issue("not-pinned", message, |i| i.expected(expected).found("a share"));
         } else {
             self.issue("bad-share", "there is no such share", |i| {
                 i.expected("a count of at least 1, or a percentage above 0 and up to 100")

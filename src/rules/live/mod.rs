@@ -104,6 +104,9 @@ impl LiveConfig {
 /// by days, lie the events of today and of the 29 days before. With steps of 1 ms all answers are
 /// exact; the wider the steps, the less is kept.
 ///
+/// Sequences are asked anew with each event that can be part of them, which takes time in
+/// proportion to what is kept of them.
+///
 /// The clock of a customer is the latest instant that was heard of her, be it from an event
 /// or from [`advance`](LiveBook::advance). Events may come late, in any order and of any age:
 /// the answers are those of the same events in order of time, and within a step in the order
@@ -290,7 +293,10 @@ impl LiveBook {
         let dues = customer.streams.iter().map(|stream| stream.due);
         let dues = dues.chain(customer.trails.iter().map(|trail| trail.due));
         let due = dues.fold(customer.due, i64::min);
-        let start = (due < i64::MAX).then(|| self.0.clock.grid.start(due));
+        let grid = &self.0.clock.grid;
+        let start = (due < i64::MAX).then(|| grid.start(due));
+        // On the last day of the calendar there is no next one.
+        let start = start.filter(|&at| at > grid.start(customer.tick));
         Ok(start.map(Timestamp::from_millis).filter(|at| at.is_in_calendar()))
     }
 

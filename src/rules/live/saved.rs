@@ -288,6 +288,10 @@ mod tests {
             "events(order).sum(amount) > 20",
             "events(order).first_day in last 900d in last 100d",
             "events(order).active_days > 4",
+            "sequence(order then order within 20d) with same product in last 90d",
+            "sequence(order then not order within 3d)",
+            "distance(age, age) from (1, 2) < 3000",
+            "bucket('x') < 0.5",
         ];
         let book =
             book.iter().enumerate().fold(RuleBook::builder(&schema), |b, (i, rule)| {
@@ -309,6 +313,7 @@ mod tests {
         }
         live.set(&mut ann, FeatureIndex::new(0), Value::Number(9.0), &mut scratch)
             .unwrap();
+        live.identify(&mut ann, 7, &mut scratch).unwrap();
         let json = serde_json::to_value(live.save(&ann).unwrap()).unwrap();
         let n = {
             let mut json = json.clone();

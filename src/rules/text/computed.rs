@@ -154,7 +154,7 @@ impl Parser<'_, '_> {
         let (x, _) = self.number()?;
         if self.take(&["percent"]) {
             Some(Share::Percent(x))
-        } else if x >= 0.0 && x.fract() == 0.0 && x < 9e15 {
+        } else if x >= 0.0 && x.fract() == 0.0 && x <= 9_007_199_254_740_992.0 {
             Some(Share::Count(x as u64))
         } else {
             self.unexpected("`percent`, after a number that is not whole", None);

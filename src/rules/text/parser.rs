@@ -415,6 +415,11 @@ impl Parser<'_, '_> {
                 return self.fault(first);
             }
         }
+        if when_missing.is_some() && matches!(what, What::Bucket { .. }) {
+            let Range { start, end } = self.since(missing_at);
+            self.no_effect(start..end);
+            return self.fault(first);
+        }
         // It is said of the condition as it is written.
         let when_missing = when_missing.map(|holds| holds != negated);
         below.push(("is".to_owned(), Places::new(test_bytes, vec![places])));
@@ -589,6 +594,15 @@ impl Parser<'_, '_> {
             _ => None,
         };
         self.unexpected(expected, text);
+    }
+
+    /// Notes an answer for what is never missing.
+    fn no_effect(&mut self, bytes: Range<usize>) {
+        self.faults.add(bytes, |span| {
+            Issue::new("no-effect", "", "what is drawn has no answer for missing values")
+                .expected("nothing here")
+                .at(span)
+        });
     }
 
     /// Takes the next token.
