@@ -26,12 +26,13 @@ impl EventSelection {
     /// );
     /// ```
     #[must_use]
-    pub fn in_each_of(self, periods: u32, length: Span, n: u32) -> Rule {
+    pub fn in_each_of(self, periods: u16, length: Span, n: u32) -> Rule {
         let window = |i: u32| match i {
             0 => Window::Last(length),
             _ => Window::Ago { from: times(length, i + 1), to: times(length, i) },
         };
-        let counts = (0..periods).map(|i| self.clone().within(window(i)).count().ge(n));
+        let counts =
+            (0..periods.into()).map(|i| self.clone().within(window(i)).count().ge(n));
         Rule::all(counts)
     }
 

@@ -90,52 +90,133 @@ impl RuleSet {
     /// When a test of a share cannot be compiled, a rule is larger or deeper than the default
     /// [`Limits`] allow, or a value cannot be used; the error names the feature and the row.
     pub fn pin(&self, table: &Table<'_>, moment: impl Into<Moment>) -> Result<RuleSet> {
+        self.pin_with(table, moment, &Limits::new())
+    }
+
+    /// [`pin`](RuleSet::pin) within other limits.
+    ///
+    /// # Errors
+    /// As [`pin`](RuleSet::pin), or when the limits are not valid.
+    pub fn pin_with(
+        &self,
+        table: &Table<'_>,
+        moment: impl Into<Moment>,
+        limits: &Limits,
+    ) -> Result<RuleSet> {
+        limits.validate()?;
         let moment = moment.into();
         for (i, SegmentRule { rule, .. }) in self.segments.iter().enumerate() {
             // What passes is walked recursively.
             let path = format!("/segments/{i}/rule");
-            if let Some(issue) = Limits::new().check_size(rule, &path) {
+            if let Some(issue) = limits.check_size(rule, &path) {
                 let (what, issues) = ("the rules".into(), vec![issue]);
                 return Err(ErrorKind::Definition { what, issues }.into());
             }
         }
         let mut set = self.clone();
         for (i, SegmentRule { rule, .. }) in set.segments.iter_mut().enumerate() {
-            pin(rule, &format!("/segments/{i}/rule"), table, &moment)?;
+            Pinning { table, moment: &moment, limits }
+                .pin(rule, &format!("/segments/{i}/rule"))?;
         }
         Ok(set)
     }
 }
 
-/// As deep as the rule, which stands at this path.
-fn pin(rule: &mut Rule, path: &str, table: &Table<'_>, moment: &Moment) -> Result<()> {
-    let each = |key: &str, rules: &mut [Rule]| {
-        rules.iter_mut().enumerate().try_for_each(|(i, rule)| {
-            pin(rule, &format!("{path}/{key}/{i}"), table, moment)
-        })
-    };
-    match rule {
-        Rule::All(rules) => return each("all", rules),
-        Rule::Any(rules) => return each("any", rules),
-        Rule::AtLeast { of, .. } => return each("at_least/of", of),
-        Rule::Not(rule) => return pin(rule, &format!("{path}/not"), table, moment),
-        _ => {}
-    }
-    let Some((share, is_top)) = tested(rule).and_then(share) else { return Ok(()) };
-    if !share.is_valid() {
-        // Compiling tells it with its place.
-        return Ok(());
-    }
-    let (is_date, found) = threshold(rule, path, share, is_top, table, moment)?;
-    match found {
-        Some(literal) => {
-            if let Some(test) = tested_mut(rule) {
-                *test = if is_top { Test::Ge(literal) } else { Test::Le(literal) };
-            }
+/// The customers by whom shares are measured.
+struct Pinning<'a> {
+    table: &'a Table<'a>,
+    moment: &'a Moment,
+    limits: &'a Limits,
+}
+
+impl Pinning<'_> {
+    /// As deep as the rule, which stands at this path.
+    fn pin(&self, rule: &mut Rule, path: &str) -> Result<()> {
+        let each = |key: &str, rules: &mut [Rule]| {
+            rules
+                .iter_mut()
+                .enumerate()
+                .try_for_each(|(i, rule)| self.pin(rule, &format!("{path}/{key}/{i}")))
+        };
+        match rule {
+            Rule::All(rules) => return each("all", rules),
+            Rule::Any(rules) => return each("any", rules),
+            Rule::AtLeast { of, .. } => return each("at_least/of", of),
+            Rule::Not(rule) => return self.pin(rule, &format!("{path}/not")),
+            _ => {}
         }
-        None => *rule = nobody(rule.clone(), is_date),
+        let Some((share, is_top)) = tested(rule).and_then(share) else { return Ok(()) };
+        if !share.is_valid() {
+            // Compiling tells it with its place.
+            return Ok(());
+        }
+        let (is_date, found) = self.threshold(rule, path, share, is_top)?;
+        match found {
+            Some(literal) => {
+                if let Some(test) = tested_mut(rule) {
+                    *test = if is_top { Test::Ge(literal) } else { Test::Le(literal) };
+                }
+            }
+            None => *rule = nobody(rule.clone(), is_date),
+        }
+        Ok(())
     }
-    Ok(())
+
+    /// Whether values are dates, and the value of the last customer of a share.
+    fn threshold(
+        &self,
+        rule: &Rule,
+        path: &str,
+        share: Share,
+        is_top: bool,
+    ) -> Result<(bool, Option<Literal>)> {
+        let Pinning { table, moment, .. } = *self;
+        // What has a value is looked at, whatever it is.
+        let mut asked = rule.clone();
+        if let Some(test) = tested_mut(&mut asked) {
+            *test = Test::Set;
+        }
+        if let Some(when_missing) = when_missing(&mut asked) {
+            *when_missing = None;
+        }
+        let compiled = asked
+            .compile_with(table.schema(), self.limits)
+            .map_err(|e| placed(e, path))?;
+        let compiled = compiled.at(moment.clone());
+        let rule: &Compiled = &compiled.rule;
+        let bound = compiled.bound.as_deref();
+        let Some(leaf) = rule.leaves.first() else {
+            return Err(Error::undefined("the share", "its rule tests nothing"));
+        };
+        if !matches!(leaf.check, Check::Number(_) | Check::Date(_)) {
+            let operator = if is_top { "in_top" } else { "in_bottom" };
+            let issue = Issue::new("wrong-operator", path, "the value has no rank");
+            let issue = issue.expected("a number or a date").found(operator);
+            let (what, issues) = ("the rules".into(), vec![issue]);
+            return Err(ErrorKind::Definition { what, issues }.into());
+        }
+        let values = map_blocks(table.len(), 1024, |rows| -> Result<Vec<Ranked>> {
+            let mut values = Vec::with_capacity(rows.len());
+            for at in rows {
+                let row = table.row(at);
+                let context = Context::new(bound);
+                let value = rule.value(leaf, &row, &context).map_err(|e| e.at_row(at))?;
+                values.extend(Ranked::of(value));
+            }
+            Ok(values)
+        });
+        let mut all = Vec::new();
+        for values in values {
+            all.extend(values?);
+        }
+        let n = share.of(all.len());
+        let is_date = matches!(leaf.check, Check::Date(_));
+        let Some(last) = n.checked_sub(1) else { return Ok((is_date, None)) };
+        let at = if is_top { all.len() - 1 - last } else { last };
+        let (_, found, _) =
+            all.select_nth_unstable_by(at, |a, b| a.key().total_cmp(&b.key()));
+        Ok((is_date, Some(found.literal())))
+    }
 }
 
 /// What a share of no customers says: False of whoever has a value, and of others what the test
@@ -194,60 +275,6 @@ fn tested_mut(rule: &mut Rule) -> Option<&mut Test> {
         Rule::Distance(test) => Some(&mut test.is),
         _ => None,
     }
-}
-
-/// Whether values are dates, and the value of the last customer of a share.
-fn threshold(
-    rule: &Rule,
-    path: &str,
-    share: Share,
-    is_top: bool,
-    table: &Table<'_>,
-    moment: &Moment,
-) -> Result<(bool, Option<Literal>)> {
-    // What has a value is looked at, whatever it is.
-    let mut asked = rule.clone();
-    if let Some(test) = tested_mut(&mut asked) {
-        *test = Test::Set;
-    }
-    if let Some(when_missing) = when_missing(&mut asked) {
-        *when_missing = None;
-    }
-    let compiled = asked.compile(table.schema()).map_err(|e| placed(e, path))?;
-    let compiled = compiled.at(moment.clone());
-    let rule: &Compiled = &compiled.rule;
-    let bound = compiled.bound.as_deref();
-    let Some(leaf) = rule.leaves.first() else {
-        return Err(Error::undefined("the share", "its rule tests nothing"));
-    };
-    if !matches!(leaf.check, Check::Number(_) | Check::Date(_)) {
-        let operator = if is_top { "in_top" } else { "in_bottom" };
-        let issue = Issue::new("wrong-operator", path, "the value has no rank");
-        let issue = issue.expected("a number or a date").found(operator);
-        let (what, issues) = ("the rules".into(), vec![issue]);
-        return Err(ErrorKind::Definition { what, issues }.into());
-    }
-    let values = map_blocks(table.len(), 1024, |rows| -> Result<Vec<Ranked>> {
-        let mut values = Vec::with_capacity(rows.len());
-        for at in rows {
-            let row = table.row(at);
-            let context = Context::new(bound);
-            let value = rule.value(leaf, &row, &context).map_err(|e| e.at_row(at))?;
-            values.extend(Ranked::of(value));
-        }
-        Ok(values)
-    });
-    let mut all = Vec::new();
-    for values in values {
-        all.extend(values?);
-    }
-    let n = share.of(all.len());
-    let is_date = matches!(leaf.check, Check::Date(_));
-    let Some(last) = n.checked_sub(1) else { return Ok((is_date, None)) };
-    let at = if is_top { all.len() - 1 - last } else { last };
-    let (_, found, _) =
-        all.select_nth_unstable_by(at, |a, b| a.key().total_cmp(&b.key()));
-    Ok((is_date, Some(found.literal())))
 }
 
 /// A value that has a rank.

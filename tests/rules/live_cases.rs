@@ -708,3 +708,54 @@ fn at_the_end_of_the_calendar_nothing_is_due() {
     live.merge(&mut ann, &live.customer(Timestamp::MAX), &mut scratch).unwrap();
     assert_eq!(live.due(&ann).unwrap(), None);
 }
+
+#[test]
+fn sequences_over_the_same_events_share_what_is_kept() {
+    let rules: Vec<String> = (1..=100)
+        .map(|m| format!("sequence(order then not order within {m}m) in last 30d"))
+        .collect();
+    let rules: Vec<&str> = rules.iter().map(String::as_str).collect();
+    let minutely = Granularity::Every(Span::from_millis(60_000));
+    let (one, all) = (book_by(&rules[..1], minutely), book_by(&rules, minutely));
+    let mut scratch = LiveScratch::new();
+    let [ann, bob] = [&one, &all].map(|live| {
+        let mut ann = live.customer(day(0));
+        for i in 0..20 {
+            buy(live, &mut ann, day(i), 1.0, "pen");
+        }
+        ann
+    });
+    // Beside the events, a hundred answers.
+    assert!(bob.size() < ann.size() + 100 * 32, "{} {}", ann.size(), bob.size());
+    // Each has its own limit.
+    let mut eve = all.customer(day(0));
+    buy(&all, &mut eve, day(0), 1.0, "pen");
+    for minutes in 1..=101_i64 {
+        let due = all.due(&eve).unwrap().unwrap();
+        if minutes <= 100 {
+            assert_eq!(due.as_millis(), minutes * 60_000);
+        }
+        all.advance(&mut eve, due, &mut scratch).unwrap();
+        let truths = all.membership(&eve, &mut scratch).unwrap();
+        let n_true = truths.iter().take_while(|truth| truth.is_true()).count();
+        let expected = if minutes <= 100 { minutes as usize } else { 0 };
+        assert_eq!(n_true, expected);
+        assert!(truths[n_true..].iter().all(|truth| !truth.is_true()));
+    }
+    let saved = all.save(&bob).unwrap();
+    assert_eq!(all.load(&saved).unwrap(), bob);
+    assert!(one.load(&saved).is_err());
+}
+
+#[test]
+fn the_first_step_of_the_calendar_counts_where_it_is_cut_short() {
+    let rules = [
+        "events(order).count in last 1m >= 1",
+        "sequence(order then not order) in last 1m",
+    ];
+    let live = book_by(&rules, Granularity::Every(Span::hours(7)));
+    let mut scratch = LiveScratch::new();
+    let mut ann = live.customer(Timestamp::MIN);
+    buy(&live, &mut ann, Timestamp::MIN, 1.0, "pen");
+    assert_eq!(live.membership(&ann, &mut scratch).unwrap(), [Truth::True, Truth::True]);
+}

@@ -46,7 +46,7 @@ pub(super) fn blamed(inquiry: &mut Inquiry, rule: usize) -> Vec<String> {
         let signals: Vec<Signal> =
             part.parts.iter().map(|part| part.answers.holds).collect();
         let Answer::Impossible(core) = inquiry.ask(&signals) else { break };
-        match inquiry.fewest(&signals, &core)[..] {
+        match inquiry.fewest(&signals, &[], &core)[..] {
             // One clause is to blame, and perhaps one inside it.
             [at] => {
                 path.push_str(&part.join.path(at));

@@ -131,16 +131,24 @@ impl Inquiry {
     }
 
     /// Of formulas that cannot hold at once, some that cannot either, none of which can be
-    /// left out (Liffiton & Sakallah 2008, by deletion), as far as the limits allow.
-    pub(super) fn fewest(&mut self, signals: &[Signal], core: &[usize]) -> Vec<usize> {
+    /// left out (Liffiton & Sakallah 2008, by deletion), as far as the limits allow. Those of
+    /// `always` stay.
+    pub(super) fn fewest(
+        &mut self,
+        signals: &[Signal],
+        always: &[Signal],
+        core: &[usize],
+    ) -> Vec<usize> {
         let mut core = core.to_vec();
         let mut at = core.len();
         while at > 0 {
             at -= 1;
             let mut others = core.clone();
             others.remove(at);
-            let rest: Vec<Signal> = others.iter().map(|&i| signals[i]).collect();
-            if let Answer::Impossible(smaller) = self.ask(&rest) {
+            let rest = others.iter().map(|&i| signals[i]).chain(always.iter().copied());
+            let rest: Vec<Signal> = rest.collect();
+            if let Answer::Impossible(mut smaller) = self.ask(&rest) {
+                smaller.retain(|&i| i < others.len());
                 // Those before `at` are still to be tried.
                 at = smaller.iter().filter(|&&i| i < at).count();
                 core = smaller.into_iter().map(|i| others[i]).collect();

@@ -11,31 +11,13 @@ use super::key::key;
 use super::shape::{Axis, Group, Shape, Shapes};
 use crate::data::{FeatureIndex, FeatureKind, FeatureSpec};
 use crate::rules::ast::Rule;
-use crate::rules::batch::graph::{Graph, Node, Signal};
+use crate::rules::batch::graph::{Answers, Graph, Node, Signal};
 use crate::rules::behaviour::{Behaviour, Summary};
 use crate::rules::compile::Compiled;
 use crate::rules::computed::What;
 use crate::rules::leaf::{Check, Leaf, Source};
 use crate::rules::window::Bounds;
 use crate::segmenter::Truth;
-
-/// Whether something is True, and whether it is False.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Answers {
-    pub(super) holds: Signal,
-    pub(super) fails: Signal,
-}
-
-impl Answers {
-    pub(super) const TRUE: Answers =
-        Answers { holds: Signal::TRUE, fails: Signal::FALSE };
-    pub(super) const FALSE: Answers =
-        Answers { holds: Signal::FALSE, fails: Signal::TRUE };
-
-    fn not(self) -> Answers {
-        Answers { holds: self.fails, fails: self.holds }
-    }
-}
 
 /// All of them, by halves: if one of them is exchanged, few formulas are others.
 fn every(graph: &mut Graph, parts: &[Answers]) -> Answers {

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::inquiry::{Answer, Inquiry};
-use super::model::{Answers, Join, Model, Part};
+use super::model::{Join, Model, Part};
+use crate::rules::batch::graph::Answers;
 use crate::rules::batch::graph::Signal;
 
 /// Formulas that are made of one rule. Its clauses are open beyond.

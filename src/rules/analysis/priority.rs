@@ -57,7 +57,8 @@ pub(super) fn shadows(
                 // The rule itself is no part of what is to be made small.
                 let core: Vec<usize> =
                     core.into_iter().filter(|&i| i < before.len()).collect();
-                let by = fewest(inquiry, &question, &core);
+                let own = &question[before.len()..];
+                let by = inquiry.fewest(&question, own, &core);
                 let by = by.into_iter().map(|i| before[i]).collect();
                 found.push(Left { rule, by: Some(by) });
             }
@@ -82,25 +83,4 @@ fn ask(inquiry: &mut Inquiry, all: &mut Option<Encoding>, question: &[Signal]) -
         Some(encoding) => inquiry.ask_in(encoding, question),
         None => Answer::Spent,
     }
-}
-
-/// Few of the parts of a question whose last part stays.
-fn fewest(inquiry: &mut Inquiry, question: &[Signal], core: &[usize]) -> Vec<usize> {
-    let Some((&last, _)) = question.split_last() else { return core.to_vec() };
-    let mut core = core.to_vec();
-    let mut at = core.len();
-    while at > 0 {
-        at -= 1;
-        let mut others = core.clone();
-        others.remove(at);
-        let mut rest: Vec<Signal> = others.iter().map(|&i| question[i]).collect();
-        rest.push(last);
-        if let Answer::Impossible(smaller) = inquiry.ask(&rest) {
-            let smaller = smaller.into_iter().filter(|&i| i < others.len());
-            let smaller: Vec<usize> = smaller.collect();
-            at = smaller.iter().filter(|&&i| i < at).count();
-            core = smaller.into_iter().map(|i| others[i]).collect();
-        }
-    }
-    core
 }

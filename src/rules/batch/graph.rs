@@ -38,6 +38,24 @@ impl Not for Signal {
     }
 }
 
+/// Whether something is True, and whether it is False.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(in crate::rules) struct Answers {
+    pub(in crate::rules) holds: Signal,
+    pub(in crate::rules) fails: Signal,
+}
+
+impl Answers {
+    pub(in crate::rules) const TRUE: Answers =
+        Answers { holds: Signal::TRUE, fails: Signal::FALSE };
+    pub(in crate::rules) const FALSE: Answers =
+        Answers { holds: Signal::FALSE, fails: Signal::TRUE };
+
+    pub(in crate::rules) fn not(self) -> Answers {
+        Answers { holds: self.fails, fails: self.holds }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::rules) enum Node {
     False,

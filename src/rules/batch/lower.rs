@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::graph::{Graph, Node, Signal};
+use super::graph::{Answers, Graph, Node, Signal};
 use super::pages::{Classes, Coding, N_CODES, Page, Thresholds};
 use super::rows::{RowTest, key};
 use crate::data::{Column, Date};
@@ -13,13 +13,6 @@ use crate::simd::ByteSet;
 
 /// Lists of numbers beyond this length are searched row by row.
 const LONGEST_LIST: usize = 16;
-
-/// Whether something is True, and whether it is False.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Answers {
-    pub(super) holds: Signal,
-    pub(super) fails: Signal,
-}
 
 /// What the nodes of a graph refer to.
 #[derive(Clone, Debug)]
@@ -211,8 +204,8 @@ impl Lowering<'_> {
             Some((holds, fails))
         };
         Some(match rule {
-            Rule::Everyone => Answers { holds: Signal::TRUE, fails: Signal::FALSE },
-            Rule::Nobody => Answers { holds: Signal::FALSE, fails: Signal::TRUE },
+            Rule::Everyone => Answers::TRUE,
+            Rule::Nobody => Answers::FALSE,
             Rule::All(rules) => {
                 let (holds, fails) = parts(self, rules, next)?;
                 let graph = &mut self.graph;
@@ -232,10 +225,7 @@ impl Lowering<'_> {
                     fails: graph.at_least(most, fails),
                 }
             }
-            Rule::Not(rule) => {
-                let Answers { holds, fails } = self.rule(rule, next)?;
-                Answers { holds: fails, fails: holds }
-            }
+            Rule::Not(rule) => self.rule(rule, next)?.not(),
             Rule::Field(_)
             | Rule::Event(_)
             | Rule::Sequence(_)

@@ -19,8 +19,8 @@ mod rows;
 use std::ops::{ControlFlow, Range};
 
 use self::events::{Fill, Scratch};
-use self::graph::Signal;
-use self::lower::{Answers, Columns, Lowered, Placed, Posed, lower};
+use self::graph::{Answers, Signal};
+use self::lower::{Columns, Lowered, Placed, Posed, lower};
 use self::plan::Plan;
 use self::program::{Memory, Plane, Program, ROWS, Run};
 use super::behaviour::aggregates;

@@ -14,10 +14,10 @@ use crate::data::OwnedValue;
 /// It takes a few hundred bytes for a few filters and some dozen steps: for each stream a row
 /// for each step with events that a moving window may hold, of one to sixteen bytes for each
 /// filter and for what is made of its events. `distinct` keeps each value once for each step
-/// or window, so that of thousands of names it takes what these take. Each sequence
-/// of the book takes some hundred bytes, and 24 more for each step of time with an event that
-/// can be part of it, and for each value that such events must have in common: for ever, if its
-/// window is.
+/// or window, so that of thousands of names it takes what these take. All sequences
+/// that look at the same events, and equally far back, take some hundred bytes, and 24 more for
+/// each step of time with such an event, and for each value that the events must have in common:
+/// for ever, if their window is.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LiveCustomer {
     /// The fingerprint of the book's rules.
@@ -31,7 +31,7 @@ pub struct LiveCustomer {
     /// The features that rules ask about, and then what else is computed.
     pub(super) attributes: Box<[OwnedValue]>,
     pub(super) streams: Box<[StreamState]>,
-    /// Of each sequence.
+    /// Of the sequences.
     pub(super) trails: Box<[Trail]>,
 }
 

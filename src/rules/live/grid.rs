@@ -65,6 +65,10 @@ impl Grid {
     #[inline]
     pub(super) fn next(&self, millis: i64) -> i64 {
         match self.step {
+            // The first step begins with the calendar.
+            _ if millis <= Timestamp::MIN.as_millis() => {
+                self.tick(Timestamp::MIN.as_millis())
+            }
             // A step is at most `i64::MAX`, so that nothing overflows.
             Some(step) => {
                 millis.div_euclid(step) + i64::from(millis.rem_euclid(step) > 0)

@@ -153,7 +153,7 @@ impl Inner {
         let n_features = self.plan.features.len();
         let slots = &self.plan.slots;
         let computed = saved.attributes.iter().skip(n_features).enumerate();
-        let mut trails = slots.trails().zip(&saved.trails);
+        let mut trails = slots.trails().iter().zip(&saved.trails);
         let mut streams = self.plan.streams.iter().zip(&saved.streams);
         (first..=last).contains(&saved.tick)
             && (saved.rules != self.rules

@@ -24,9 +24,9 @@ pub(super) struct Slots {
     pub(super) places: Vec<usize>,
     distances: Vec<(usize, Distance)>,
     draws: Vec<(usize, Bucket)>,
-    /// By their places among the trails of a customer.
-    trails: Vec<(usize, TrailPlan)>,
-    /// For each stream of the schema, the sequences that its events can be part of.
+    /// Of the sequences: those that look at the same events have one in common.
+    trails: Vec<TrailPlan>,
+    /// For each stream of the schema, the trails that its events can be part of.
     of_stream: Vec<Vec<usize>>,
 }
 
@@ -75,12 +75,18 @@ impl Slots {
                     Kind::Draw
                 }
                 What::Ordered(ordered) => {
-                    for source in &ordered.streams {
-                        let of_stream = &mut slots.of_stream[source.stream.get()];
-                        of_stream.push(slots.trails.len());
+                    // Those that look at the same events stand side by side.
+                    let before = at.checked_sub(1).map(|before| &slots.all[before]);
+                    if before.is_none_or(|before| before.description != description) {
+                        for source in &ordered.streams {
+                            let of_stream = &mut slots.of_stream[source.stream.get()];
+                            of_stream.push(slots.trails.len());
+                        }
+                        slots.trails.push(TrailPlan::new(ordered));
                     }
-                    let window = &set.windows[ordered.window as usize];
-                    slots.trails.push((at, TrailPlan::new(ordered, window)));
+                    if let Some(trail) = slots.trails.last_mut() {
+                        trail.push(at, ordered, &set.windows[ordered.window as usize]);
+                    }
                     Kind::Trail
                 }
             };
@@ -97,9 +103,9 @@ impl Slots {
         })
     }
 
-    /// The sequences, by their places among the trails of a customer.
-    pub(super) fn trails(&self) -> impl ExactSizeIterator<Item = &TrailPlan> {
-        self.trails.iter().map(|(_, plan)| plan)
+    /// By their places among the trails of a customer.
+    pub(super) fn trails(&self) -> &[TrailPlan] {
+        &self.trails
     }
 
     /// Whether a value can be one of this slot.
@@ -191,7 +197,7 @@ impl Inner {
             let value = at_place.map_or(OwnedValue::Missing, |at| {
                 OwnedValue::Number(distance.kilometres(at))
             });
-            replace(customer, n_features + at, value, tell);
+            replace(&mut customer.attributes, n_features + at, value, tell);
         }
     }
 
@@ -205,7 +211,7 @@ impl Inner {
         let n_features = self.plan.features.len();
         for (at, bucket) in &self.plan.slots.draws {
             let value = OwnedValue::Number(bucket.draw(id));
-            replace(customer, n_features + at, value, tell);
+            replace(&mut customer.attributes, n_features + at, value, tell);
         }
     }
 
@@ -217,12 +223,13 @@ impl Inner {
         tell: &mut Vec<(usize, OwnedValue)>,
     ) {
         let (plan, now) = (&self.plan, customer.tick);
-        for (trail, (at, trail_plan)) in plan.slots.trails.iter().enumerate() {
-            let trail = &mut customer.trails[trail];
+        let LiveCustomer { trails, attributes, .. } = customer;
+        for (trail, of_trail) in trails.iter_mut().zip(plan.slots.trails()) {
             if is_touched(trail) {
-                let holds = trail.settle(trail_plan, &self.clock, now);
-                let slot = plan.features.len() + at;
-                replace(customer, slot, OwnedValue::Flag(holds), tell);
+                trail.settle(of_trail, &self.clock, now, |at, holds| {
+                    let slot = plan.features.len() + at;
+                    replace(attributes, slot, OwnedValue::Flag(holds), tell);
+                });
             }
         }
     }
@@ -238,29 +245,31 @@ impl Inner {
     ) {
         let (plan, now) = (&self.plan, customer.tick);
         for &trail in &plan.slots.of_stream[stream.get()] {
-            let (at, trail_plan) = &plan.slots.trails[trail];
-            let bits = trail_plan.bits(stream, values);
+            let of_trail = &plan.slots.trails[trail];
+            let bits = of_trail.bits(stream, values);
             if bits == 0 {
                 continue;
             }
-            let trail = &mut customer.trails[trail];
-            trail.add(trail_plan, &self.clock, stream, tick, bits, values);
-            let holds = trail.settle(trail_plan, &self.clock, now);
-            let slot = plan.features.len() + at;
-            replace(customer, slot, OwnedValue::Flag(holds), tell);
+            let LiveCustomer { trails, attributes, .. } = &mut *customer;
+            let trail = &mut trails[trail];
+            trail.add(of_trail, &self.clock, stream, tick, bits, values);
+            trail.settle(of_trail, &self.clock, now, |at, holds| {
+                let slot = plan.features.len() + at;
+                replace(attributes, slot, OwnedValue::Flag(holds), tell);
+            });
         }
     }
 }
 
 /// Keeps a value, and tells the one before if it was another.
 fn replace(
-    customer: &mut LiveCustomer,
+    attributes: &mut [OwnedValue],
     slot: usize,
     value: OwnedValue,
     tell: &mut Vec<(usize, OwnedValue)>,
 ) {
-    if customer.attributes[slot] != value {
-        tell.push((slot, std::mem::replace(&mut customer.attributes[slot], value)));
+    if attributes[slot] != value {
+        tell.push((slot, std::mem::replace(&mut attributes[slot], value)));
     }
 }
 

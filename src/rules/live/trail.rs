@@ -13,16 +13,27 @@ use crate::data::{FeatureKind, StreamIndex, Value};
 use crate::rules::behaviour::Property;
 use crate::rules::compile::Compiled;
 use crate::rules::context::Context;
-use crate::rules::ordered::{Open, Ordered};
+use crate::rules::ordered::{Open, Ordered, Shape, Source};
 use crate::rules::window::Bounds;
 
-/// A sequence: what is kept for it, and how it is read.
+/// What is kept for some sequences, and how they are read.
 #[derive(Debug)]
 pub(super) struct TrailPlan {
-    pub(super) ordered: Ordered,
-    pub(super) window: Bounds,
+    /// Which events they look at: all at the same.
+    streams: Box<[Source]>,
     /// Of the property that all events have in common.
     kind: Option<Kind>,
+    /// The sequences.
+    readers: Vec<Reader>,
+}
+
+/// A sequence, as it is read off a trail.
+#[derive(Debug)]
+struct Reader {
+    /// Its place among what is computed.
+    slot: usize,
+    shape: Shape,
+    window: Bounds,
 }
 
 /// The steps that have events of a sequence, and which; of each value that such events have
@@ -44,7 +55,8 @@ impl Default for Trail {
 }
 
 impl TrailPlan {
-    pub(super) fn new(ordered: &Ordered, window: &Bounds) -> TrailPlan {
+    /// For sequences that look at these events, and whose windows begin as this one does.
+    pub(super) fn new(ordered: &Ordered) -> TrailPlan {
         let same = ordered.streams.iter().find_map(|source| source.same.as_ref());
         // Streams may have different levels of what is the same name.
         let kind = |property: &Property| match property.spec.kind() {
@@ -54,10 +66,21 @@ impl TrailPlan {
             _ => Kind::Text,
         };
         TrailPlan {
-            ordered: ordered.clone(),
-            window: window.clone(),
+            streams: ordered.streams.clone(),
             kind: same.map(kind),
+            readers: Vec::new(),
         }
+    }
+
+    pub(super) fn push(&mut self, slot: usize, ordered: &Ordered, window: &Bounds) {
+        let (shape, window) = (ordered.shape.clone(), window.clone());
+        self.readers.push(Reader { slot, shape, window });
+    }
+
+    /// Where the windows lie that do not move, and else everywhere.
+    fn whole(&self, clock: &Clock) -> Range<i64> {
+        let first = self.readers.first();
+        first.map_or(0..0, |reader| reader.window.whole(&clock.moment))
     }
 
     /// Which steps of the sequence an event of a stream can be. Its values were checked.
@@ -69,25 +92,20 @@ impl TrailPlan {
                 rule.holds(&Event(values), &Context::new(None)).unwrap_or(false)
             }
         };
-        let sources = self.ordered.streams.iter().filter(|s| s.stream == stream);
+        let sources = self.streams.iter().filter(|s| s.stream == stream);
         let filters = sources.flat_map(|source| &source.filters);
         filters.filter(|(filter, _)| passes(filter)).fold(0, |bits, (_, b)| bits | b)
     }
 
     /// The property of a stream's events that all have in common.
     fn same(&self, stream: StreamIndex) -> Option<&Property> {
-        let source = self.ordered.streams.iter().find(|s| s.stream == stream)?;
+        let source = self.streams.iter().find(|s| s.stream == stream)?;
         source.same.as_ref()
-    }
-
-    /// Where the window lies at a step, in milliseconds.
-    fn range(&self, clock: &Clock, tick: i64) -> Range<i64> {
-        self.window.range(&clock.moment(tick))
     }
 
     /// The bits that moments can have.
     fn all_bits(&self) -> u32 {
-        let filters = self.ordered.streams.iter().flat_map(|source| &source.filters);
+        let filters = self.streams.iter().flat_map(|source| &source.filters);
         filters.fold(0, |bits, (_, of_filter)| bits | of_filter)
     }
 }
@@ -104,7 +122,7 @@ impl Trail {
         values: &[Value<'_>],
     ) {
         let start = clock.grid.start(tick);
-        if !plan.window.whole(&clock.moment).contains(&start) {
+        if !plan.whole(clock).contains(&start) {
             return;
         }
         let key = match (&plan.kind, plan.same(stream)) {
@@ -132,41 +150,62 @@ impl Trail {
         }
     }
 
-    /// Whether the sequence holds at a step, and from which step on it may be otherwise.
-    /// Forgets what lies before the window.
-    pub(super) fn settle(&mut self, plan: &TrailPlan, clock: &Clock, now: i64) -> bool {
-        let window = plan.range(clock, now);
-        if !matches!(plan.window, Bounds::Ever | Bounds::Between(..)) {
-            let from = clock.grid.next(window.start);
+    /// Whether each sequence holds at a step, told with its place, and from which step on one
+    /// may be otherwise. Forgets what lies before the windows.
+    pub(super) fn settle(
+        &mut self,
+        plan: &TrailPlan,
+        clock: &Clock,
+        now: i64,
+        mut tell: impl FnMut(usize, bool),
+    ) {
+        let moment = clock.moment(now);
+        let moves = |reader: &Reader| {
+            !matches!(reader.window, Bounds::Ever | Bounds::Between(..))
+        };
+        if let Some(reader) = plan.readers.first().filter(|reader| moves(reader)) {
+            let from = clock.grid.next(reader.window.range(&moment).start);
             self.moments.retain(|&(_, tick, _)| tick >= from);
             self.forget_texts(plan);
         }
-        self.due = self.next(plan, clock, now);
+        self.due = i64::MAX;
         let mut open = Open::default();
-        self.moments.chunk_by(|a, b| a.0 == b.0).any(|group| {
-            let times = group
-                .iter()
-                .map(|&(_, tick, bits)| (clock.grid.start(tick), bits))
-                .filter(|(time, _)| window.contains(time));
-            plan.ordered.shape.holds(times, window.end, &mut open)
-        })
+        for reader in &plan.readers {
+            let window = reader.window.range(&moment);
+            let holds = self.moments.chunk_by(|a, b| a.0 == b.0).any(|group| {
+                let times = group
+                    .iter()
+                    .map(|&(_, tick, bits)| (clock.grid.start(tick), bits))
+                    .filter(|(time, _)| window.contains(time));
+                reader.shape.holds(times, window.end, &mut open)
+            });
+            self.due = self.due.min(self.next(reader, clock, now));
+            tell(reader.slot, holds);
+        }
     }
 
-    /// The first step after `now` at which time alone may change the answer.
-    fn next(&self, plan: &TrailPlan, clock: &Clock, now: i64) -> i64 {
+    /// The first step after `now` at which time alone may change the answer of a sequence.
+    fn next(&self, reader: &Reader, clock: &Clock, now: i64) -> i64 {
         let moment = clock.moment(now);
-        let (shape, window) = (&plan.ordered.shape, &plan.window);
-        let instants = self.moments.iter().flat_map(|&(_, tick, bits)| {
-            let time = clock.grid.start(tick);
-            let is_last = bits & shape.last_bit() != 0;
-            let delays = is_last.then(|| shape.delays()).into_iter().flatten();
-            let ripens = delays.map(|delay| time.saturating_add(delay));
-            let enters = ripens.chain([time]).map(|time| window.enters(time, &moment));
-            enters.chain([window.leaves(time, &moment)]).collect::<Vec<_>>()
-        });
+        let Reader { shape, window, .. } = reader;
         let after = moment.now().as_millis();
-        let next = instants.filter(|&at| at > after && at < i64::MAX).min();
-        let due = next.map_or(i64::MAX, |at| clock.reaches(at));
+        let mut due = i64::MAX;
+        let mut take = |at: i64| {
+            if at > after {
+                due = due.min(at);
+            }
+        };
+        for &(_, tick, bits) in &self.moments {
+            let time = clock.grid.start(tick);
+            take(window.enters(time, &moment));
+            take(window.leaves(time, &moment));
+            if bits & shape.last_bit() != 0 {
+                for delay in shape.delays() {
+                    take(window.enters(time.saturating_add(delay), &moment));
+                }
+            }
+        }
+        let due = if due == i64::MAX { due } else { clock.reaches(due) };
         // At the end of the calendar there is no later step.
         if due > now { due } else { i64::MAX }
     }
