@@ -6,13 +6,14 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::events::{CUSTOMERS, Codes, OfEach, before, filter};
+use super::links::{Link, Links};
 use super::lower::Lowered;
 use super::plan::Filters;
 use super::program::Memory;
 use crate::data::{
     Column, FeatureIndex, Flags, SchemaMap, Stream, StreamIndex, Table, Validity, Value,
 };
-use crate::rules::behaviour::{DistinctKey, Property, distinct_key};
+use crate::rules::behaviour::Property;
 use crate::rules::bucket::Bucket;
 use crate::rules::compile::Compiled;
 use crate::rules::computed::{Computed, What, computed};
@@ -63,7 +64,7 @@ struct Sequence {
 struct Source {
     /// Place among the streams that are watched.
     stream: usize,
-    same: Option<FeatureIndex>,
+    same: Option<Link>,
     /// The steps that any event can be.
     bits: u32,
     /// Filters of the stream, and the steps that events which pass can be.
@@ -77,6 +78,14 @@ pub(super) struct Scratch {
     numbers: OfEach<f64>,
     flags: OfEach<bool>,
     valid: OfEach<bool>,
+    work: Work,
+}
+
+/// Memory for the events of a customer.
+#[derive(Debug, Default)]
+struct Work {
+    /// What they have in common, their times, and a bit for each step that they can be.
+    found: Vec<(u64, i64, u32)>,
     open: Open,
 }
 
@@ -110,6 +119,7 @@ impl<'t> Computations<'t> {
         };
         let mut filters: Vec<(StreamIndex, Vec<&Compiled>)> = Vec::new();
         let mut known = Known::new();
+        let mut links = Links::default();
         let of_rules = computed(rules.iter().map(|rule| &*rule.computed));
         let of_rules: Vec<&Computed> = of_rules.collect();
         for (place, Computed { what, .. }) in (first..).zip(of_rules) {
@@ -144,6 +154,7 @@ impl<'t> Computations<'t> {
                         map,
                         &mut filters,
                         &mut known,
+                        &mut links,
                     )?;
                     let flags = Flags::Bools(Cow::Borrowed(&[]));
                     columns.push(Column::Flag(flags, Validity::All));
@@ -173,7 +184,7 @@ impl<'t> Computations<'t> {
             numbers: [0.0; CUSTOMERS],
             flags: [false; CUSTOMERS],
             valid: [false; CUSTOMERS],
-            open: Open::default(),
+            work: Work::default(),
         }
     }
 
@@ -186,7 +197,7 @@ impl<'t> Computations<'t> {
         scratch: &mut Scratch,
         codes: &mut Codes<'_>,
     ) {
-        let Scratch { streams, numbers, flags, valid, open } = scratch;
+        let Scratch { streams, numbers, flags, valid, work } = scratch;
         let n = rows.len();
         for (place, Place { distance, latitude, longitude }) in &self.distances {
             for (i, row) in rows.clone().enumerate() {
@@ -216,7 +227,7 @@ impl<'t> Computations<'t> {
         }
         for (place, sequence) in &self.sequences {
             for (i, flag) in flags[..n].iter_mut().enumerate() {
-                *flag = sequence.holds(&self.streams, streams, rows.start, i, open);
+                *flag = sequence.holds(&self.streams, streams, rows.start, i, work);
             }
             let flags = Flags::Bools(Cow::Borrowed(&flags[..n]));
             codes.write(&pages[*place], &Column::Flag(flags, Validity::All), n);
@@ -245,13 +256,14 @@ fn is_within(column: &Column<'_>, n_rows: usize, most: f64) -> bool {
 }
 
 impl Sequence {
-    fn new<'r>(
+    fn new<'r, 't>(
         ordered: &'r Ordered,
         bound: &Bound,
-        table: &Table<'_>,
+        table: &'t Table<'_>,
         map: Option<&SchemaMap>,
         filters: &mut Vec<(StreamIndex, Vec<&'r Compiled>)>,
         known: &mut Known<'r>,
+        links: &mut Links<'t>,
     ) -> Option<Sequence> {
         let mut sources = Vec::new();
         for source in &ordered.streams {
@@ -282,7 +294,10 @@ impl Sequence {
             if let Some(property) = &source.same {
                 is_known(property, stream).then_some(())?;
             }
-            let same = source.same.as_ref().map(|property| property.feature);
+            let same = source.same.as_ref().map(|property| {
+                let feature = property.feature;
+                links.link(watched, feature, stream.columns.get(feature.get()))
+            });
             sources.push(Source { stream: watched, same, bits, filters: passing });
         }
         Some(Sequence {
@@ -301,7 +316,7 @@ impl Sequence {
         filtered: &[Filtered],
         first: usize,
         i: usize,
-        open: &mut Open,
+        work: &mut Work,
     ) -> bool {
         let looked_at = |source: &Source| {
             let stream = streams[source.stream].stream;
@@ -325,9 +340,10 @@ impl Sequence {
                 0 => None,
                 bits => Some((stream.times[at].as_millis(), bits)),
             });
-            return self.shape.holds(occurrences, self.end, open);
+            return self.shape.holds(occurrences, self.end, &mut work.open);
         }
-        let mut found: Vec<(Option<DistinctKey<'_>>, i64, u32)> = Vec::new();
+        let Work { found, open } = work;
+        found.clear();
         for source in &self.sources {
             let (stream, events) = looked_at(source);
             for at in events {
@@ -335,13 +351,12 @@ impl Sequence {
                 if bits == 0 {
                     continue;
                 }
-                let key = match source.same {
-                    None => None,
-                    Some(property) => {
-                        let value = stream.columns[property.get()].value(at);
-                        match distinct_key(value) {
+                let key = match &source.same {
+                    None => 0,
+                    Some(link) => {
+                        match link.key(&stream.columns[link.feature.get()], at) {
                             None => continue,
-                            key => key,
+                            Some(key) => key,
                         }
                     }
                 };

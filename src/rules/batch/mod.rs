@@ -10,6 +10,7 @@ mod events;
 mod fixed;
 pub(super) mod graph;
 mod ladder;
+mod links;
 mod lower;
 mod pages;
 mod plan;
