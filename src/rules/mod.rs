@@ -28,7 +28,7 @@
 //! A [`Snapshot`] keeps who was in which segments; a [`Difference`] says who has come and gone
 //! since, and whether data, time or another definition moved them. A [`RuleDigest`] tells
 //! definitions apart. A [`StickyBook`] lets go of members only by a rule of its own, or after a
-//! while.
+//! while; a [`LiveStickyBook`] does so as events arrive.
 //!
 //! Missing values are answered by Kleene's three-valued logic, negation is spelled only
 //! as `not`, and a definition is checked against the schema before it is used: all of
@@ -105,8 +105,9 @@ pub use self::points::{
 pub use self::sequence::{Sequence, SequenceStep, SequenceTest, sequence, step};
 pub use self::set::{RestSegment, RuleSet, SegmentRule};
 pub use self::snapshot::{
-    Difference, DifferenceCount, Estimate, Hysteresis, MemberChange, SegmentDifference,
-    SegmentPreview, SegmentSnapshot, Snapshot, StayChange, Stays, StickyBook,
+    Difference, DifferenceCount, Estimate, Hysteresis, LiveStickyBook, MemberChange,
+    SavedStickyCustomer, SegmentDifference, SegmentPreview, SegmentSnapshot, Snapshot,
+    StayChange, Stays, StickyBook, StickyChange, StickyCustomer, StickyScratch,
     Transitions,
 };
 pub use self::sql::{

@@ -15,6 +15,7 @@ mod evaluation;
 mod events;
 mod live;
 mod live_cases;
+mod live_stays;
 mod live_zones;
 mod nested;
 mod pin;

@@ -282,6 +282,21 @@ impl LiveBook {
         Timestamp::from_millis(grid.start(grid.tick(at.as_millis())))
     }
 
+    /// The start of the step at which the customer's clock stands.
+    pub(in crate::rules) fn clock(&self, customer: &LiveCustomer) -> Result<Timestamp> {
+        self.check(customer)?;
+        Ok(Timestamp::from_millis(self.0.clock.grid.start(customer.tick)))
+    }
+
+    /// The start of the first step that begins at an instant or after it; nothing beyond the
+    /// calendar.
+    pub(in crate::rules) fn first_step_from(&self, at: Timestamp) -> Option<Timestamp> {
+        let grid = &self.0.clock.grid;
+        let tick = at.is_in_calendar().then(|| grid.next(at.as_millis()))?;
+        let start = (tick < i64::MAX).then(|| grid.start(tick))?;
+        Some(Timestamp::from_millis(start)).filter(|at| at.is_in_calendar())
+    }
+
     /// Before this instant time alone changes nothing; none if it never does. It lies ahead of
     /// the customer's clock. A host that calls [`advance`](LiveBook::advance) then misses no
     /// change. It may be that nothing has changed then.
@@ -334,6 +349,24 @@ impl LiveBook {
         values: &[Value<'_>],
         scratch: &'s mut LiveScratch,
     ) -> Result<&'s [LiveChange]> {
+        let tick = self.check_event(customer, stream, time, values, scratch)?;
+        let inner = &*self.0;
+        inner.tidy(customer, stream);
+        inner.pass(customer, tick, scratch);
+        inner.add(customer, stream, tick, values, scratch);
+        Ok(&scratch.changes)
+    }
+
+    /// Whether an [`event`](LiveBook::event) can be taken in, and in which step. Nothing has
+    /// changed then.
+    pub(in crate::rules) fn check_event(
+        &self,
+        customer: &LiveCustomer,
+        stream: StreamIndex,
+        time: Timestamp,
+        values: &[Value<'_>],
+        scratch: &mut LiveScratch,
+    ) -> Result<i64> {
         self.check(customer)?;
         let inner = &*self.0;
         let Some(spec) = inner.set.schema.streams().get(stream.get()) else {
@@ -347,10 +380,7 @@ impl LiveBook {
         let tick = self.tick(time, "time of the event")?;
         scratch.of(self);
         inner.sift(stream, spec, values, scratch)?;
-        inner.tidy(customer, stream);
-        inner.pass(customer, tick, scratch);
-        inner.add(customer, stream, tick, values, scratch);
-        Ok(&scratch.changes)
+        Ok(tick)
     }
 
     /// Sets the value of a feature, and gives the memberships that this changes.
@@ -484,7 +514,11 @@ impl LiveBook {
         }
     }
 
-    fn tick(&self, at: Timestamp, what: &'static str) -> Result<i64> {
+    pub(in crate::rules) fn tick(
+        &self,
+        at: Timestamp,
+        what: &'static str,
+    ) -> Result<i64> {
         if at.is_in_calendar() {
             return Ok(self.0.clock.grid.tick(at.as_millis()));
         }

@@ -213,6 +213,11 @@ impl StreamState {
 }
 
 impl SavedCustomer {
+    /// The checksum that was saved with it.
+    pub(in crate::rules) fn check(&self) -> u64 {
+        self.check
+    }
+
     fn checksum(&self) -> u64 {
         let mut hash = Fnv::new();
         let SavedCustomer { version, layout, rules, tick, due, n_true, .. } = self;

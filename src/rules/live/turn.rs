@@ -85,6 +85,11 @@ impl LiveScratch {
         LiveScratch::default()
     }
 
+    /// What the last call has changed.
+    pub(in crate::rules) fn changes(&self) -> &[LiveChange] {
+        &self.changes
+    }
+
     /// Makes this the memory of a book.
     pub(super) fn of(&mut self, book: &LiveBook) {
         if self.book.as_ref().is_none_or(|own| !own.is(book)) {

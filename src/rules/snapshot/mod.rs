@@ -3,6 +3,7 @@
 mod cause;
 mod difference;
 mod ids;
+mod live_sticky;
 mod plane;
 mod preview;
 mod saved;
@@ -16,6 +17,9 @@ pub use self::difference::{
     Difference, DifferenceCount, MemberChange, SegmentDifference,
 };
 use self::ids::{IdList, Places};
+pub use self::live_sticky::{
+    LiveStickyBook, SavedStickyCustomer, StickyChange, StickyCustomer, StickyScratch,
+};
 use self::plane::{Plane, Truths};
 pub use self::preview::{Estimate, SegmentPreview};
 use self::saved::Saved;

@@ -10,7 +10,7 @@ use crate::error::{Error, ErrorKind, Issue, Result, similar_names};
 use crate::rules::ast::Rule;
 use crate::rules::book::RuleBook;
 use crate::rules::set::SegmentRule;
-use crate::segmenter::SegmentId;
+use crate::segmenter::{Segment, SegmentId};
 
 /// How a segment is left.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -68,6 +68,8 @@ impl Hysteresis {
 /// rule, not who stays in it. Customers who are not in the table are in no segment; if they
 /// come back, they enter anew. The table is therefore to hold all customers.
 ///
+/// [`live`](StickyBook::live) is the same of one customer as events arrive.
+///
 /// ```
 /// use segmenta::data::{FeatureSpec, Ids, Schema, Span, Table, Timestamp};
 /// use segmenta::rules::{Hysteresis, RuleBook, Stays, StickyBook, field};
@@ -100,21 +102,21 @@ impl Hysteresis {
 #[derive(Clone, Debug, PartialEq)]
 pub struct StickyBook {
     /// The rules of the segments, then those by which some are left.
-    book: RuleBook,
-    segments: Vec<Sticky>,
-    rest: Option<SegmentId>,
+    pub(super) book: RuleBook,
+    pub(super) segments: Vec<Sticky>,
+    pub(super) rest: Option<Segment>,
 }
 
 /// A segment and how it is left.
 #[derive(Clone, Debug, PartialEq)]
-struct Sticky {
-    id: SegmentId,
-    leaves: Leaves,
-    minimum_stay: Span,
+pub(super) struct Sticky {
+    pub(super) id: SegmentId,
+    pub(super) leaves: Leaves,
+    pub(super) minimum_stay: Span,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Leaves {
+pub(super) enum Leaves {
     /// When its rule is not True.
     NotTrue,
     /// When its rule is False.
@@ -150,7 +152,7 @@ impl StickyBook {
         hysteresis: impl IntoIterator<Item = Hysteresis>,
     ) -> Result<StickyBook> {
         let mut set = book.definition();
-        let rest = set.rest.take().map(|rest| rest.id);
+        let rest = set.rest.take().and_then(|_| book.compiled().segments.last().cloned());
         let n = set.segments.len();
         let plain = |segment: &SegmentRule| Sticky {
             id: segment.id.clone(),
@@ -246,12 +248,12 @@ impl StickyBook {
             segments.push(Stay::new(&sticky.id, &ids, members));
         }
         if let Some(rest) = &self.rest {
-            let stay = before.stay_of(rest);
+            let stay = before.stay_of(&rest.id);
             let since = since_of(stay, &ids);
             let members = Plane::all(ids.len()).and_not(&taken);
             let members =
                 members.iter().map(|place| (place, since(place).unwrap_or(now)));
-            segments.push(Stay::new(rest, &ids, members.collect()));
+            segments.push(Stay::new(&rest.id, &ids, members.collect()));
         }
         Ok(Stays { instant: Some(now), segments })
     }
