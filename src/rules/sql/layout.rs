@@ -40,7 +40,8 @@ pub enum TimeForm {
     /// As `BIGINT`: milliseconds since 1970-01-01T00:00Z.
     #[default]
     Millis,
-    /// As `TIMESTAMP` without a time zone, in UTC. SQLite has none.
+    /// As `TIMESTAMP` without a time zone, in UTC, with years from 0001 to 9999: no dialect
+    /// writes earlier ones as the next does. SQLite has none.
     Timestamp,
 }
 
