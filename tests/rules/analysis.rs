@@ -255,6 +255,16 @@ fn what_is_within_what() {
             Overlap,
         ),
         ("events(order).count >= 3", "events(order).count <= 5", Overlap),
+        // What is made of events or attributes is known to be no more than itself.
+        ("sequence(order then order)", "events(order).count >= 2", Undecided),
+        ("sequence(order then order)", "events(order).count = 0", Undecided),
+        ("bucket('a') < 0.3", "bucket('a') >= 0.3", Disjoint),
+        ("bucket('a') < 0.3", "x > 1", Undecided),
+        (
+            "distance(x, y) from (48, 16) <= 10",
+            "distance(x, y) from (-34, 151) <= 10",
+            Undecided,
+        ),
         ("events(order).count >= 3", "events(visit).count >= 3", Overlap),
         (
             "events(order).sum(amount) > 3",

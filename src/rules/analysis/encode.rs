@@ -126,6 +126,7 @@ impl Encoding {
         for &term in terms {
             match &model.shapes[term as usize] {
                 Shape::Classes { axis, accepted, open } => {
+                    self.is_exact &= !model.axes[*axis as usize].is_derived;
                     let open = open.iter().map(|open| (open.from, open.to));
                     for (from, to) in accepted.iter().copied().chain(open) {
                         cuts.extend([(*axis, from), (*axis, to)]);

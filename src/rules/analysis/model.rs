@@ -99,6 +99,9 @@ pub(super) struct Subject {
     pub(super) may_be_missing: bool,
     /// The aggregate, if it is one, by its place; and what it makes of events.
     pub(super) aggregate: Option<(u32, Summary)>,
+    /// Whether it is made of what other subjects may be made of, so that not all values go
+    /// together: a distance, a draw, a sequence.
+    pub(super) is_derived: bool,
 }
 
 /// What is asked of a subject.
@@ -295,6 +298,7 @@ impl<'r> Lowering<'r> {
                 let subject = Subject {
                     // Of a customer without an id, what is drawn is not known.
                     may_be_missing: !matches!(computed.what, What::Ordered(_)),
+                    is_derived: true,
                     ..Subject::of(&computed.spec)
                 };
                 (SubjectKey::Computed(computed.place), subject)
@@ -317,6 +321,7 @@ impl Subject {
             n_levels: (n_levels > 0).then_some(n_levels),
             may_be_missing: true,
             aggregate: None,
+            is_derived: false,
         }
     }
 }

@@ -27,6 +27,7 @@ pub(super) struct Axis {
     /// What is measured: the same for axes whose values are there together.
     pub(super) subject: u32,
     pub(super) aggregate: Option<(u32, Summary)>,
+    pub(super) is_derived: bool,
 }
 
 /// What is measured on an axis.
@@ -265,6 +266,7 @@ impl Shapes {
             role,
             subject: place,
             aggregate: subject.aggregate,
+            is_derived: subject.is_derived,
         });
         (self.axes.len() - 1) as u32
     }
