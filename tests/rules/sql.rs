@@ -466,6 +466,43 @@ fn statements_are_small_however_often_segments_are_referred_to() {
         assert_eq!(faults_of(error)[0].0, "sql-too-large");
     }
     assert!(sql.expression(SegmentIndex::new(41)).is_err());
+    // Many of some megabytes: what holds them all is refused before all are written.
+    let x = |i: usize| field("x").lt(i as f64);
+    let first = RuleSet::new().segment("s0", "S", x(0));
+    let mut set = (1..18).fold(first, |set, i| {
+        let before = || segment(format!("s{}", i - 1));
+        set.segment(format!("s{i}"), "S", before() | !before())
+    });
+    for i in 18..38 {
+        set = set.segment(format!("s{i}"), "S", segment("s17") | x(i));
+    }
+    let all = Rule::all((18..38).map(|i| segment(format!("s{i}"))));
+    let book = set.segment("all", "S", all).rest("rest", "R");
+    let book = book.compile_book(&schema).unwrap();
+    let sql = book.to_sql(&SqlLayout::new(Dialect::Sqlite, "customers", "id")).unwrap();
+    assert!(sql.expression(SegmentIndex::new(37)).is_ok());
+    for (at, most) in [(38, 30), (39, 30)] {
+        let faults = faults_of(sql.expression(SegmentIndex::new(at)).err().unwrap());
+        assert_eq!(faults[0].0, "sql-too-large");
+        let rule: usize = faults[0].1.split('/').nth(2).unwrap().parse().unwrap();
+        assert!(rule < most, "{at}: {}", faults[0].1);
+    }
+    // In the expression of the rest all rules stand one beside the other, whatever they refer to.
+    let mut set = RuleSet::new().segment("s0", "S", x(0));
+    for i in 1..26 {
+        let before = || segment(format!("s{}", i - 1));
+        let rule = if i < 18 { before() | !before() } else { before() | x(i) };
+        set = set.segment(format!("s{i}"), "S", rule);
+    }
+    let book = set.rest("rest", "R").compile_book(&schema).unwrap();
+    let sql = book.to_sql(&SqlLayout::new(Dialect::Sqlite, "customers", "id")).unwrap();
+    assert!(sql.expression(SegmentIndex::new(25)).unwrap().len() < 1 << 23);
+    // Not `unwrap_err`, which would print some megabytes.
+    let error = sql.expression(SegmentIndex::new(26)).err();
+    assert_eq!(
+        error.map(|error| faults_of(error)[0].0.clone()).unwrap(),
+        "sql-too-large"
+    );
     // Parts of `at_least` are written twice.
     let deep =
         (0..30).fold(field("x").ge(1), |rule, _| Rule::AtLeast { n: 1, of: vec![rule] });

@@ -219,7 +219,10 @@ fn test(
             comparison(any::<bool>().prop_map(Literal::from).boxed(), false)
         }
         FeatureKind::Date => {
-            let plain = comparison(date(today).prop_map(Literal::from).boxed(), true);
+            // The ends of the calendar are what people write for "always" and "never".
+            let ends = select(vec![Date::MAX, Date::from_ymd(1, 1, 1).expect("a day")]);
+            let literal = prop_oneof![9 => date(today), 1 => ends];
+            let plain = comparison(literal.prop_map(Literal::from).boxed(), true);
             if !relative {
                 return plain;
             }

@@ -5,7 +5,7 @@ use segmenta::data::{
     Date, FeatureSpec, OwnedCustomer, Schema, Span, StreamSpec, Timestamp,
 };
 use segmenta::rules::{
-    Dialect, LeapDay, Rule, RuleSet, SqlLayout, SqlStream, Test, field, segment,
+    Dialect, LeapDay, Rule, RuleSet, SqlLayout, SqlStream, Test, events, field, segment,
 };
 use segmenta::segmenter::SegmentIndex;
 use segmenta_sqlite::database::truth;
@@ -170,4 +170,68 @@ fn averages_of_integers_have_fractions() {
     let mut query = db.prepare(&text).unwrap();
     let found = query.query_map([], |row| row.get::<_, Option<i64>>(0)).unwrap();
     assert_eq!(found.map(Result::unwrap).collect::<Vec<_>>(), [Some(1), None]);
+}
+
+#[test]
+fn days_beyond_the_calendar_are_not_known_of_nobody() {
+    let stream = StreamSpec::new("order", []);
+    let schema = Schema::builder().stream(stream).build().unwrap();
+    let db = Connection::open_in_memory().unwrap();
+    db.execute_batch(
+        "CREATE TABLE customers (id INTEGER);
+         INSERT INTO customers VALUES (1), (2);
+         CREATE TABLE orders (customer INTEGER, at INTEGER);
+         INSERT INTO orders VALUES (1, 0);",
+    )
+    .unwrap();
+    let layout = layout().stream("order", SqlStream::new("orders", "customer", "at"));
+    for (rule, expected) in [
+        ("events(order).last_day > '9999-12-31'", [Some(0), None]),
+        ("not events(order).last_day > '9999-12-31'", [Some(1), None]),
+        ("events(order).first_day > '9999-12-31' when missing yes", [Some(0), Some(1)]),
+        ("events(order).last_day <= '9999-12-31'", [Some(1), None]),
+    ] {
+        let rule: Rule = rule.parse().unwrap();
+        let rule = rule.compile(&schema).unwrap().at(Timestamp::from_millis(10));
+        let sql = rule.to_sql(&layout).unwrap();
+        let text = format!("SELECT ({sql}) FROM customers AS \"c\" ORDER BY id");
+        let mut query = db.prepare(&text).unwrap();
+        let found = query.query_map([], |row| row.get::<_, Option<i64>>(0)).unwrap();
+        assert_eq!(found.map(Result::unwrap).collect::<Vec<_>>(), expected, "{sql}");
+    }
+}
+
+#[test]
+fn there_may_be_any_number_of_first_and_last_values() {
+    let stream = StreamSpec::new("order", [FeatureSpec::number("items")]);
+    let schema = Schema::builder()
+        .feature(FeatureSpec::number("x"))
+        .stream(stream)
+        .build()
+        .unwrap();
+    let db = Connection::open_in_memory().unwrap();
+    db.execute_batch(
+        "CREATE TABLE customers (id INTEGER, x REAL);
+         INSERT INTO customers VALUES (1, 5), (2, 5), (3, 5);
+         CREATE TABLE orders (customer INTEGER, at INTEGER, items INTEGER);
+         INSERT INTO orders VALUES (1, 999, 1), (1, 900, 7), (2, 960, 7);",
+    )
+    .unwrap();
+    // The last within so many milliseconds.
+    let set = (1..=130).fold(RuleSet::new(), |set, span| {
+        let chosen = events("order").last(Span::from_millis(span));
+        let rule = chosen.clone().last_value("items").ge(1)
+            & chosen.count().ge(1)
+            & field("x").ge(5);
+        set.segment(format!("s{span}"), "S", rule)
+    });
+    let book = set.compile_book(&schema).unwrap().at(Timestamp::from_millis(1_000));
+    let stream = SqlStream::new("orders", "customer", "at").order("at");
+    let sql = book.to_sql(&layout().stream("order", stream)).unwrap();
+    let mut query = db.prepare(&sql.counts()).unwrap();
+    let rows = query.query_map([], |row| row.get::<_, i64>("members")).unwrap();
+    let counts: Vec<i64> = rows.map(Result::unwrap).collect();
+    let expected: Vec<i64> =
+        (1..=130).map(|span| if span < 40 { 1 } else { 2 }).collect();
+    assert_eq!(counts, expected);
 }

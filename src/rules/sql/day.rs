@@ -101,6 +101,10 @@ impl Writer<'_> {
         let [least, greatest] =
             [Date::MIN, Date::MAX].map(|end| f64::from(end.days_since_epoch()));
         let (from, to) = (from.ceil(), to.floor());
+        // No days lie beyond the calendar.
+        if from > to || from > greatest || to < least {
+            return Sql::where_there(time, false);
+        }
         let start = |days: f64| {
             Date::from_days(days as i32).ok().map(|day| zone.start_of(day).as_millis())
         };

@@ -12,12 +12,14 @@ mod statement;
 mod test;
 mod write;
 
+use std::collections::BTreeMap;
+
 pub use self::dialect::Dialect;
 use self::expression::Sql;
 pub use self::layout::{
     DateForm, FlagForm, SqlLayout, SqlStream, SqlTable, SqlTags, TimeForm,
 };
-use self::statement::Prepared;
+use self::statement::{Prepared, depths};
 use self::write::{Place, Writer, check_bound};
 use super::book::RuleBook;
 use super::compile::CompiledRule;
@@ -221,10 +223,18 @@ impl SqlBook {
         }
         let bound = set.bound.as_deref();
         let mut writer = Writer::new(&set.schema, bound, &self.layout, Place::Row);
+        // All of one depth stand in the expression one beside the other, and all rules in that
+        // of the rest: what it will be too large for is not written first.
+        let depths = depths(set);
+        let mut n_bytes: BTreeMap<usize, usize> = BTreeMap::new();
         for &rule in set.order.iter().filter(|&&rule| is_needed[rule as usize]) {
             let id = set.segments[rule as usize].id.as_str();
             writer.faults.of_segment(id, format!("/segments/{rule}/rule"));
             let sql = writer.compiled(&set.rules[rule as usize]);
+            let depth = if is_rest { 0 } else { depths[rule as usize] };
+            let of_depth = n_bytes.entry(depth).or_default();
+            *of_depth += sql.len();
+            writer.check_len(*of_depth);
             writer.written.insert(rule, sql);
             if !writer.faults.is_empty() {
                 break;

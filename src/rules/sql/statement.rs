@@ -15,6 +15,9 @@ use crate::rules::set::CompiledSet;
 /// Segments that are counted in one query: engines bound how many columns it may have.
 const WIDTH: usize = 500;
 
+/// Tables that are joined in one query: SQLite allows 64.
+const JOINED: usize = 50;
+
 /// The parts of a query up to a last one, which has a row for each customer: her id, and
 /// the truth of segment 0 as `m0`, of segment 1 as `m1` …
 #[derive(Clone, Debug)]
@@ -139,7 +142,16 @@ impl Prepared {
             columns.push(format!("\"c\".{} AS \"f{}\"", quoted(column), feature.get()));
         }
         let mut from = format!("{} AS \"c\"", layout.customers.quoted());
+        let (mut id, mut n_kept) = (id, 0);
         for (i, (name, places)) in sources.iter().enumerate() {
+            if i > 0 && i % JOINED == 0 {
+                let name = self.name(&format!("joined{n_kept}"));
+                let query = format!("SELECT {}\n  FROM {from}", columns.join(",\n    "));
+                from = format!("{name} AS \"c\"");
+                self.parts.push(Part { name, query, is_kept: true });
+                columns = vec!["\"c\".*".to_owned()];
+                (id, n_kept) = (quoted("id"), n_kept + 1);
+            }
             from.push_str(&format!(
                 "\n  LEFT JOIN {name} AS \"s{i}\" ON \"s{i}\".\"id\" = \"c\".{id}"
             ));
@@ -159,12 +171,7 @@ impl Prepared {
     /// Queries that add the truth of segments, level by level: those of the next level
     /// refer to those before it, so that each is computed once however many refer to it.
     fn levels(&mut self, set: &CompiledSet, rules: &[Sql]) {
-        let mut depths = vec![0_usize; rules.len()];
-        for &rule in set.order.iter() {
-            let of = set.rules[rule as usize].segments.iter();
-            let deepest = of.map(|&other| depths[other as usize] + 1).max();
-            depths[rule as usize] = deepest.unwrap_or(0);
-        }
+        let depths = depths(set);
         let deepest = depths.iter().copied().max().unwrap_or(0);
         let mut levels: Vec<Vec<String>> = vec![Vec::new(); deepest + 1];
         for (i, (sql, depth)) in rules.iter().zip(depths).enumerate() {
@@ -258,6 +265,18 @@ impl Prepared {
             )
         })
     }
+}
+
+/// How many rules, at most, each goes through until one that refers to no others.
+pub(super) fn depths(set: &CompiledSet) -> Vec<usize> {
+    let mut depths = vec![0_usize; set.rules.len()];
+    // Those that refer come after those to which they do.
+    for &rule in set.order.iter() {
+        let of = set.rules[rule as usize].segments.iter();
+        let deepest = of.map(|&other| depths[other as usize] + 1).max();
+        depths[rule as usize] = deepest.unwrap_or(0);
+    }
+    depths
 }
 
 /// What belongs to the segment of the row.

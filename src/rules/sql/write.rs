@@ -210,6 +210,14 @@ impl<'a> Writer<'a> {
         // Once noted, it is kept as the greatest number of all.
         if is_beyond && self.n_bytes < usize::MAX {
             self.n_bytes = usize::MAX;
+            self.check_len(usize::MAX);
+        }
+        is_beyond
+    }
+
+    /// Notes a fault if an expression is too large.
+    pub(super) fn check_len(&mut self, n_bytes: usize) {
+        if n_bytes > MAX_LEN {
             self.faults.add(
                 "sql-too-large",
                 "the expression is too large",
@@ -217,7 +225,6 @@ impl<'a> Writer<'a> {
                 "more",
             );
         }
-        is_beyond
     }
 
     fn segment(&mut self, cursor: &mut Cursor<'a>) -> Sql {
