@@ -198,47 +198,44 @@ impl Tree {
         Tree { truth, node: Node::Unless(Box::new(self)), clause: None }
     }
 
-    /// The fewest tests that make the truth what it is.
+    /// The fewest tests that make the truth what it is; where it is open, all that are.
     fn because(&self) -> Vec<&ClauseResult> {
+        match self.truth {
+            Truth::True => self.keeps(Goal::True),
+            Truth::False => self.keeps(Goal::False),
+            Truth::Unknown => self.open(),
+        }
+    }
+
+    /// The fewest tests that keep a goal which is reached, whatever others say.
+    fn keeps(&self, goal: Goal) -> Vec<&ClauseResult> {
+        let yes = goal.is_upwards();
         match &self.node {
             Node::Fixed => Vec::new(),
             Node::Test => self.clause.iter().collect(),
-            Node::Not(tree) => tree.because(),
-            // That nothing is True is due to all that is not.
-            Node::Unless(tree) if self.truth.is_true() => match &tree.node {
-                Node::Any(trees) => trees.iter().flat_map(Tree::because).collect(),
-                _ => tree.because(),
-            },
-            Node::Unless(tree) => tree.because(),
-            Node::All(trees) => {
-                let n = if self.truth == Truth::False { 1 } else { trees.len() };
-                self.fewest(trees, n)
+            Node::Not(tree) => tree.keeps(goal.of_negation()),
+            Node::Unless(tree) => {
+                tree.keeps(if yes { Goal::NotTrue } else { Goal::True })
             }
-            Node::Any(trees) => {
-                let n = if self.truth == Truth::True { 1 } else { trees.len() };
-                self.fewest(trees, n)
-            }
+            Node::All(trees) => fewest(trees, goal, if yes { trees.len() } else { 1 }),
+            Node::Any(trees) => fewest(trees, goal, if yes { 1 } else { trees.len() }),
             Node::AtLeast(n, trees) => {
-                let n = match self.truth {
-                    Truth::True => *n,
-                    Truth::False => trees.len() + 1 - n,
-                    Truth::Unknown => trees.len(),
-                };
-                self.fewest(trees, n)
+                fewest(trees, goal, if yes { *n } else { trees.len() + 1 - n })
             }
         }
     }
 
-    /// The reasons of `n` parts of the same truth, those with the fewest.
-    fn fewest<'t>(&self, trees: &'t [Tree], n: usize) -> Vec<&'t ClauseResult> {
-        let alike = trees.iter().filter(|tree| tree.truth == self.truth);
-        let mut reasons: Vec<_> = alike.map(Tree::because).collect();
-        reasons.sort_by_key(Vec::len);
-        reasons.truncate(n);
-        // As the rule has them.
-        let mut reasons: Vec<_> = reasons.into_iter().flatten().collect();
-        reasons.sort_by(|a, b| place(&a.path).cmp(place(&b.path)));
-        reasons
+    /// The tests that are open, of parts that are.
+    fn open(&self) -> Vec<&ClauseResult> {
+        match &self.node {
+            _ if self.truth != Truth::Unknown => Vec::new(),
+            Node::Fixed => Vec::new(),
+            Node::Test => self.clause.iter().collect(),
+            Node::Not(tree) | Node::Unless(tree) => tree.open(),
+            Node::All(trees) | Node::Any(trees) | Node::AtLeast(_, trees) => {
+                trees.iter().flat_map(Tree::open).collect()
+            }
+        }
     }
 
     /// The fewest tests that must be otherwise for this to reach a goal.
@@ -297,6 +294,21 @@ impl Goal {
             Goal::NotFalse => Goal::NotTrue,
         }
     }
+}
+
+/// The tests that keep `n` parts which have reached a goal, those with the fewest.
+fn fewest(trees: &[Tree], goal: Goal, n: usize) -> Vec<&ClauseResult> {
+    let reached =
+        trees.iter().enumerate().filter(|(_, tree)| goal.is_reached_by(tree.truth));
+    let mut kept: Vec<_> = reached
+        .map(|(at, tree)| (tree.keeps(goal), tree.truth == Truth::Unknown, at))
+        .collect();
+    // What is known says more than what is open.
+    kept.sort_by_key(|(tests, is_open, _)| (tests.len(), *is_open));
+    kept.truncate(n);
+    // As the rule has them.
+    kept.sort_unstable_by_key(|(.., at)| *at);
+    kept.into_iter().flat_map(|(tests, ..)| tests).collect()
 }
 
 /// What `n` parts need to reach a goal, those that need the fewest.

@@ -77,9 +77,9 @@ fn bits<'c>(all: &[ClauseResult], some: impl Iterator<Item = &'c ClauseResult>) 
     .sum()
 }
 
-fn check(rule: &Rule, why: &Why, all: &[ClauseResult]) {
+/// Compares with a search through all sets of tests, and all answers of theirs.
+fn check(rule: &str, of: &dyn Fn(&[Truth]) -> Truth, why: &Why, all: &[ClauseResult]) {
     let known: Vec<Truth> = all.iter().map(|test| test.truth).collect();
-    let of = |answers: &[Truth]| truth(rule, &mut answers.iter().copied());
     assert_eq!(of(&known), why.truth);
     let suffices = |kept: usize| answers(&known, kept).iter().all(|a| of(a) == why.truth);
     let because = bits(all, why.because.iter());
@@ -108,7 +108,9 @@ fn check(rule: &Rule, why: &Why, all: &[ClauseResult]) {
         Some(unless) => {
             let set = bits(all, unless.iter().map(|o| &o.clause));
             let needed = |i: usize| {
-                let o = unless.iter().find(|o| o.clause.path == all[i].path);
+                let o = unless.iter().find(|o| {
+                    (&o.clause.path, o.clause.segment) == (&all[i].path, all[i].segment)
+                });
                 o.unwrap().needed
             };
             assert!(is_wanted(of(&otherwise(set, &needed))), "{rule}");
@@ -133,13 +135,27 @@ proptest! {
             let Reason::Rules { clauses } = book.explain(customer).unwrap().reason else {
                 panic!("not by rules")
             };
+            let mut of_all = Vec::new();
             for (i, rule) in case.rules.iter().enumerate() {
                 let segment = SegmentIndex::new(i as u32);
                 let own = clauses.iter().filter(|c| c.segment == segment).cloned();
                 let all = tests(rule, &mut own.into_iter());
                 if all.len() <= 6 {
-                    check(rule, &book.why(customer, segment).unwrap(), &all);
+                    let of = |answers: &[Truth]| truth(rule, &mut answers.iter().copied());
+                    let why = book.why(customer, segment).unwrap();
+                    check(&rule.to_string(), &of, &why, &all);
                 }
+                of_all.extend(all);
+            }
+            if of_all.len() <= 5 {
+                let of = |answers: &[Truth]| {
+                    let mut answers = answers.iter().copied();
+                    let mut truths: Vec<Truth> = Vec::new();
+                    truths.extend(case.rules.iter().map(|rule| truth(rule, &mut answers)));
+                    Truth::from(!truths.contains(&Truth::True))
+                };
+                let rest = SegmentIndex::new(case.rules.len() as u32);
+                check("the rest", &of, &book.why(customer, rest).unwrap(), &of_all);
             }
             let mut change = book.next_change(customer).unwrap();
             let mut now = book.clone();
@@ -182,7 +198,9 @@ fn the_rest_is_told_by_what_all_others_say() {
     let ann = OwnedCustomer::new(&schema, 1).set("b", false).unwrap();
     let why = book.why(&ann, rest).unwrap();
     assert_eq!(why.truth, Truth::True);
-    assert_eq!(texts(&why.because), ["0 b = true/all/1", "1 c = true/any/1"]);
+    // Were `b` true for the second rule, she would be in it.
+    let because = ["0 b = true/all/1", "1 b = true/any/0", "1 c = true/any/1"];
+    assert_eq!(texts(&why.because), because);
     // One answer makes her one of the second segment.
     let unless = why.unless.unwrap();
     assert_eq!(unless.len(), 1);
