@@ -53,7 +53,8 @@ impl Share {
                 let below = exact.floor();
                 let many =
                     if exact - below <= 1e-9 * exact { below } else { below + 1.0 };
-                (many as usize).min(n)
+                // However few percent, they are more than nobody.
+                (many as usize).max(1).min(n)
             }
         }
     }

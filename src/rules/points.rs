@@ -432,7 +432,8 @@ impl CompiledPoints {
 fn capped(points: f64, cap: Option<f64>) -> (f64, bool) {
     let most = cap.unwrap_or(f64::MAX);
     // Adding 0 leaves no -0.
-    (points.clamp(-most, most) + 0.0, points.abs() > most)
+    let is_capped = cap.is_some_and(|cap| points.abs() > cap);
+    (points.clamp(-most, most) + 0.0, is_capped)
 }
 
 impl fmt::Display for Points {

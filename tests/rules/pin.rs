@@ -161,6 +161,8 @@ fn percentages_are_not_rounded_up_by_what_they_cannot_say() {
         (29.0, 100, 29),
         (1.0, 101, 2),
         (33.3, 1000, 333),
+        (5e-324, 1, 1),
+        (1e-12, 50, 1),
     ] {
         let known: Vec<Known> = (0..n).map(|i| (Some(i), None, vec![])).collect();
         let table = Table::from_customers(&schema(), customers(&known)).unwrap();

@@ -38,6 +38,17 @@ fn customer(member: Option<bool>, visits: &[(i64, i32)]) -> OwnedCustomer {
         .unwrap()
 }
 
+#[test]
+fn sums_beyond_all_numbers_are_the_largest_and_not_capped() {
+    let huge = PointsModel::new().per_event("huge", 1.5e308, events("visit"));
+    let ann = customer(None, &[(1, 0), (2, 0)]);
+    let score = huge.compile(&schema()).unwrap().at(hour(3)).score(&ann).unwrap();
+    assert_eq!((score.points, score.parts[0].is_capped), (f64::MAX, false));
+    let capped = huge.part_cap(1e308).compile(&schema()).unwrap().at(hour(3));
+    let score = capped.score(&ann).unwrap();
+    assert_eq!((score.points, score.parts[0].is_capped), (1e308, true));
+}
+
 fn model() -> PointsModel {
     PointsModel::new()
         .when("member", 10.0, field("member").eq(true))
