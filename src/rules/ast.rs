@@ -10,6 +10,7 @@ use super::consent::ConsentTest;
 use super::distance::DistanceTest;
 use super::event::EventTest;
 use super::pin::Share;
+use super::score::ScoreTest;
 use super::sequence::SequenceTest;
 use crate::data::{Date, Span};
 use crate::segmenter::SegmentId;
@@ -86,6 +87,8 @@ pub enum Rule {
     Bucket(BucketTest),
     /// A test of what the customer has agreed to.
     Consent(ConsentTest),
+    /// A test of a score of the set.
+    Score(ScoreTest),
     /// The rule of another segment of the same set holds. Whether that segment is the one to
     /// which the customer is assigned does not matter.
     Segment(SegmentRef),
@@ -99,7 +102,8 @@ impl Rule {
             | Rule::Event(_)
             | Rule::Sequence(_)
             | Rule::Distance(_)
-            | Rule::Bucket(_) => 1,
+            | Rule::Bucket(_)
+            | Rule::Score(_) => 1,
             Rule::Consent(test) => test.n_tests(),
             Rule::Everyone
             | Rule::Nobody

@@ -93,8 +93,12 @@ impl Walk<'_> {
             | Rule::Sequence(_)
             | Rule::Distance(_)
             | Rule::Bucket(_)
+            | Rule::Score(_)
             | Rule::Consent(_) => {
                 let first = self.test(at);
+                if let Rule::Score(test) = rule {
+                    self.below("score", |w| w.parts(&test.id, depth + 1));
+                }
                 (1..rule.n_tests())
                     .fold(first, |truth, _| truth.and(self.more(at, truth)))
             }
@@ -102,6 +106,29 @@ impl Walk<'_> {
         };
         self.out[at].truth = truth;
         truth
+    }
+
+    /// A clause for each part of a score, with its points.
+    fn parts(&mut self, id: &str, depth: usize) {
+        let Some(score) = self.rule.scores.iter().find(|score| score.id == id) else {
+            return;
+        };
+        for (i, part) in score.parts.iter().enumerate() {
+            let times = self.rule.times(part, self.customer, self.context);
+            let named = &score.model.parts[i];
+            let (text, truth) = match &times {
+                Ok(times) => (named.to_string(), Truth::from(*times > 0.0)),
+                Err(fault) => (format!("{named} ({fault})"), Truth::Unknown),
+            };
+            self.out.push(ClauseResult {
+                segment: self.segment,
+                path: format!("{}/parts/{i}", self.path),
+                depth,
+                text,
+                observed: times.ok().map(|times| part.points(times).into()),
+                truth,
+            });
+        }
     }
 
     fn clauses(&mut self, token: &str, rules: &[Rule], depth: usize) -> Vec<Truth> {

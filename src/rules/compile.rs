@@ -8,6 +8,7 @@ use super::check::{Checker, Node, Parts};
 use super::computed::{Computed, What};
 use super::leaf::{Check, Leaf, NumberCheck, Source};
 use super::limits::Limits;
+use super::score::{GivenFor, Score};
 use super::timeline::Timeline;
 use super::window::{Bound, Bounds};
 use crate::data::{Customer, FeatureIndex, Moment, Schema, Timestamp};
@@ -48,7 +49,8 @@ pub struct CompiledRule {
 pub(super) struct Compiled {
     pub(super) schema: Schema,
     pub(super) rule: Rule,
-    /// The tests, in the order in which the rule names them.
+    /// The tests, in the order in which the rule names them, then those of the parts of
+    /// scores.
     pub(super) leaves: Box<[Leaf]>,
     /// The aggregates of events that are tested.
     pub(super) behaviours: Box<[Behaviour]>,
@@ -56,6 +58,8 @@ pub(super) struct Compiled {
     pub(super) computed: Box<[Computed]>,
     /// The rules of the set to which this one refers, in the order in which it does.
     pub(super) segments: Box<[u32]>,
+    /// The scores that are tested.
+    pub(super) scores: Box<[Score]>,
     pub(super) program: Program,
     /// Where to start to learn whether the rule is True …
     pub(super) holds: Label,
@@ -97,11 +101,37 @@ impl Compiled {
         parts: Parts,
         node: &Node,
     ) -> Compiled {
-        let Parts { leaves, behaviours, computed, segments } = parts;
+        let Parts {
+            mut leaves,
+            behaviours,
+            computed,
+            segments,
+            mut scores,
+            inner,
+            inner_nodes,
+            ..
+        } = parts;
+        let n_own = leaves.len() as u32;
+        leaves.extend(inner);
         let mut program = Program::default();
         let holds = program.emit(node, true, YES, NO);
         let fails = program.emit(node, false, YES, NO);
+        let mut of_parts = Vec::with_capacity(inner_nodes.len());
+        for node in inner_nodes {
+            let entry = program.emit(&node.shifted(n_own), true, YES, NO);
+            of_parts.push(program.entries.len());
+            program.entries.push(entry);
+        }
         let [holds, fails] = program.reverse([holds, fails]);
+        for part in scores.iter_mut().flat_map(|score| &mut score.parts) {
+            match &mut part.given_for {
+                GivenFor::Rule { entry, first_leaf, .. } => {
+                    *entry = program.entries[of_parts[*entry as usize]];
+                    *first_leaf += n_own;
+                }
+                GivenFor::Times { leaf } => *leaf += n_own,
+            }
+        }
         program.lay_open(&leaves);
         Compiled {
             schema: schema.clone(),
@@ -110,6 +140,7 @@ impl Compiled {
             behaviours: behaviours.into(),
             computed: computed.into(),
             segments: segments.into(),
+            scores: scores.into(),
             program,
             holds,
             fails,

@@ -9,6 +9,7 @@ use serde_json::{Number, Value as Document};
 
 use super::ast::Rule;
 use super::book::RuleBook;
+use super::score::ScoreRule;
 use super::set::RuleSet;
 use super::window::End;
 use crate::error::{Error, ErrorKind, Result};
@@ -54,6 +55,9 @@ use crate::fnv::Fnv;
 /// - a `not` in a `not` is what it denies;
 /// - a reference is `{7:segment`, the digits of the other rule's digest as a text, `}`, where
 ///   the other rule is known: in a set;
+/// - a test of a score of the set names it by the digest of what it is made of, whose form is
+///   `{3:cap`, the limit, `5:parts<`, its parts without their names in the order of their bytes,
+///   `>}`;
 /// - the rest of a set is `{4:rest`, the digests of the rules as a list of the second sort,
 ///   `}`.
 ///
@@ -80,7 +84,7 @@ impl Rule {
     /// to segments are told apart by their ids; see [`RuleSet::digests`].
     #[must_use]
     pub fn digest(&self) -> RuleDigest {
-        Forms { others: &BTreeMap::new() }.digest(self)
+        Forms { others: &BTreeMap::new(), scores: &BTreeMap::new() }.digest(self)
     }
 
     /// The tests in the rule, in their order, without the structure around them: what is
@@ -148,6 +152,7 @@ impl RuleSet {
     /// ```
     #[must_use]
     pub fn digests(&self) -> Vec<RuleDigest> {
+        let scores = self.score_digests();
         let mut others = BTreeMap::new();
         let mut digests: Vec<Option<RuleDigest>> = vec![None; self.segments.len()];
         // Each round knows those that refer to what the rounds before knew.
@@ -159,7 +164,8 @@ impl RuleSet {
                     is_known &= others.contains_key(id.as_str());
                 });
                 if is_known {
-                    let known = Forms { others: &others }.digest(&segment.rule);
+                    let forms = Forms { others: &others, scores: &scores };
+                    let known = forms.digest(&segment.rule);
                     *digest = Some(known);
                     found.push((segment.id.as_str(), known));
                 }
@@ -178,6 +184,22 @@ impl RuleSet {
         if self.rest.is_some() {
             let rules = digests.iter().map(|digest| text(&digest.to_string())).collect();
             digests.push(RuleDigest::of(&format!("{{{}{}}}", text("rest"), set(rules))));
+        }
+        digests
+    }
+}
+
+impl RuleSet {
+    /// What each score says: the names of its parts do not matter, nor does their order.
+    fn score_digests(&self) -> BTreeMap<&str, RuleDigest> {
+        let mut digests = BTreeMap::new();
+        for ScoreRule { id, points } in &self.scores {
+            let forms = Forms { others: &BTreeMap::new(), scores: &BTreeMap::new() };
+            let digest = match serde_json::to_value(points) {
+                Ok(document) => RuleDigest::of(&forms.points(&document)),
+                Err(_) => RuleDigest::of(&format!("{points:?}")),
+            };
+            digests.entry(id.as_str()).or_insert(digest);
         }
         digests
     }
@@ -257,6 +279,7 @@ impl<'de> Deserialize<'de> for RuleDigest {
 /// Writes forms, where other segments are known by their ids.
 struct Forms<'a> {
     others: &'a BTreeMap<&'a str, RuleDigest>,
+    scores: &'a BTreeMap<&'a str, RuleDigest>,
 }
 
 /// The form of a rule, and what its kind is.
@@ -315,6 +338,16 @@ impl Forms<'_> {
                     }
                 })
             }
+            Some(("score", test)) => {
+                let id = test.get("id").and_then(Document::as_str);
+                let Some(digest) = id.and_then(|id| self.scores.get(id)) else {
+                    return other(self.plain(rule));
+                };
+                let is = self.plain(test.get("is").unwrap_or(&Document::Null));
+                let [score, id, name] = ["score", "id", "is"].map(text);
+                let digest = text(&digest.to_string());
+                other(format!("{{{score}{{{id}{digest}{name}{is}}}}}"))
+            }
             _ => other(self.plain(rule)),
         }
     }
@@ -340,6 +373,30 @@ impl Forms<'_> {
         let text = format!("{{{}({inner})}}", text(key));
         let kind = if key == "all" { Kind::All(forms) } else { Kind::Any(forms) };
         Form { kind, text }
+    }
+
+    /// A score.
+    fn points(&self, points: &Document) -> String {
+        let part = |part: &Document| {
+            let Document::Object(fields) = part else { return self.plain(part) };
+            let mut fields: Vec<(&String, &Document)> =
+                fields.iter().filter(|(name, _)| *name != "name").collect();
+            fields.sort_unstable_by_key(|(name, _)| *name);
+            let field = |(name, value): (&String, &Document)| match only(value) {
+                Some(("rule", rule)) if name == "for" => {
+                    format!("{}{{{}{}}}", text(name), text("rule"), self.rule(rule).text)
+                }
+                _ => format!("{}{}", text(name), self.field(name, value)),
+            };
+            format!("{{{}}}", fields.into_iter().map(field).collect::<String>())
+        };
+        let mut parts: Vec<String> = match points.get("parts") {
+            Some(Document::Array(parts)) => parts.iter().map(part).collect(),
+            _ => Vec::new(),
+        };
+        parts.sort_unstable();
+        let cap = self.plain(points.get("cap").unwrap_or(&Document::Null));
+        format!("{{{}{cap}{}<{}>}}", text("cap"), text("parts"), parts.concat())
     }
 
     /// What is no rule, or a rule that is a test.
@@ -385,7 +442,7 @@ impl Forms<'_> {
 
 /// The form of what belongs to a definition.
 pub(super) fn form(document: &Document) -> String {
-    Forms { others: &BTreeMap::new() }.plain(document)
+    Forms { others: &BTreeMap::new(), scores: &BTreeMap::new() }.plain(document)
 }
 
 /// The only field of an object.

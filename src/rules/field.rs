@@ -8,6 +8,7 @@ use super::bucket::BucketTest;
 use super::distance::{DistanceTest, Location};
 use super::event::{Aggregate, CalendarUnit, EventTest, Window};
 use super::pin::Share;
+use super::score::ScoreTest;
 use crate::data::Span;
 use crate::segmenter::SegmentId;
 
@@ -188,10 +189,12 @@ enum Subject {
     Events(EventSelection, Aggregate),
     Distance { latitude: String, longitude: String, from: Location },
     Bucket { salt: String },
+    Score { id: String },
 }
 
 /// A feature, or something that is computed of a customer, about to be tested: made by [`field`],
-/// by [`EventSelection`], by [`distance`](super::distance()) and by [`bucket`](super::bucket()).
+/// by [`EventSelection`], by [`distance`](super::distance()), by [`bucket`](super::bucket()) and by
+/// [`score`](super::score()).
 /// Each test gives a [`Rule`].
 #[derive(Clone, Debug, PartialEq)]
 #[must_use]
@@ -219,8 +222,13 @@ impl Field {
         Field::new(Subject::Bucket { salt })
     }
 
+    pub(super) fn of_score(id: String) -> Field {
+        Field::new(Subject::Score { id })
+    }
+
     /// Answers the test with yes or no, rather than Unknown, where the value is missing. A
-    /// [bucket](super::BucketTest) has no such answer, and takes none.
+    /// [bucket](super::BucketTest) and a [score](super::ScoreTest) have no such answer, and
+    /// take none.
     pub fn when_missing(mut self, holds: bool) -> Field {
         self.when_missing = Some(holds);
         self
@@ -368,6 +376,7 @@ impl Field {
                 Rule::Distance(test)
             }
             Subject::Bucket { salt } => Rule::Bucket(BucketTest { salt, is }),
+            Subject::Score { id } => Rule::Score(ScoreTest { id, is }),
         }
     }
 }

@@ -30,6 +30,8 @@ pub(super) enum Source {
     Events(u32),
     /// What else is computed, by its place among that of the rule.
     Computed(u32),
+    /// The score at this place among those of the rule.
+    Score(u32),
 }
 
 /// What is asked of a value that is there, by its kind.
@@ -55,6 +57,8 @@ pub(super) enum Check {
         check: TagCheck,
         levels: Option<Arc<Names>>,
     },
+    /// That there is a number: what counts is which one.
+    Amount,
 }
 
 /// A set of finite numbers.
@@ -285,6 +289,7 @@ impl Leaf {
             Value::Missing => return Some(self.missing),
             Value::Number(x) => match &self.check {
                 Check::Number(check) if x.is_finite() => check.accepts(*x),
+                Check::Amount if x.is_finite() => true,
                 _ => return None,
             },
             Value::Flag(x) => match &self.check {

@@ -150,6 +150,10 @@ impl Limits {
         self.window
     }
 
+    pub(super) fn get_nodes(&self) -> usize {
+        self.nodes
+    }
+
     pub(super) fn get_pattern_len(&self) -> usize {
         self.pattern_len
     }
@@ -210,6 +214,7 @@ impl Limits {
                 | Rule::Distance(_)
                 | Rule::Bucket(_)
                 | Rule::Consent(_)
+                | Rule::Score(_)
                 | Rule::Segment(_) => {}
             }
         }

@@ -72,6 +72,7 @@ mod pin;
 mod point;
 mod points;
 mod references;
+mod score;
 mod sequence;
 mod set;
 mod snapshot;
@@ -102,6 +103,7 @@ pub use self::pin::Share;
 pub use self::points::{
     CompiledPoints, PartPoints, Points, PointsFor, PointsModel, PointsPart,
 };
+pub use self::score::{ScoreRule, ScoreTest, score};
 pub use self::sequence::{Sequence, SequenceStep, SequenceTest, sequence, step};
 pub use self::set::{RestSegment, RuleSet, SegmentRule};
 pub use self::snapshot::{

@@ -11,6 +11,8 @@ use super::book::RuleBook;
 use super::computed::check_ids;
 use super::context::Context;
 use super::limits::Limits;
+use super::points::PointsModel;
+use super::score::ScoreRule;
 use super::set::{CompiledSet, RestSegment, RuleSet, SegmentRule};
 use crate::data::{Customer, Moment, Schema, SchemaMap, Table, Timestamp};
 use crate::error::{Error, Result};
@@ -184,7 +186,7 @@ impl CompiledSet {
     /// The rules on the columns of a table; or, where its rows must be asked one by one,
     /// where the features stand in it.
     pub(super) fn batch<'t>(
-        &self,
+        &'t self,
         table: &'t Table<'t>,
     ) -> Result<std::result::Result<Batch<'t>, Option<SchemaMap>>> {
         let map = if table.schema() == &self.schema {
@@ -244,6 +246,7 @@ impl CompiledSet {
     pub(super) fn to_repr(&self) -> RulesRepr {
         RulesRepr {
             segments: self.segments.to_vec(),
+            scores: self.scores.to_vec(),
             rules: self.rules.iter().map(|rule| self.renamed(rule)).collect(),
             limits: self.limits,
         }
@@ -255,7 +258,7 @@ impl CompiledSet {
         repr: RulesRepr,
         schema: &Schema,
     ) -> Result<CompiledSet> {
-        let RulesRepr { segments, rules, limits } = repr;
+        let RulesRepr { segments, scores, rules, limits } = repr;
         let extra = segments.len().checked_sub(rules.len());
         if !matches!(extra, Some(0 | 1)) {
             let (n, m) = (segments.len(), rules.len());
@@ -266,6 +269,7 @@ impl CompiledSet {
         check_segments(&segments).map_err(corrupt)?;
         let rest = segments.get(rules.len());
         let set = RuleSet {
+            scores,
             rest: rest.map(|s| RestSegment { id: s.id.clone(), name: s.name.clone() }),
             segments: segments
                 .iter()
@@ -330,6 +334,8 @@ impl Relabel for RuleSegmenter {
 pub struct RulesRepr {
     /// One for each rule, then the rest if there is one.
     segments: Vec<Segment>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    scores: Vec<ScoreRule>,
     rules: Vec<Rule>,
     limits: Limits,
 }
@@ -380,6 +386,12 @@ impl<M> RulesBuilder<M> {
         rule: Rule,
     ) -> Self {
         self.set = self.set.segment(id, name, rule);
+        self
+    }
+
+    /// Adds a score that rules may [test](super::ScoreTest).
+    pub fn score(mut self, id: impl Into<String>, points: PointsModel) -> Self {
+        self.set = self.set.score(id, points);
         self
     }
 

@@ -7,6 +7,8 @@ use super::compile::Compiled;
 use super::context::Context;
 use super::leaf::Check;
 use super::limits::Limits;
+use super::points::PointsFor;
+use super::score::ScoreRule;
 use super::set::{RuleSet, SegmentRule};
 use crate::data::{Date, Moment, Table, Value};
 use crate::error::{Error, ErrorKind, Issue, Result};
@@ -115,9 +117,22 @@ impl RuleSet {
             }
         }
         let mut set = self.clone();
+        let pinning = Pinning { table, moment: &moment, limits, scores: &[] };
+        for (i, score) in set.scores.iter_mut().enumerate() {
+            for (j, part) in score.points.parts.iter_mut().enumerate() {
+                if let PointsFor::Rule(rule) = &mut part.given_for {
+                    let path = format!("/scores/{i}/points/parts/{j}/for/rule");
+                    if let Some(issue) = limits.check_size(rule, &path) {
+                        let (what, issues) = ("the rules".into(), vec![issue]);
+                        return Err(ErrorKind::Definition { what, issues }.into());
+                    }
+                    pinning.pin(rule, &path)?;
+                }
+            }
+        }
+        let pinning = Pinning { scores: &set.scores, ..pinning };
         for (i, SegmentRule { rule, .. }) in set.segments.iter_mut().enumerate() {
-            Pinning { table, moment: &moment, limits }
-                .pin(rule, &format!("/segments/{i}/rule"))?;
+            pinning.pin(rule, &format!("/segments/{i}/rule"))?;
         }
         Ok(set)
     }
@@ -128,6 +143,8 @@ struct Pinning<'a> {
     table: &'a Table<'a>,
     moment: &'a Moment,
     limits: &'a Limits,
+    /// Those of the set, their own shares pinned.
+    scores: &'a [ScoreRule],
 }
 
 impl Pinning<'_> {
@@ -151,6 +168,12 @@ impl Pinning<'_> {
             // Compiling tells it with its place.
             return Ok(());
         }
+        if let Rule::Score(test) = &*rule
+            && self.scores.iter().all(|score| score.id != test.id)
+        {
+            // Likewise.
+            return Ok(());
+        }
         let (is_date, found) = self.threshold(rule, path, share, is_top)?;
         match found {
             Some(literal) => {
@@ -172,6 +195,11 @@ impl Pinning<'_> {
         is_top: bool,
     ) -> Result<(bool, Option<Literal>)> {
         let Pinning { table, moment, .. } = *self;
+        if let Rule::Score(test) = rule {
+            let all = self.scores(&test.id)?;
+            let ranked = all.into_iter().map(Ranked::Number).collect();
+            return Ok((false, at_end(ranked, share, is_top)));
+        }
         // What has a value is looked at, whatever it is.
         let mut asked = rule.clone();
         if let Some(test) = tested_mut(&mut asked) {
@@ -210,19 +238,38 @@ impl Pinning<'_> {
         for values in values {
             all.extend(values?);
         }
-        let n = share.of(all.len());
         let is_date = matches!(leaf.check, Check::Date(_));
-        let Some(last) = n.checked_sub(1) else { return Ok((is_date, None)) };
-        let at = if is_top { all.len() - 1 - last } else { last };
-        let (_, found, _) =
-            all.select_nth_unstable_by(at, |a, b| a.key().total_cmp(&b.key()));
-        Ok((is_date, Some(found.literal())))
+        Ok((is_date, at_end(all, share, is_top)))
     }
+
+    /// A score of all customers.
+    fn scores(&self, id: &str) -> Result<Vec<f64>> {
+        let found = self.scores.iter().position(|score| score.id == id);
+        let Some(at) = found else { return Ok(Vec::new()) };
+        let points = &self.scores[at].points;
+        let compiled = points
+            .compile_with(self.table.schema(), self.limits)
+            .map_err(|e| placed(e, &format!("/scores/{at}/points")))?;
+        compiled.at(self.moment.clone()).scores(self.table)
+    }
+}
+
+/// The value of the last customer of a share; nothing where it has none.
+fn at_end(mut all: Vec<Ranked>, share: Share, is_top: bool) -> Option<Literal> {
+    let last = share.of(all.len()).checked_sub(1)?;
+    let at = if is_top { all.len() - 1 - last } else { last };
+    let (_, found, _) =
+        all.select_nth_unstable_by(at, |a, b| a.key().total_cmp(&b.key()));
+    Some(found.literal())
 }
 
 /// What a share of no customers says: False of whoever has a value, and of others what the test
 /// says where none is there.
 fn nobody(mut rule: Rule, is_date: bool) -> Rule {
+    if matches!(rule, Rule::Score(_)) {
+        // It is never missing.
+        return Rule::Nobody;
+    }
     let when_missing = when_missing(&mut rule).and_then(Option::take);
     let is = |mut rule: Rule, test: Test| {
         if let Some(place) = tested_mut(&mut rule) {
@@ -265,6 +312,7 @@ fn tested(rule: &Rule) -> Option<&Test> {
         Rule::Field(test) => Some(&test.is),
         Rule::Event(test) => Some(&test.is),
         Rule::Distance(test) => Some(&test.is),
+        Rule::Score(test) => Some(&test.is),
         _ => None,
     }
 }
@@ -274,6 +322,7 @@ fn tested_mut(rule: &mut Rule) -> Option<&mut Test> {
         Rule::Field(test) => Some(&mut test.is),
         Rule::Event(test) => Some(&mut test.is),
         Rule::Distance(test) => Some(&mut test.is),
+        Rule::Score(test) => Some(&mut test.is),
         _ => None,
     }
 }

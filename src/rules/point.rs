@@ -56,7 +56,7 @@ impl Compiled {
 
     /// Follows the program from `entry`. Recursion is as deep as `at_least` in the rule.
     #[inline]
-    fn run<C: Customer + ?Sized>(
+    pub(super) fn run<C: Customer + ?Sized>(
         &self,
         entry: Label,
         customer: &C,
@@ -206,6 +206,10 @@ impl Compiled {
                     None => computed.value(&self.schema, customer, context.bound),
                 }
             }
+            Source::Score(at) => {
+                let score = &self.scores[at as usize];
+                self.score(score, customer, context).map(Value::Number)
+            }
         }
     }
 
@@ -216,6 +220,7 @@ impl Compiled {
             Source::Feature(feature) => self.fault(feature, value),
             Source::Events(at) => fault(&self.behaviours[at as usize].spec, value),
             Source::Computed(at) => fault(&self.computed[at as usize].spec, value),
+            Source::Score(at) => fault(&self.scores[at as usize].spec, value),
         }
     }
 

@@ -11,6 +11,7 @@ use super::computed::check_ids;
 use super::event::{Aggregate, EventTest, Window};
 use super::field::EventSelection;
 use super::limits::Limits;
+use super::text::events_name;
 use crate::data::{Customer, Moment, Remapped, Schema, Span, Table};
 use crate::error::{Error, ErrorKind, Issue, Result};
 use crate::exact::ExactSum;
@@ -225,7 +226,7 @@ fn faulty(issues: Vec<Issue>) -> Error {
     ErrorKind::Definition { what: "the points".into(), issues }.into()
 }
 
-fn check_cap(cap: Option<f64>, path: &str, issues: &mut Vec<Issue>) {
+pub(super) fn check_cap(cap: Option<f64>, path: &str, issues: &mut Vec<Issue>) {
     if let Some(cap) = cap
         && !(cap.is_finite() && cap >= 0.0)
     {
@@ -235,8 +236,31 @@ fn check_cap(cap: Option<f64>, path: &str, issues: &mut Vec<Issue>) {
     }
 }
 
+impl fmt::Display for PointsPart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let PointsPart { name, points, given_for, cap, half_life } = self;
+        write!(f, "{name}: {points:+}")?;
+        match given_for {
+            PointsFor::Rule(rule) => write!(f, " if {}", rule.head())?,
+            PointsFor::Events { .. } => {
+                let (rule, _) = self.rule("");
+                if let Rule::Event(test) = &rule {
+                    write!(f, " times {}", events_name(test))?;
+                }
+            }
+        }
+        if let Some(cap) = cap {
+            write!(f, ", at most {cap}")?;
+        }
+        match half_life {
+            Some(half_life) => write!(f, ", half after {half_life}"),
+            None => Ok(()),
+        }
+    }
+}
+
 impl PointsPart {
-    fn check(&self, path: &str, issues: &mut Vec<Issue>) {
+    pub(super) fn check(&self, path: &str, issues: &mut Vec<Issue>) {
         if !self.points.is_finite() {
             let path = format!("{path}/points");
             let issue = Issue::new("not-finite", path, "the number is not finite");
@@ -429,7 +453,7 @@ impl CompiledPoints {
 
 /// At most `cap` in magnitude, and whether it was more. Sums beyond the largest number are
 /// that.
-fn capped(points: f64, cap: Option<f64>) -> (f64, bool) {
+pub(super) fn capped(points: f64, cap: Option<f64>) -> (f64, bool) {
     let most = cap.unwrap_or(f64::MAX);
     // Adding 0 leaves no -0.
     let is_capped = cap.is_some_and(|cap| points.abs() > cap);

@@ -12,7 +12,9 @@ use super::compile::Compiled;
 use super::context::Context;
 use super::limits::Limits;
 use super::model::RuleSegmenter;
+use super::points::PointsModel;
 use super::references;
+use super::score::ScoreRule;
 use super::timeline::Timeline;
 use super::window::{Bound, Bounds};
 use crate::data::{Customer, Moment, Schema, Timestamp};
@@ -47,6 +49,9 @@ use crate::segmenter::{Segment, SegmentId};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RuleSet {
+    /// The scores that rules of the segments may [test](super::ScoreTest).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scores: Vec<ScoreRule>,
     /// The segments in order of priority.
     pub segments: Vec<SegmentRule>,
     /// The segment of those whom no rule takes; without it they are in none.
@@ -93,6 +98,13 @@ impl RuleSet {
     ) -> RuleSet {
         let id = SegmentId::new(id);
         self.segments.push(SegmentRule { id, name: name.into(), rule });
+        self
+    }
+
+    /// Adds a score that rules may [test](super::ScoreTest).
+    #[must_use]
+    pub fn score(mut self, id: impl Into<String>, points: PointsModel) -> RuleSet {
+        self.scores.push(ScoreRule { id: id.into(), points });
         self
     }
 
@@ -163,10 +175,13 @@ impl RuleSet {
     /// | `bad-instant` | a text that is neither a date nor an instant |
     /// | `no-segments-here` | a reference in a rule alone, or inside a filter of events |
     /// | `unknown-segment` | a reference to a segment that has no rule in the set |
+    /// | `no-scores-here` | a score in a rule alone, inside a filter of events, or in a score |
+    /// | `unknown-score` | a score that the set does not state |
+    /// | `bad-cap` | a limit of points that is none |
     /// | `segments-in-a-circle` | rules that refer to themselves, be it through others |
     /// | `references-too-deep` | references through more segments than 64 |
-    /// | `empty-id` | a segment without an id |
-    /// | `duplicate-id` | two segments with one id |
+    /// | `empty-id` | a segment or score without an id |
+    /// | `duplicate-id` | two segments, or two scores, with one id |
     /// | `too-many-issues` | further faults, which are counted only |
     pub fn compile(&self, schema: &Schema) -> Result<RuleSegmenter> {
         self.compile_with(schema, &Limits::new())
@@ -217,6 +232,8 @@ pub(super) struct CompiledSet {
     pub(super) schema: Schema,
     /// One for each rule, then the rest if there is one.
     pub(super) segments: Arc<Vec<Segment>>,
+    /// The definitions of the scores that rules test.
+    pub(super) scores: Arc<[ScoreRule]>,
     pub(super) rules: Arc<[Compiled]>,
     /// The rules, each after those to which it refers.
     pub(super) order: Arc<[u32]>,
@@ -236,6 +253,7 @@ impl CompiledSet {
         let mut checker = Checker::new(schema, limits);
         check_ids(&mut checker, set);
         checker.refer_to(set.segments.iter().map(|segment| segment.id.clone()));
+        checker.score_by(&set.scores);
         let fits = checker.at("segments", |c| c.list_len(set.segments.len()));
         let mut checked: Vec<(&Rule, Parts, Option<Node>)> = Vec::new();
         if fits {
@@ -262,6 +280,7 @@ impl CompiledSet {
         Ok(CompiledSet {
             schema: schema.clone(),
             segments: Arc::new(named.chain(rest).collect()),
+            scores: set.scores.clone().into(),
             rules: rules.collect(),
             order: order.into(),
             windows: windows.into(),
@@ -274,6 +293,7 @@ impl CompiledSet {
     pub(super) fn definition(&self) -> RuleSet {
         let named = self.segments.iter().zip(self.rules.iter());
         RuleSet {
+            scores: self.scores.to_vec(),
             segments: named
                 .map(|(segment, rule)| SegmentRule {
                     id: segment.id.clone(),

@@ -62,8 +62,8 @@ pub(super) type Changed = (Timestamp, Vec<(usize, Truth)>);
 struct Watched {
     rule: usize,
     leaf: usize,
-    /// Nothing where the value cannot be used.
-    truth: Option<Truth>,
+    /// Nothing where the value cannot be used; where the value itself counts, its bits, too.
+    answer: Option<(Truth, u64)>,
 }
 
 impl<'a> Timeline<'a> {
@@ -88,9 +88,9 @@ impl<'a> Timeline<'a> {
         };
         for (i, rule) in rules.iter().enumerate() {
             for leaf in 0..rule.leaves.len() {
-                let mut test = Watched { rule: i, leaf, truth: None };
+                let mut test = Watched { rule: i, leaf, answer: None };
                 if let Some(next) = timeline.next(&test) {
-                    test.truth = timeline.ask(&test);
+                    test.answer = timeline.ask(&test);
                     timeline.agenda.push(Reverse((next, timeline.tests.len())));
                     timeline.tests.push(test);
                 }
@@ -122,12 +122,12 @@ impl<'a> Timeline<'a> {
                 && when == at
             {
                 self.agenda.pop();
-                let truth = self.ask(&self.tests[i]);
+                let answer = self.ask(&self.tests[i]);
                 let test = &mut self.tests[i];
-                if truth != test.truth {
+                if answer != test.answer {
                     asked[test.rule] = true;
                 }
-                test.truth = truth;
+                test.answer = answer;
                 if let Some(next) = self.next(&self.tests[i]) {
                     self.agenda.push(Reverse((next, i)));
                 }
@@ -154,11 +154,18 @@ impl<'a> Timeline<'a> {
         Ok(None)
     }
 
-    fn ask(&self, test: &Watched) -> Option<Truth> {
+    fn ask(&self, test: &Watched) -> Option<(Truth, u64)> {
         let rule = &self.rules[test.rule];
         let leaf = &rule.leaves[test.leaf];
         let context = Context::new(Some(&self.bound));
-        rule.test(leaf, self.customer, &context).ok().map(|(truth, _)| truth)
+        let (truth, value) = rule.test(leaf, self.customer, &context).ok()?;
+        Some((
+            truth,
+            match (&leaf.check, value) {
+                (Check::Amount, Value::Number(x)) => x.to_bits(),
+                _ => 0,
+            },
+        ))
     }
 
     /// The next instant at which a test may have another answer.
@@ -194,7 +201,8 @@ impl<'a> Timeline<'a> {
             enters.into_iter().chain(leaves).min()
         };
         match rule.leaves[test.leaf].source {
-            Source::Feature(_) => None,
+            // A score changes when a test of its parts does.
+            Source::Feature(_) | Source::Score(_) => None,
             Source::Events(at) => {
                 let behaviour = rule.behaviours.get(at as usize)?;
                 let window = self.windows.get(behaviour.window as usize)?;

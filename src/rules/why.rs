@@ -1,6 +1,7 @@
 //! The few clauses that decide, what would change the answer, and until when it stands.
 
 use std::fmt;
+use std::iter::Peekable;
 
 use serde::{Deserialize, Serialize};
 
@@ -94,7 +95,8 @@ impl RuleBook {
             let mut clauses = Vec::new();
             let index = SegmentIndex::new(i as u32);
             set.rules[i].clauses(index, None, customer, &context, &mut clauses);
-            trees.push(Tree::new(&set.rules[i].rule, &mut clauses.into_iter()));
+            trees
+                .push(Tree::new(&set.rules[i].rule, &mut clauses.into_iter().peekable()));
         }
         let tree = match trees.pop() {
             Some(tree) if at < set.rules.len() => tree,
@@ -176,7 +178,10 @@ type Needs<'t> = Vec<(&'t ClauseResult, Truth)>;
 
 impl Tree {
     /// Clauses come in the order of the rule's parts, outer ones before inner ones.
-    fn new(rule: &Rule, clauses: &mut impl Iterator<Item = ClauseResult>) -> Tree {
+    fn new(
+        rule: &Rule,
+        clauses: &mut Peekable<impl Iterator<Item = ClauseResult>>,
+    ) -> Tree {
         let clause = clauses.next();
         let truth = clause.as_ref().map_or(Truth::Unknown, |clause| clause.truth);
         let mut each = |rules: &[Rule]| -> Vec<Tree> {
@@ -188,7 +193,12 @@ impl Tree {
             Rule::Any(rules) => Node::Any(each(rules)),
             Rule::AtLeast { n, of } => Node::AtLeast(*n, each(of)),
             Rule::Not(rule) => Node::Not(Box::new(Tree::new(rule, clauses))),
-            _ => Node::Test,
+            _ => {
+                // What a test is made of, as the parts of a score, is told by the test.
+                let depth = clause.as_ref().map_or(usize::MAX, |clause| clause.depth);
+                while clauses.next_if(|below| below.depth > depth).is_some() {}
+                Node::Test
+            }
         };
         Tree { truth, node, clause }
     }

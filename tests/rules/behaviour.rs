@@ -8,8 +8,9 @@ use segmenta::data::{
 };
 use segmenta::rules::{
     Aggregate, BucketTest, CalendarUnit, ConsentAge, ConsentTest, DistanceTest,
-    EARTH_RADIUS, EventTest, FieldTest, LeapDay, Location, Rule, RuleBook, RuleSet,
-    SequenceStep, SequenceTest, Test, Window, segment,
+    EARTH_RADIUS, EventTest, FieldTest, LeapDay, Location, PointsFor, PointsModel,
+    PointsPart, Rule, RuleBook, RuleSet, ScoreTest, SequenceStep, SequenceTest, Test,
+    Window, segment,
 };
 use segmenta::segmenter::{Persist, Saved, Truth};
 
@@ -37,6 +38,8 @@ pub(crate) struct Case {
     /// The properties of each stream.
     pub(crate) streams: Vec<Vec<FeatureSpec>>,
     pub(crate) rules: Vec<Rule>,
+    /// `p0` and so on.
+    pub(crate) scores: Vec<PointsModel>,
     pub(crate) people: Vec<Person>,
     pub(crate) now: i64,
     /// Minutes ahead of UTC.
@@ -314,6 +317,38 @@ pub(crate) mod oracle {
         }
     }
 
+    /// The points, added up one by one. Those that are drawn are added without rounding that
+    /// matters.
+    fn score(case: &Case, model: &PointsModel, person: &Person) -> f64 {
+        let capped = |x: f64, cap: Option<f64>| cap.map_or(x, |cap| x.clamp(-cap, cap));
+        let mut sum = 0.0;
+        for part in &model.parts {
+            let given = match &part.given_for {
+                PointsFor::Rule(rule) => match truth(case, rule, person) {
+                    Some(true) => part.points,
+                    _ => 0.0,
+                },
+                PointsFor::Events { name, filter, window } => {
+                    let test = EventTest {
+                        name: name.clone(),
+                        filter: filter.clone(),
+                        agg: Aggregate::Count,
+                        window: window.clone(),
+                        is: Test::Set,
+                        when_missing: None,
+                    };
+                    let OwnedValue::Number(n) = aggregate(case, &test, person) else {
+                        panic!("{test:?}")
+                    };
+                    n * part.points
+                }
+                other => panic!("{other:?}"),
+            };
+            sum += capped(given, part.cap);
+        }
+        capped(sum, model.cap)
+    }
+
     /// The truth of each rule.
     pub(crate) fn truths(case: &Case, person: &Person) -> Vec<Truth> {
         case.rules.iter().map(|rule| kleene(truth(case, rule, person))).collect()
@@ -358,6 +393,11 @@ pub(crate) mod oracle {
                 let drawn = person.id.map(|id| drawn(&test.salt, id));
                 let value = drawn.map_or(OwnedValue::Missing, OwnedValue::Number);
                 naive::tested(&test.is, None, &FeatureSpec::number("share"), &value)
+            }
+            Rule::Score(test) => {
+                let at = test.id[1..].parse::<usize>().unwrap();
+                let value = OwnedValue::Number(score(case, &case.scores[at], person));
+                naive::tested(&test.is, None, &FeatureSpec::number("points"), &value)
             }
             Rule::Consent(test) => {
                 let find = |name: &str| {
@@ -542,6 +582,59 @@ fn event_rule(streams: Vec<Vec<FeatureSpec>>) -> impl Strategy<Value = Rule> {
     prop::strategy::Union::new(tests)
 }
 
+/// Scores of tests of a customer, and of events.
+fn score(
+    features: &[FeatureSpec],
+    streams: &[Vec<FeatureSpec>],
+) -> impl Strategy<Value = PointsModel> + use<> {
+    let test = prop_oneof![
+        3 => event_rule(streams.to_vec()),
+        1 => sequence_rule(streams.to_vec()),
+        1 => computed_rule(features),
+        2 => super::properties::field_rule(features),
+        1 => day_rule(features),
+    ];
+    let test = test.prop_recursive(2, 4, 3, |inner| {
+        let some = prop::collection::vec(inner.clone(), 1..4);
+        prop_oneof![
+            some.clone().prop_map(Rule::Any),
+            some.prop_map(|of| Rule::AtLeast { n: of.len().div_ceil(2), of }),
+            inner.prop_map(|rule| !rule),
+        ]
+    });
+    let streams = streams.to_vec();
+    let events = (0..streams.len()).prop_flat_map(move |stream| {
+        let filter = prop::option::of(plain_rule(&streams[stream]).prop_map(Box::new));
+        (filter, window()).prop_map(move |(filter, window)| PointsFor::Events {
+            name: format!("e{stream}"),
+            filter,
+            window,
+        })
+    });
+    let given_for = prop_oneof![2 => test.prop_map(PointsFor::Rule), 1 => events];
+    let points = prop::sample::select(vec![1.0, 2.5, -3.0, 10.0, 1e-7]);
+    let cap = || prop::option::weighted(0.3, prop::sample::select(vec![2.0, 8.0]));
+    let part = (points, given_for, cap()).prop_map(|(points, given_for, cap)| {
+        PointsPart { name: "part".into(), points, given_for, cap, half_life: None }
+    });
+    (prop::collection::vec(part, 1..5), cap())
+        .prop_map(|(parts, cap)| PointsModel { parts, cap })
+}
+
+fn score_rule() -> impl Strategy<Value = Rule> {
+    let literal = prop::sample::select(vec![0.0, 1.0, 2.5, 3.5, 7.0, 10.0]);
+    (literal, 0..5_usize, 0..2_usize).prop_map(|(x, kind, of)| {
+        let is = match kind {
+            0 => Test::Lt(x.into()),
+            1 => Test::Ge(x.into()),
+            2 => Test::Gt((-x).into()),
+            3 => Test::Between { lo: x.into(), hi: (x + 2.0).into() },
+            _ => Test::In(vec![x.into(), 0.into()]),
+        };
+        Rule::Score(ScoreTest { id: format!("p{of}"), is })
+    })
+}
+
 fn sequence_rule(streams: Vec<Vec<FeatureSpec>>) -> impl Strategy<Value = Rule> {
     let step = (0..streams.len()).prop_flat_map(move |stream| {
         let filter = prop::option::of(plain_rule(&streams[stream]).prop_map(Box::new));
@@ -640,6 +733,7 @@ pub(crate) fn case() -> impl Strategy<Value = Case> {
             5 => event_rule(streams.clone()),
             3 => sequence_rule(streams.clone()),
             2 => computed_rule(&features),
+            2 => score_rule(),
             1 => super::properties::field_rule(&features),
             2 => day_rule(&features),
             1 => (0..5_usize).prop_map(|i| segment(format!("s{i}"))),
@@ -663,7 +757,10 @@ pub(crate) fn case() -> impl Strategy<Value = Case> {
         let person = (values(&features), logs, 0..99_u64)
             .prop_map(|(values, streams, id)| Person { id: Some(id), values, streams });
         (
-            prop::collection::vec(rule, 1..5),
+            (
+                prop::collection::vec(rule, 1..5),
+                prop::collection::vec(score(&features, &streams), 2),
+            ),
             prop::collection::vec(person, 1..6),
             (
                 -2..3_i64,
@@ -674,11 +771,19 @@ pub(crate) fn case() -> impl Strategy<Value = Case> {
             any::<bool>(),
         )
             .prop_map(
-                move |(rules, people, (days, beside), offset, week_start, forwards)| {
+                move |(
+                    (rules, scores),
+                    people,
+                    (days, beside),
+                    offset,
+                    week_start,
+                    forwards,
+                )| {
                     let case = Case {
                         features: features.clone(),
                         streams: streams.clone(),
                         rules: Vec::new(),
+                        scores: Vec::new(),
                         people,
                         now: NOW + days * DAY + beside
                             - if week_start == 6 { 92 * DAY } else { 0 },
@@ -691,7 +796,14 @@ pub(crate) fn case() -> impl Strategy<Value = Case> {
                         let others = if forwards { i + 1..n } else { 0..i };
                         refer(tidy(rule, &schema), &others)
                     });
-                    Case { rules: rules.collect(), ..case }
+                    let scores = scores.into_iter().map(|mut model| {
+                        for part in &mut model.parts {
+                            part.given_for = tidy_part(part.given_for.clone(), &schema);
+                        }
+                        model
+                    });
+                    let (rules, scores) = (rules.collect(), scores.collect());
+                    Case { rules, scores, ..case }
                 },
             )
     })
@@ -713,6 +825,21 @@ fn refer(rule: Rule, others: &std::ops::Range<usize>) -> Rule {
             segment(format!("s{}", others.start + at % others.len()))
         }
         rule => rule,
+    }
+}
+
+fn tidy_part(given_for: PointsFor, schema: &Schema) -> PointsFor {
+    match given_for {
+        PointsFor::Rule(rule) => PointsFor::Rule(tidy(rule, schema)),
+        PointsFor::Events { name, filter, window } => {
+            let stream = schema.stream_index_of(&name).unwrap();
+            let properties = schema.streams()[stream.get()].properties().to_vec();
+            let properties = Schema::new(properties).unwrap();
+            let filter =
+                filter.map(|rule| Box::new(super::properties::tidy(*rule, &properties)));
+            PointsFor::Events { name, filter, window }
+        }
+        other => other,
     }
 }
 
@@ -791,8 +918,12 @@ impl Case {
     }
 
     pub(crate) fn set(&self) -> RuleSet {
+        let scores = self.scores.iter().enumerate();
+        let set = scores.fold(RuleSet::new(), |set, (i, model)| {
+            set.score(format!("p{i}"), model.clone())
+        });
         let rules = self.rules.iter().enumerate();
-        rules.fold(RuleSet::new(), |set, (i, rule)| {
+        rules.fold(set, |set, (i, rule)| {
             set.segment(format!("s{i}"), format!("Segment {i}"), rule.clone())
         })
     }
@@ -898,6 +1029,13 @@ fn ticks(case: &Case, person: &Person) -> Vec<i64> {
     }
     let mut all = Vec::new();
     case.rules.iter().for_each(|rule| windows(rule, &mut all));
+    for part in case.scores.iter().flat_map(|model| &model.parts) {
+        match &part.given_for {
+            PointsFor::Rule(rule) => windows(rule, &mut all),
+            PointsFor::Events { window, .. } => all.push((window, 0)),
+            other => panic!("{other:?}"),
+        }
+    }
     let mut spans = vec![0];
     for (window, delay) in all {
         spans.push(delay);
@@ -930,6 +1068,11 @@ fn ticks(case: &Case, person: &Person) -> Vec<i64> {
     // … and around dates and their anniversaries.
     let mut lengths = vec![];
     case.rules.iter().for_each(|rule| days(rule, &mut lengths));
+    for part in case.scores.iter().flat_map(|model| &model.parts) {
+        if let PointsFor::Rule(rule) = &part.given_for {
+            days(rule, &mut lengths);
+        }
+    }
     let of_events = person.streams.iter().flatten().flat_map(|(time, values)| {
         let day = (time + i64::from(case.offset) * 60_000).div_euclid(DAY);
         values.iter().cloned().chain([Date::from_days(day as i32).unwrap().into()])

@@ -21,6 +21,7 @@ mod nested;
 mod pin;
 mod points;
 mod properties;
+mod scores;
 mod snapshots;
 mod sql;
 mod stays;

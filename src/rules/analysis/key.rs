@@ -55,6 +55,8 @@ impl Key {
         match check {
             Check::Number(check) => self.numbers(1, check),
             Check::Date(check) => self.numbers(2, check),
+            // No rule has such a test of its own.
+            Check::Amount => self.tag(u8::MAX),
             Check::Flag { yes, no } => {
                 self.0.extend([3, u8::from(*yes), u8::from(*no)]);
             }

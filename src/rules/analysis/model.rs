@@ -137,6 +137,7 @@ enum SubjectKey {
     Feature(FeatureIndex),
     Aggregate(u32),
     Computed(u32),
+    Score(u32),
 }
 
 struct Lowering<'r> {
@@ -203,6 +204,7 @@ impl<'r> Lowering<'r> {
             | Rule::Sequence(_)
             | Rule::Distance(_)
             | Rule::Bucket(_)
+            | Rule::Score(_)
             | Rule::Consent(_) => {
                 let leaves: Vec<_> = rest.leaves.by_ref().take(rule.n_tests()).collect();
                 let answers: Option<Vec<Answers>> =
@@ -302,6 +304,15 @@ impl<'r> Lowering<'r> {
                     ..Subject::of(&computed.spec)
                 };
                 (SubjectKey::Computed(computed.place), subject)
+            }
+            Source::Score(at) => {
+                let score = rule.scores.get(at as usize)?;
+                let subject = Subject {
+                    may_be_missing: false,
+                    is_derived: true,
+                    ..Subject::of(&score.spec)
+                };
+                (SubjectKey::Score(score.place), subject)
             }
         };
         let next = self.subjects.len() as u32;

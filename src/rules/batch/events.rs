@@ -31,8 +31,8 @@ pub(super) type OfEach<T> = [T; CUSTOMERS];
 /// Memory for the aggregates of some customers.
 #[derive(Debug)]
 pub(super) struct Scratch {
-    /// For each aggregate, the pages into which it is coded.
-    pages: Vec<Vec<usize>>,
+    /// For each derived column, the pages into which it is coded.
+    pub(super) pages: Vec<Vec<usize>>,
     /// For each stream, the memory of its filters.
     filtered: Vec<Filtered>,
     /// For each instant, how many of the events lie before it.
@@ -133,6 +133,7 @@ impl Kernel for Fill<'_> {
                 let offset = start - rows.start;
                 aggregates::<A>(
                     stream,
+                    &plan.amounts,
                     at,
                     some,
                     scratch,
@@ -147,7 +148,8 @@ impl Kernel for Fill<'_> {
             let mut codes = Codes { lowered, memory, offset };
             plan.computed.fill::<A>(pages, some, computed, &mut codes);
         }
-        for &page in scratch.pages.iter().flatten() {
+        // Scores come later.
+        for &page in scratch.pages[..plan.n_filled].iter().flatten() {
             memory.is_coded[page] = true;
         }
     }
@@ -175,6 +177,13 @@ impl Codes<'_> {
         let column = Column::Number(numbers.into(), Validity::All);
         self.write(pages, &column, numbers.len());
     }
+
+    /// Keeps the numbers themselves of the aggregate at this place, if they count.
+    fn keep(&mut self, amounts: &[usize], place: usize, numbers: &[f64]) {
+        if let Ok(at) = amounts.binary_search(&place) {
+            self.memory.kept[at][self.offset..][..numbers.len()].copy_from_slice(numbers);
+        }
+    }
 }
 
 /// The events of some customers.
@@ -198,6 +207,7 @@ impl Block<'_> {
 #[inline(always)]
 fn aggregates<A: Arithmetic>(
     plan: &StreamPlan<'_>,
+    amounts: &[usize],
     at: usize,
     rows: Range<usize>,
     scratch: &mut Scratch,
@@ -235,7 +245,9 @@ fn aggregates<A: Arithmetic>(
                 for ((number, from), to) in values.numbers.iter_mut().zip(from).zip(to) {
                     *number = f64::from(to.wrapping_sub(*from) as i32);
                 }
-                codes.write_numbers(&pages[aggregate.place], &values.numbers[..n]);
+                let numbers = &values.numbers[..n];
+                codes.write_numbers(&pages[aggregate.place], numbers);
+                codes.keep(amounts, aggregate.place, numbers);
             }
         }
         for aggregate in &group.others {

@@ -231,6 +231,7 @@ impl Lowering<'_> {
             | Rule::Sequence(_)
             | Rule::Distance(_)
             | Rule::Bucket(_)
+            | Rule::Score(_)
             | Rule::Consent(_) => {
                 let mut answers = self.leaf(next.tests.next()?)?;
                 for _ in 1..rule.n_tests() {

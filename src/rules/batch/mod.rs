@@ -16,6 +16,7 @@ mod pages;
 mod plan;
 mod program;
 mod rows;
+mod scores;
 
 use std::ops::{ControlFlow, Range};
 
@@ -24,9 +25,10 @@ use self::graph::{Answers, Signal};
 use self::lower::{Columns, Lowered, Placed, Posed, lower};
 use self::plan::Plan;
 use self::program::{Memory, Plane, Program, ROWS, Run};
+use self::scores::{FillScores, Found, Scores, scores};
 use super::behaviour::aggregates;
 use super::compile::Compiled;
-use super::leaf::Source;
+use super::leaf::{Check, Source};
 use super::members::{MembershipCount, Memberships, Planes, bits};
 use super::set::CompiledSet;
 use super::window::Bound;
@@ -44,6 +46,7 @@ pub(super) struct Batch<'t> {
     table: &'t Table<'t>,
     /// The aggregates of events, and all else that is computed and that rules ask about.
     plan: Option<Plan<'t>>,
+    scores: Option<Scores<'t>>,
     lowered: Lowered,
 }
 
@@ -51,6 +54,7 @@ pub(super) struct Batch<'t> {
 struct TaskMemory {
     memory: Memory,
     scratch: Option<Scratch>,
+    scores: Option<scores::Scratch>,
 }
 
 impl<'t> Batch<'t> {
@@ -59,14 +63,17 @@ impl<'t> Batch<'t> {
     /// about events. `map` says where the features and streams of the rules stand in the
     /// table. With a rest, one more rule follows: that none is True.
     pub(super) fn new(
-        set: &CompiledSet,
+        set: &'t CompiledSet,
         bound: Option<&Bound>,
         table: &'t Table<'t>,
         map: Option<&SchemaMap>,
     ) -> Option<Batch<'t>> {
         let rules = &*set.rules;
-        let is_plain =
-            |rule: &Compiled| rule.behaviours.is_empty() && rule.computed.is_empty();
+        let is_plain = |rule: &Compiled| {
+            rule.behaviours.is_empty()
+                && rule.computed.is_empty()
+                && rule.scores.is_empty()
+        };
         let plan = if rules.iter().all(is_plain) {
             None
         } else {
@@ -74,6 +81,8 @@ impl<'t> Batch<'t> {
         };
         let n_aggregates = aggregates(rules).count();
         let n_stored = table.columns().len();
+        let found = scores(rules);
+        let n_filled = plan.as_ref().map_or(0, |plan| plan.n_filled);
         let column = |rule: &Compiled, source: Source| match source {
             Source::Feature(feature) => {
                 map.map_or(Some(feature), |map| map.feature(feature)).map(|f| f.get())
@@ -85,15 +94,32 @@ impl<'t> Batch<'t> {
                 let place = rule.computed.get(at as usize)?.place as usize;
                 Some(n_stored + n_aggregates + place)
             }
+            Source::Score(at) => {
+                let place = rule.scores.get(at as usize)?.place;
+                let rank = found.keys().position(|&known| known == place)?;
+                Some(n_stored + n_filled + rank)
+            }
+        };
+        let tests = |rule: &'t Compiled, leaves: Range<usize>| {
+            let leaves = rule.leaves.get(leaves)?.iter();
+            // Amounts have no codes.
+            let leaves = leaves.filter(|leaf| leaf.check != Check::Amount);
+            let placed = leaves
+                .map(|leaf| Some(Placed { column: column(rule, leaf.source)?, leaf }));
+            placed.collect::<Option<Vec<_>>>()
         };
         let mut placed = Vec::with_capacity(rules.len());
         for rule in rules {
-            let tests = rule
-                .leaves
-                .iter()
-                .map(|leaf| Some(Placed { column: column(rule, leaf.source)?, leaf }));
-            let tests = tests.collect::<Option<Vec<_>>>()?;
+            let tests = tests(rule, 0..rule.leaves.len())?;
             placed.push(Posed { rule: &rule.rule, tests, segments: &rule.segments });
+        }
+        let mut order = set.order.to_vec();
+        for Found { rule, score } in found.values() {
+            for (i, of_part) in score.rules() {
+                order.push(placed.len() as u32);
+                let tests = tests(rule, score.parts.get(i)?.leaves())?;
+                placed.push(Posed { rule: of_part, tests, segments: &[] });
+            }
         }
         let today = match bound {
             Some(bound) => bound.today,
@@ -101,13 +127,21 @@ impl<'t> Batch<'t> {
             None => Date::MIN,
         };
         let columns = columns(table, plan.as_ref());
-        let mut lowered = lower(&placed, &set.order, columns, today)?;
+        let mut lowered = lower(&placed, &order, columns, today)?;
+        let of_parts = lowered.answers.split_off(rules.len());
+        let scores = match &plan {
+            Some(plan) if !found.is_empty() => {
+                let holds: Vec<Signal> = of_parts.iter().map(|a| a.holds).collect();
+                Some(Scores::new(&found, &lowered, &holds, n_filled, &plan.amounts)?)
+            }
+            _ => None,
+        };
         if set.has_rest() {
             let holds = lowered.answers.iter().map(|answers| answers.holds).collect();
             let taken = lowered.graph.any(holds);
             lowered.answers.push(Answers { holds: !taken, fails: taken });
         }
-        Some(Batch { table, plan, lowered })
+        Some(Batch { table, plan, scores, lowered })
     }
 
     /// How many rows are in each segment.
@@ -238,7 +272,12 @@ impl<'t> Batch<'t> {
         let n_stored = self.table.columns().len();
         let scratch =
             self.plan.as_ref().map(|plan| Scratch::new(plan, &self.lowered, n_stored));
-        TaskMemory { memory: Memory::new(program, &self.lowered), scratch }
+        let mut memory = Memory::new(program, &self.lowered);
+        if let (Some(scores), Some(plan)) = (&self.scores, &self.plan) {
+            memory.also_for(scores.program(), plan.amounts.len());
+        }
+        let scores = self.scores.as_ref().map(Scores::scratch);
+        TaskMemory { memory, scratch, scores }
     }
 
     /// Tells each result of each block: its number, that of the block, the plane, and what
@@ -252,11 +291,23 @@ impl<'t> Batch<'t> {
     ) {
         for (block, start) in rows.clone().step_by(ROWS).enumerate() {
             let rows = start..(start + ROWS).min(rows.end);
-            let TaskMemory { memory, scratch } = &mut *memory;
+            let TaskMemory { memory, scratch, scores } = &mut *memory;
             memory.is_coded.fill(false);
             if let (Some(plan), Some(scratch)) = (&self.plan, scratch) {
                 let lowered = &self.lowered;
-                simd::run(Fill { plan, lowered, rows: rows.clone(), scratch, memory });
+                let fill = Fill { plan, lowered, rows: rows.clone(), scratch, memory };
+                simd::run(fill);
+                if let (Some(of_scores), Some(own)) = (&self.scores, scores) {
+                    simd::run(FillScores {
+                        scores: of_scores,
+                        lowered,
+                        columns: columns(self.table, Some(plan)),
+                        rows: rows.clone(),
+                        pages: &scratch.pages,
+                        scratch: own,
+                        memory,
+                    });
+                }
             }
             simd::run(Run {
                 program,

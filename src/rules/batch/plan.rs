@@ -7,6 +7,7 @@ use super::computed::Computations;
 use super::fixed::Fixed;
 use super::lower::{Columns, Lowered, Placed, Posed, lower};
 use super::program::Program;
+use super::scores::{amounts, scores};
 use crate::data::{
     Column, Date, FeatureIndex, FeatureKind, Flags, Levels, SchemaMap, Stream,
     StreamIndex, Table, Validity, Zone,
@@ -26,6 +27,10 @@ pub(super) struct Plan<'t> {
     /// For each aggregate, and then for all else, its kind, its levels, and whether it can be
     /// missing.
     pub(super) columns: Vec<Column<'t>>,
+    /// How many of these columns are there before scores are computed.
+    pub(super) n_filled: usize,
+    /// The aggregates whose numbers scores need, by their places.
+    pub(super) amounts: Vec<usize>,
 }
 
 /// The aggregates of one stream.
@@ -92,9 +97,10 @@ impl<'t> Plan<'t> {
             by_stream.entry(behaviour.stream).or_default().push((n, behaviour));
             n += 1;
         }
+        let scores = scores(rules);
         let n_computed = computed(rules.iter().map(|rule| &*rule.computed)).count();
         // The memory of a block grows with them, however few its rows.
-        if n + n_computed > 1000.max(8 * table.len()) {
+        if n + n_computed + scores.len() > 1000.max(8 * table.len()) {
             return None;
         }
         let mut columns: Vec<Option<Column<'t>>> = vec![None; n];
@@ -108,7 +114,12 @@ impl<'t> Plan<'t> {
         }
         let mut columns = columns.into_iter().collect::<Option<Vec<_>>>()?;
         let computed = Computations::new(rules, bound, table, map, n, &mut columns)?;
-        Some(Plan { streams, computed, columns })
+        let n_filled = columns.len();
+        let none: &'static [f64] = &[];
+        let score = || Column::Number(none.into(), Validity::All);
+        columns.extend(scores.iter().map(|_| score()));
+        let amounts = amounts(&scores);
+        Some(Plan { streams, computed, columns, n_filled, amounts })
     }
 }
 

@@ -176,6 +176,8 @@ pub(super) struct Memory {
     /// Whether the codes of a page are those of the current block.
     pub(super) is_coded: Vec<bool>,
     planes: Vec<Plane>,
+    /// Numbers that are kept beside their codes: for each of some aggregates.
+    pub(super) kept: Vec<Vec<f64>>,
 }
 
 impl Memory {
@@ -184,7 +186,15 @@ impl Memory {
             codes: vec![[0; ROWS]; lowered.pages.len()],
             is_coded: vec![false; lowered.pages.len()],
             planes: vec![[0; ROWS / 64]; program.n_slots],
+            kept: Vec::new(),
         }
+    }
+
+    /// Makes room for another program, too, and for the numbers of so many aggregates.
+    pub(super) fn also_for(&mut self, program: &Program, n_kept: usize) {
+        let n_slots = program.n_slots.max(self.planes.len());
+        self.planes.resize(n_slots, [0; ROWS / 64]);
+        self.kept = vec![vec![0.0; ROWS]; n_kept];
     }
 }
 
@@ -206,7 +216,7 @@ impl<F: FnMut(usize, &Plane, u64) -> ControlFlow<()>> Kernel for Run<'_, F> {
     #[inline(always)]
     fn run<A: Arithmetic>(self) {
         let Run { program, lowered, columns, rows, memory, mut tell } = self;
-        let Memory { codes, is_coded, planes } = memory;
+        let Memory { codes, is_coded, planes, .. } = memory;
         for step in &program.steps {
             if let Step::AtLeast { page, .. } | Step::Among { page, .. } = *step {
                 let page = page as usize;

@@ -40,6 +40,7 @@ impl Checker {
             Rule::Sequence(_) => "`sequence`",
             Rule::Distance(_) => "`distance`",
             Rule::Bucket(_) => "`bucket`",
+            Rule::Score(_) => "`score`",
             _ => "`consent`",
         };
         let message = "events are asked about their properties only";

@@ -3,6 +3,7 @@
 mod computed;
 mod event;
 mod kinds;
+mod score;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,6 +14,7 @@ use super::behaviour::{AggregateKey, Behaviour};
 use super::computed::Computed;
 use super::leaf::{Check, Leaf, Names, NumberCheck, Source};
 use super::limits::Limits;
+use super::score::Score;
 use super::window::Bounds;
 use crate::data::{FeatureIndex, FeatureSpec, Schema, StreamIndex};
 use crate::error::{ErrorKind, Issue, Result, similar_names};
@@ -33,6 +35,22 @@ pub(super) enum Node {
     Leaf(u32),
     /// The rule at this position in the set.
     Segment(u32),
+}
+
+impl Node {
+    /// The same with tests whose numbers are so much greater. As deep as the rule.
+    pub(super) fn shifted(self, by: u32) -> Node {
+        let all =
+            |nodes: Vec<Node>| nodes.into_iter().map(|node| node.shifted(by)).collect();
+        match self {
+            Node::All(nodes) => Node::All(all(nodes)),
+            Node::Any(nodes) => Node::Any(all(nodes)),
+            Node::AtLeast(n, nodes) => Node::AtLeast(n, all(nodes)),
+            Node::Not(node) => Node::Not(Box::new(node.shifted(by))),
+            Node::Leaf(leaf) => Node::Leaf(leaf + by),
+            Node::Always(_) | Node::Segment(_) => self,
+        }
+    }
 }
 
 /// Collects the faults of rules. Its methods go on after a fault, and what they give is
@@ -56,6 +74,10 @@ pub(super) struct Checker {
     aggregates: BTreeMap<AggregateKey, u32>,
     /// What else is computed, by what it is called, likewise.
     computed: BTreeMap<String, u32>,
+    /// The scores of the set; absent for a rule alone.
+    scores: Option<score::Known>,
+    /// Whether a part of a score is looked at, which refers to nothing else.
+    is_in_score: bool,
     /// The rules of the set by the ids of their segments; absent for a rule alone.
     ids: Option<BTreeMap<SegmentId, u32>>,
 }
@@ -82,6 +104,14 @@ pub(super) struct Parts {
     pub(super) computed: Vec<Computed>,
     /// The rules that are referred to, in the order in which the rule names them.
     pub(super) segments: Vec<u32>,
+    /// The scores that are tested, each once.
+    pub(super) scores: Vec<Score>,
+    /// The tests of their parts, which come after the others, …
+    pub(super) inner: Vec<Leaf>,
+    /// … and the rules of the parts, with tests numbered from the first of these on.
+    pub(super) inner_nodes: Vec<Node>,
+    /// How many parts scores have.
+    n_score_nodes: usize,
 }
 
 impl Checker {
@@ -98,6 +128,8 @@ impl Checker {
             windows: Windows::default(),
             aggregates: BTreeMap::new(),
             computed: BTreeMap::new(),
+            scores: None,
+            is_in_score: false,
             ids: None,
         }
     }
@@ -204,6 +236,9 @@ impl Checker {
             Rule::Bucket(test) => {
                 self.computed_leaf(rule, "bucket", parts, |c, p| c.bucket(test, p))
             }
+            Rule::Score(test) => {
+                self.computed_leaf(rule, "score", parts, |c, p| c.score(test, p))
+            }
             Rule::Consent(test) => {
                 let leaves = self.at("consent", |c| {
                     let is_here = c.outside_of_filters(rule);
@@ -241,7 +276,9 @@ impl Checker {
     /// The position of a segment's rule; `None` after a fault.
     fn segment(&mut self, id: &SegmentId) -> Option<u32> {
         let found = match &self.ids {
-            Some(ids) if self.stream.is_none() => ids.get(id).copied(),
+            Some(ids) if self.stream.is_none() && !self.is_in_score => {
+                ids.get(id).copied()
+            }
             _ => {
                 let message = "no other segments are known here";
                 self.issue("no-segments-here", message, |i| {

@@ -19,6 +19,11 @@ pub(super) fn rules(inner: &Inner) -> u64 {
         let _ = write!(hash, "\nsegment {:?} {}", segment.id.as_str(), rule.rule);
     }
     let _ = write!(hash, "\nrest {}", inner.set.has_rest());
+    for score in inner.set.scores.iter() {
+        // Numbers that are not finite were refused.
+        let points = serde_json::to_string(&score.points).unwrap_or_default();
+        let _ = write!(hash, "\nscore {:?} {points}", score.id);
+    }
     hash.finish()
 }
 

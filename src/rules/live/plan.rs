@@ -30,6 +30,8 @@ pub(super) struct Plan {
     pub(super) ends: Ends,
     /// Of each rule.
     pub(super) programs: Vec<Program>,
+    /// Of each rule those of the parts of its scores.
+    pub(super) of_scores: Vec<Vec<Vec<Program>>>,
     /// Of all windows of rules those that move.
     pub(super) windows: Vec<Option<Bounds>>,
     /// The features that rules ask about.
@@ -350,6 +352,10 @@ fn key<'a>(set: &'a CompiledSet, behaviour: &'a Behaviour) -> Key<'a> {
     (behaviour.stream, filter, property, behaviour.summary, window)
 }
 
+fn of_scores(rule: &Compiled) -> Vec<Vec<Program>> {
+    rule.scores.iter().map(|score| Program::of_parts(rule, score)).collect()
+}
+
 /// The kind of an aggregate's value.
 fn kind(behaviour: &Behaviour) -> Kind {
     match (behaviour.summary, &behaviour.property) {
@@ -387,6 +393,7 @@ impl Plan {
             groups: Vec::new(),
             ends: Ends::default(),
             programs: set.rules.iter().map(Program::new).collect(),
+            of_scores: set.rules.iter().map(of_scores).collect(),
             windows: vec![None; set.windows.len()],
             features: Vec::new(),
             slots: Slots::new(set),
@@ -410,7 +417,7 @@ impl Plan {
         let features = set.rules.iter().flat_map(|rule| rule.leaves.iter());
         let features = features.filter_map(|leaf| match leaf.source {
             Source::Feature(feature) => Some((set.schema.get(feature)?.name(), feature)),
-            Source::Events(_) | Source::Computed(_) => None,
+            Source::Events(_) | Source::Computed(_) | Source::Score(_) => None,
         });
         let features = features.chain(slots::features(set, &set.schema));
         let features: BTreeMap<&str, FeatureIndex> = features.collect();
@@ -534,6 +541,8 @@ impl Plan {
                 self.days.push((at, leaf));
             }
             let watch = match test.source {
+                // Its parts are watched.
+                Source::Score(_) => continue,
                 Source::Events(behaviour) => {
                     let place = rule.behaviours[behaviour as usize].place;
                     &mut self.aggregates[place as usize].watch

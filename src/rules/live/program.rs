@@ -3,6 +3,7 @@
 use crate::rules::ast::Rule;
 use crate::rules::compile::Compiled;
 use crate::rules::leaf::{Check, NumberCheck, Source};
+use crate::rules::score::Score;
 use crate::segmenter::Truth;
 
 /// Two answers: of each the first bit is for what was, the second for what is.
@@ -53,8 +54,24 @@ pub(super) enum Step {
 
 impl Program {
     pub(super) fn new(rule: &Compiled) -> Program {
-        let mut emitter = Emitter { rule, n_leaves: 0, n_segments: 0, steps: Vec::new() };
-        emitter.emit(&rule.rule);
+        Program::of(rule, &rule.rule, 0)
+    }
+
+    /// Of the parts of a score that are rules; others have no steps.
+    pub(super) fn of_parts(rule: &Compiled, score: &Score) -> Vec<Program> {
+        let mut programs: Vec<Program> =
+            score.parts.iter().map(|_| Program(Vec::new())).collect();
+        for (i, part) in score.rules() {
+            programs[i] = Program::of(rule, part, score.parts[i].leaves().start);
+        }
+        programs
+    }
+
+    /// Of a rule whose tests come from this one on.
+    fn of(compiled: &Compiled, rule: &Rule, n_leaves: usize) -> Program {
+        let (steps, n_segments) = (Vec::new(), 0);
+        let mut emitter = Emitter { rule: compiled, n_leaves, n_segments, steps };
+        emitter.emit(rule);
         Program(emitter.steps)
     }
 
@@ -146,7 +163,8 @@ impl Emitter<'_> {
             | Rule::Event(_)
             | Rule::Sequence(_)
             | Rule::Distance(_)
-            | Rule::Bucket(_) => self.test(),
+            | Rule::Bucket(_)
+            | Rule::Score(_) => self.test(),
             Rule::Consent(_) => {
                 let n = rule.n_tests();
                 for _ in 0..n {

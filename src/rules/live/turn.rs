@@ -14,7 +14,9 @@ use super::watch::Watch;
 use super::{Inner, LiveBook};
 use crate::data::{CustomerId, OwnedValue, StreamIndex, StreamSpec, Value};
 use crate::error::Result;
+use crate::exact::ExactSum;
 use crate::rules::leaf::{Check, Leaf, Source};
+use crate::rules::score::GivenFor;
 use crate::segmenter::{SegmentIndex, Truth};
 
 /// Why a membership changed.
@@ -390,6 +392,7 @@ impl Turn<'_> {
                 }))
             }
             Step::Test(at) => {
+                let rule_at = rule;
                 let rule = &self.inner.set.rules[rule as usize];
                 let leaf = &rule.leaves[at as usize];
                 match leaf.source {
@@ -408,11 +411,51 @@ impl Turn<'_> {
                         let place = rule.computed[at as usize].place;
                         self.both(leaf, self.attributes(self.inner.slot(place)))
                     }
+                    Source::Score(at) => {
+                        let scores = self.score(rule_at, at as usize);
+                        self.both(leaf, scores.map(Value::Number))
+                    }
                 }
             }
             // The others are no tests.
             _ => Both { holds: 0, fails: 3 },
         }
+    }
+
+    /// A score before the change and after it.
+    fn score(&mut self, rule: u32, at: usize) -> [f64; 2] {
+        let inner = self.inner;
+        let compiled = &inner.set.rules[rule as usize];
+        let score = &compiled.scores[at];
+        let programs = &inner.plan.of_scores[rule as usize][at];
+        let mut sums = [ExactSum::new(), ExactSum::new()];
+        // The rules of parts need memory of their own.
+        let mut stack = std::mem::take(&mut self.values.stack);
+        for (part, program) in score.parts.iter().zip(programs) {
+            let times = match part.given_for {
+                GivenFor::Rule { .. } => {
+                    let both = program.run(&mut stack, |step| self.test(rule, step));
+                    [0, 1].map(|side| f64::from(both.holds >> side & 1))
+                }
+                GivenFor::Times { leaf } => {
+                    let leaf = &compiled.leaves[leaf as usize];
+                    let place = match leaf.source {
+                        Source::Events(at) => compiled.behaviours[at as usize].place,
+                        // Only aggregates give points so many times.
+                        _ => continue,
+                    };
+                    self.values(place as usize).map(|code| match code {
+                        ABSENT | MISSING => 0.0,
+                        code => number(code),
+                    })
+                }
+            };
+            for (sum, times) in sums.iter_mut().zip(times) {
+                sum.add(part.points(times));
+            }
+        }
+        self.values.stack = stack;
+        sums.map(|sum| score.capped(sum.value()))
     }
 
     /// The answers of a test for two values.
@@ -503,7 +546,8 @@ impl Turn<'_> {
         let mut due = i64::MAX;
         let mut ask = |rule: u32, leaf: &Leaf| {
             let [was, is] = self.both(leaf, values).truths();
-            if was != is {
+            let is_other = leaf.check == Check::Amount && values[0] != values[1];
+            if was != is || is_other {
                 asked.push(self.inner, rule);
             }
         };
@@ -551,7 +595,7 @@ impl Turn<'_> {
                     place.map_or(Value::Missing, |place| self.attributes(place)[1])
                 }
                 // What is computed is no date.
-                Source::Computed(_) => Value::Missing,
+                Source::Computed(_) | Source::Score(_) => Value::Missing,
             };
             due = due.min(self.due(leaf, value));
         }

@@ -6,6 +6,7 @@ use super::code::{ABSENT, Code, of_number};
 use super::customer::StreamState;
 use super::frame::{Clock, Frame};
 use super::plan::{ColumnReads, Content, Over, Plan, Read, StreamPlan};
+use super::program::Both;
 use super::ring::{Ring, Total, units};
 use super::view::code;
 use crate::data::Value;
@@ -20,6 +21,8 @@ pub(super) struct Values {
     /// … and those that were.
     read: Vec<u32>,
     memory: Memory,
+    /// Of the rules in scores.
+    pub(super) stack: Vec<Both>,
 }
 
 #[derive(Clone, Debug, Default)]

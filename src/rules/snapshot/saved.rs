@@ -67,7 +67,7 @@ impl TryFrom<Saved<'_>> for Snapshot {
         }
         let definition: RuleSet = read(saved.definition)?;
         let limits: Limits = read(saved.limits)?;
-        let RuleSet { segments, rest } = &definition;
+        let RuleSet { segments, rest, .. } = &definition;
         let ids = segments.iter().map(|segment| &segment.id);
         let ids = ids.chain(rest.iter().map(|segment| &segment.id));
         if !saved.segments.iter().map(|taken| &taken.id).eq(ids) {

@@ -61,7 +61,7 @@ impl<'a> Writer<'a> {
                 let literal = |x| self.date(x, is_text);
                 comparison(value, days, test, literal)
             }
-            Check::Day(_) | Check::Tags { .. } => Sql::constant(false),
+            Check::Day(_) | Check::Tags { .. } | Check::Amount => Sql::constant(false),
             Check::Flag { yes, no } => self.flag(value, *yes, *no),
             Check::Text(check) => self.name(value, check),
             Check::Level { levels, answers } => {

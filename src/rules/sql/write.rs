@@ -160,6 +160,7 @@ impl<'a> Writer<'a> {
             Rule::Sequence(_) => self.refuse_rule("sequence", cursor),
             Rule::Distance(_) => self.refuse_rule("distance", cursor),
             Rule::Bucket(_) => self.refuse_rule("bucket", cursor),
+            Rule::Score(_) => self.refuse_rule("score", cursor),
             Rule::Segment(_) => self.segment(cursor),
         };
         self.n_bytes = self.n_bytes.saturating_add(sql.len());

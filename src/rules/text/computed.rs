@@ -170,6 +170,13 @@ impl Parser<'_, '_> {
         Some((x, self.taken()))
     }
 
+    /// What follows `score`; nothing after a fault.
+    pub(super) fn score(&mut self) -> Option<Subject> {
+        self.at += 1;
+        let (id, place) = self.text()?;
+        Some(Subject { what: What::Score { id }, below: vec![named("id", place)] })
+    }
+
     /// What follows `bucket`; nothing after a fault.
     pub(super) fn bucket(&mut self) -> Option<Subject> {
         self.at += 2;

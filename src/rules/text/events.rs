@@ -8,6 +8,7 @@ use crate::rules::ast::{FieldTest, LeapDay, Rule, Test};
 use crate::rules::bucket::BucketTest;
 use crate::rules::distance::{DistanceTest, Location};
 use crate::rules::event::{Aggregate, CalendarUnit, EventTest, Window};
+use crate::rules::score::ScoreTest;
 
 /// What a test is about, and the places of its parts.
 pub(super) struct Subject {
@@ -33,6 +34,10 @@ pub(super) enum What {
     Bucket {
         salt: String,
     },
+    /// Nor is this.
+    Score {
+        id: String,
+    },
 }
 
 impl What {
@@ -56,6 +61,7 @@ impl What {
                 ("distance", Rule::Distance(test))
             }
             What::Bucket { salt } => ("bucket", Rule::Bucket(BucketTest { salt, is })),
+            What::Score { id } => ("score", Rule::Score(ScoreTest { id, is })),
         }
     }
 }

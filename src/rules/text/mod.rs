@@ -6,7 +6,7 @@ mod lexer;
 mod parser;
 mod write;
 
-pub(super) use self::write::{bucket_name, distance_name};
+pub(super) use self::write::{bucket_name, distance_name, events_name, score_name};
 
 use std::ops::Range;
 use std::str::FromStr;
@@ -37,7 +37,7 @@ const MAX_ISSUES: usize = 100;
 ///            | "at least" integer "of" "(" rule { "," rule } ")"
 ///            | ( "all of" | "any of" ) "(" [ rule { "," rule } ] ")"
 ///            | subject [ test ] [ "when missing" ( "yes" | "no" ) ]
-/// subject    = { "size of" } ( name | events | distance | bucket )
+/// subject    = { "size of" } ( name | events | distance | bucket | "score" text )
 /// events     = "events" "(" name [ "where" rule ] ")" [ "." aggregate ] [ window ]
 /// aggregate  = "count" | "first_day" | "last_day" | "active_days"
 ///            | ( "sum" | "average" | "min" | "max" | "distinct" | "first" | "last" )

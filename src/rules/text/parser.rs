@@ -378,6 +378,8 @@ impl Parser<'_, '_> {
             self.distance()
         } else if self.is_call("bucket") {
             self.bucket()
+        } else if self.is_word(0, "score") && self.is_text(1) {
+            self.score()
         } else {
             self.feature()
         };
@@ -389,7 +391,10 @@ impl Parser<'_, '_> {
         let alone = match &what {
             What::Feature(_) => Some(Test::Eq(Literal::Flag(true))),
             What::Events { agg: None, .. } => Some(Test::Ge(Literal::Number(1.0))),
-            What::Events { .. } | What::Distance { .. } | What::Bucket { .. } => None,
+            What::Events { .. }
+            | What::Distance { .. }
+            | What::Bucket { .. }
+            | What::Score { .. } => None,
         };
         let Some(Predicate { mut test, negated, places }) =
             self.predicate(negated, alone)
@@ -415,7 +420,9 @@ impl Parser<'_, '_> {
                 return self.fault(first);
             }
         }
-        if when_missing.is_some() && matches!(what, What::Bucket { .. }) {
+        if when_missing.is_some()
+            && matches!(what, What::Bucket { .. } | What::Score { .. })
+        {
             let Range { start, end } = self.since(missing_at);
             self.no_effect(start..end);
             return self.fault(first);
@@ -599,9 +606,13 @@ impl Parser<'_, '_> {
     /// Notes an answer for what is never missing.
     fn no_effect(&mut self, bytes: Range<usize>) {
         self.faults.add(bytes, |span| {
-            Issue::new("no-effect", "", "what is drawn has no answer for missing values")
-                .expected("nothing here")
-                .at(span)
+            Issue::new(
+                "no-effect",
+                "",
+                "what is never missing has no answer for missing values",
+            )
+            .expected("nothing here")
+            .at(span)
         });
     }
 

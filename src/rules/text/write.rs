@@ -10,6 +10,7 @@ use crate::rules::consent::{ConsentAge, ConsentTest};
 use crate::rules::distance::DistanceTest;
 use crate::rules::event::{Aggregate, EventTest, Window};
 use crate::rules::pin::Share;
+use crate::rules::score::ScoreTest;
 use crate::rules::sequence::SequenceTest;
 
 /// How many entries of a list stand in an explanation before the rest is only counted.
@@ -38,6 +39,7 @@ impl fmt::Display for Rule {
             Rule::Sequence(test) => fmt::Display::fmt(test, f),
             Rule::Distance(test) => fmt::Display::fmt(test, f),
             Rule::Bucket(test) => fmt::Display::fmt(test, f),
+            Rule::Score(test) => fmt::Display::fmt(test, f),
             Rule::Consent(test) => fmt::Display::fmt(test, f),
             Rule::Segment(SegmentRef { id }) => {
                 write!(f, "segment {}", quoted(id.as_str()))
@@ -88,6 +90,9 @@ impl Rule {
             Rule::Bucket(test) => {
                 Written(Subject::of_bucket(test), LONGEST_LIST).to_string()
             }
+            Rule::Score(test) => {
+                Written(Subject::of_score(test), LONGEST_LIST).to_string()
+            }
             Rule::Sequence(test) => Headed(test).to_string(),
             Rule::Everyone | Rule::Nobody | Rule::Consent(_) | Rule::Segment(_) => {
                 self.to_string()
@@ -133,6 +138,12 @@ impl<'a> Subject<'a> {
         Subject { write, is: &test.is, when_missing: None }
     }
 
+    fn of_score(test: &'a ScoreTest) -> Subject<'a> {
+        let write =
+            Box::new(|f: &mut fmt::Formatter<'_>| f.write_str(&score_name(&test.id)));
+        Subject { write, is: &test.is, when_missing: None }
+    }
+
     /// With a long filter cut short, if so wanted.
     fn of_events(test: &'a EventTest, is_short: bool) -> Subject<'a> {
         let write =
@@ -150,6 +161,12 @@ impl fmt::Display for DistanceTest {
 impl fmt::Display for BucketTest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Written(Subject::of_bucket(self), usize::MAX).fmt(f)
+    }
+}
+
+impl fmt::Display for ScoreTest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Written(Subject::of_score(self), usize::MAX).fmt(f)
     }
 }
 
@@ -222,6 +239,19 @@ fn write_name(f: &mut fmt::Formatter<'_>, name: &str) -> fmt::Result {
     }
 }
 
+struct Events<'a>(&'a EventTest);
+
+impl fmt::Display for Events<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_events(f, self.0, true)
+    }
+}
+
+/// The aggregate of a test, its filter cut short.
+pub(in crate::rules) fn events_name(test: &EventTest) -> String {
+    Events(test).to_string()
+}
+
 fn write_events(
     f: &mut fmt::Formatter<'_>,
     test: &EventTest,
@@ -271,6 +301,11 @@ pub(in crate::rules) fn distance_name(test: &DistanceTest) -> String {
 /// What a draw is called, whatever it is compared with.
 pub(in crate::rules) fn bucket_name(salt: &str) -> String {
     format!("bucket({})", quoted(salt))
+}
+
+/// What a test of a score is about.
+pub(in crate::rules) fn score_name(id: &str) -> String {
+    format!("score {}", quoted(id))
 }
 
 impl fmt::Display for Aggregate {

@@ -1,0 +1,203 @@
+//! Scores, checked against the schema.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{Checker, Parts};
+use crate::data::FeatureSpec;
+use crate::error::{Issue, similar_names};
+use crate::rules::ast::Test;
+use crate::rules::check::Key;
+use crate::rules::event::{Aggregate, EventTest};
+use crate::rules::leaf::{Check, Leaf, Source};
+use crate::rules::points::{PointsFor, PointsModel, PointsPart, check_cap};
+use crate::rules::score::{GivenFor, Score, ScorePart, ScoreRule, ScoreTest};
+use crate::rules::text::score_name;
+use crate::segmenter::Truth;
+
+/// The scores of a set, by their ids.
+pub(super) type Known = BTreeMap<String, (u32, Arc<PointsModel>)>;
+
+impl Checker {
+    /// States the scores of a set, which rules may test. Their own faults are told here.
+    pub(in crate::rules) fn score_by(&mut self, scores: &[ScoreRule]) {
+        // What no rule asks about is not kept: places are given as rules are checked.
+        let windows = std::mem::take(&mut self.windows);
+        let aggregates = std::mem::take(&mut self.aggregates);
+        let computed = std::mem::take(&mut self.computed);
+        let mut known = Known::new();
+        for (i, ScoreRule { id, points }) in scores.iter().enumerate() {
+            self.at(format!("scores/{i}"), |c| {
+                if id.is_empty() {
+                    c.at("id", |c| {
+                        c.issue("empty-id", "the score has no id", |i| {
+                            i.expected("a text that is not empty")
+                        });
+                    });
+                } else if known.contains_key(id) {
+                    c.at("id", |c| {
+                        let message = format!("the score id `{id}` is used twice");
+                        c.issue("duplicate-id", message, |i| {
+                            i.expected("an id of its own").found(format!("`{id}`"))
+                        });
+                    });
+                }
+                let mut parts = Parts::default();
+                c.at("points", |c| c.points(points, &mut parts));
+            });
+            known.entry(id.clone()).or_insert((i as u32, Arc::new(points.clone())));
+        }
+        (self.windows, self.aggregates, self.computed) = (windows, aggregates, computed);
+        self.scores = Some(known);
+    }
+
+    /// The parts of a score; of use only without a fault.
+    fn points(&mut self, model: &PointsModel, parts: &mut Parts) -> Vec<ScorePart> {
+        let most = self.limits.get_list_len();
+        if !(1..=most).contains(&model.parts.len()) {
+            self.at("parts", |c| {
+                c.issue("bad-count", "the number of parts is wrong", |i| {
+                    i.expected(format!("from 1 to {most}"))
+                        .found(model.parts.len().to_string())
+                });
+            });
+            return Vec::new();
+        }
+        let mut issues = Vec::new();
+        check_cap(model.cap, &self.path, &mut issues);
+        issues.into_iter().for_each(|issue| self.told(issue));
+        let of_part =
+            |(i, part)| self.at(format!("parts/{i}"), |c| c.points_part(part, parts));
+        model.parts.iter().enumerate().filter_map(of_part).collect()
+    }
+
+    fn points_part(&mut self, part: &PointsPart, parts: &mut Parts) -> Option<ScorePart> {
+        let PointsPart { points, cap, .. } = *part;
+        let mut issues = Vec::new();
+        part.check(&self.path, &mut issues);
+        issues.into_iter().for_each(|issue| self.told(issue));
+        // Tests of parts are numbered by themselves, after those of the rule.
+        let outer =
+            std::mem::replace(&mut parts.leaves, std::mem::take(&mut parts.inner));
+        let given_for = self.at("for", |c| c.given_for(part, parts));
+        parts.inner = std::mem::replace(&mut parts.leaves, outer);
+        Some(ScorePart { points, cap, given_for: given_for? })
+    }
+
+    fn given_for(&mut self, part: &PointsPart, parts: &mut Parts) -> Option<GivenFor> {
+        match &part.given_for {
+            PointsFor::Rule(rule) => self.at("rule", |c| {
+                let first_leaf = parts.leaves.len() as u32;
+                c.is_in_score = true;
+                let node = c.rule(rule, parts);
+                c.is_in_score = false;
+                let n_leaves = parts.leaves.len() as u32 - first_leaf;
+                parts.inner_nodes.push(node?);
+                // Where its program starts is not known yet.
+                let entry = (parts.inner_nodes.len() - 1) as u32;
+                Some(GivenFor::Rule { entry, first_leaf, n_leaves })
+            }),
+            PointsFor::Events { name, filter, window } => self.at("events", |c| {
+                let test = EventTest {
+                    name: name.clone(),
+                    filter: filter.clone(),
+                    agg: Aggregate::Count,
+                    window: window.clone(),
+                    is: Test::Ge(1.into()),
+                    when_missing: None,
+                };
+                if let Some(rule) = &test.filter
+                    && let Some(issue) =
+                        c.limits.check_size(rule, &format!("{}/where", c.path))
+                {
+                    c.told(issue);
+                    return None;
+                }
+                let leaf = c.event(&test, parts)?;
+                parts.leaves.push(Leaf { check: Check::Amount, ..leaf });
+                Some(GivenFor::Times { leaf: (parts.leaves.len() - 1) as u32 })
+            }),
+        }
+    }
+
+    /// Notes a fault that was found elsewhere.
+    fn told(&mut self, issue: Issue) {
+        let path = std::mem::replace(&mut self.path, issue.path.clone());
+        self.issue(&issue.code.clone(), issue.message.clone(), |_| issue);
+        self.path = path;
+    }
+
+    pub(super) fn score(&mut self, test: &ScoreTest, parts: &mut Parts) -> Option<Leaf> {
+        let ScoreTest { id, is } = test;
+        if matches!(is, Test::Set | Test::Missing) {
+            self.at("is", |c| {
+                let message = "a score is never missing";
+                c.issue("no-effect", message, |i| i.expected("a comparison"));
+            });
+            return None;
+        }
+        let spec = FeatureSpec::number(score_name(id));
+        let key = Key { stream: None, feature: crate::data::FeatureIndex::new(0) };
+        let what = format!("`{}`", spec.name());
+        let check = self.at("is", |c| c.test(key, &spec, &what, is));
+        let (place, model) = self.known_score(id)?;
+        let at = match parts.scores.iter().position(|score| score.place == place) {
+            Some(at) => at,
+            None => {
+                let score = self.resolved(id, place, model, spec, parts)?;
+                parts.scores.push(score);
+                parts.scores.len() - 1
+            }
+        };
+        let (source, missing) = (Source::Score(at as u32), Truth::Unknown);
+        Some(Leaf { source, missing, check: check? })
+    }
+
+    /// A score of the set; `None` after a fault.
+    fn known_score(&mut self, id: &str) -> Option<(u32, Arc<PointsModel>)> {
+        let known = if self.is_in_score { None } else { self.scores.take() };
+        let Some(known) = known else {
+            self.issue("no-scores-here", "no scores are known here", |i| {
+                i.expected("a test of values").found(format!("score `{id}`"))
+            });
+            return None;
+        };
+        let found = known.get(id).cloned();
+        if found.is_none() {
+            self.at("id", |c| {
+                c.issue("unknown-score", format!("no score has the id `{id}`"), |i| {
+                    let near = similar_names(id, known.keys().map(String::as_str));
+                    i.found(format!("`{id}`")).suggest(near.into_iter().next())
+                });
+            });
+        }
+        self.scores = Some(known);
+        found
+    }
+
+    /// A score whose parts were checked before: their faults are not told again.
+    fn resolved(
+        &mut self,
+        id: &str,
+        place: u32,
+        model: Arc<PointsModel>,
+        spec: FeatureSpec,
+        parts: &mut Parts,
+    ) -> Option<Score> {
+        parts.n_score_nodes += model.parts.len();
+        if parts.n_score_nodes > self.limits.get_nodes() {
+            let most = self.limits.get_nodes();
+            self.issue("too-large", "the scores of the rule have too many parts", |i| {
+                i.expected(format!("at most {most} in all")).found("more")
+            });
+            return None;
+        }
+        let (n_issues, n_more) = (self.issues.len(), self.n_more);
+        let resolved = self.points(&model, parts);
+        let is_whole = self.issues.len() == n_issues && self.n_more == n_more;
+        self.issues.truncate(n_issues);
+        self.n_more = n_more;
+        let id = id.to_owned();
+        is_whole.then(|| Score { id, model, parts: resolved.into(), spec, place })
+    }
+}

@@ -1,0 +1,393 @@
+//! Scores of a set, compared with bounds.
+
+use segmenta::data::{
+    EventLog, FeatureSpec, Ids, OwnedCustomer, Schema, Span, StreamSpec, Table, Timestamp,
+};
+use segmenta::rules::{
+    Dialect, Hysteresis, Limits, PointsModel, Rule, RuleBook, RuleSet, Share, SqlLayout,
+    Stays, StickyBook, bucket, events, field, score, segment,
+};
+use segmenta::segmenter::{Persist, Reason, Saved, SegmentIndex, Truth};
+use segmenta::{ErrorKind, Result, Segmenter};
+
+const DAY: i64 = 86_400_000;
+
+fn day(n: i64) -> Timestamp {
+    Timestamp::from_millis(n * DAY)
+}
+
+fn schema() -> Schema {
+    Schema::builder()
+        .feature(FeatureSpec::flag("member"))
+        .feature(FeatureSpec::number("age"))
+        .stream(StreamSpec::new("visit", [FeatureSpec::number("seconds")]))
+        .build()
+        .unwrap()
+}
+
+/// Without events.
+fn plain() -> Schema {
+    Schema::new([FeatureSpec::flag("member"), FeatureSpec::number("age")]).unwrap()
+}
+
+fn engagement() -> PointsModel {
+    PointsModel::new()
+        .when("member", 10.0, field("member").eq(true))
+        .when("young", -3.5, field("age").lt(30))
+        .per_event(
+            "long visits",
+            4.0,
+            events("visit").filter(field("seconds").ge(30)).last(Span::days(30)),
+        )
+        .part_cap(20.0)
+        .cap(25.0)
+}
+
+fn set() -> RuleSet {
+    RuleSet::new()
+        .score("engagement", engagement())
+        .segment("warm", "Warm", score("engagement").ge(14))
+        .segment("hot", "Hot", "score 'engagement' >= 18 and age >= 40".parse().unwrap())
+        .segment("cold", "Cold", !segment("warm") & score("engagement").le(0))
+        .rest("rest", "The rest")
+}
+
+/// With visits on these days.
+fn customer(member: bool, age: f64, visits: &[i64]) -> OwnedCustomer {
+    let schema = schema();
+    let log =
+        EventLog::new(&schema.streams()[0], visits.iter().map(|&at| (day(at), [60.0])));
+    OwnedCustomer::new(&schema, 1)
+        .set("member", member)
+        .unwrap()
+        .set("age", age)
+        .unwrap()
+        .set_events("visit", log.unwrap())
+        .unwrap()
+}
+
+fn codes(result: Result<impl Sized>) -> Vec<(String, String)> {
+    let error = result.err().unwrap();
+    let ErrorKind::Definition { issues, .. } = error.kind() else { panic!("{error}") };
+    issues.iter().map(|i| (i.code.clone(), i.path.clone())).collect()
+}
+
+fn told(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    pairs.iter().map(|&(a, b)| (a.to_owned(), b.to_owned())).collect()
+}
+
+#[test]
+fn scores_are_written_and_read() {
+    let json = set().to_json().unwrap();
+    assert_eq!(RuleSet::from_json(&json).unwrap(), set());
+    let only: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(
+        only["segments"][0]["rule"].to_string(),
+        r#"{"score":{"id":"engagement","is":{"ge":14}}}"#
+    );
+    assert_eq!(only["scores"][0]["points"]["cap"], 25.0);
+    // Sets without scores are written as ever.
+    let plain = RuleSet::new().segment("a", "A", Rule::Everyone).to_json().unwrap();
+    assert!(!plain.contains("scores"), "{plain}");
+    let book = set().compile_book(&schema()).unwrap();
+    let saved = serde_json::to_string(&book.save().unwrap()).unwrap();
+    let saved: Saved = serde_json::from_str(&saved).unwrap();
+    assert_eq!(RuleBook::load(&saved).unwrap(), book);
+    assert_eq!(book.definition(), set());
+    // A feature may be called so, and an id may hold quotes.
+    for text in ["score >= 3", "score 'it''s' in (1, 2)", "not score 'a' between 1 and 2"]
+    {
+        let rule: Rule = text.parse().unwrap();
+        assert_eq!(rule.to_string().parse::<Rule>().unwrap(), rule);
+    }
+    assert_eq!("score >= 3".parse::<Rule>().unwrap(), field("score").ge(3));
+    assert!("score 'a' >= 3 when missing yes".parse::<Rule>().is_err());
+    assert!("score 'a'".parse::<Rule>().is_err());
+}
+
+#[test]
+fn a_score_is_explained_part_by_part() {
+    let book = set().compile_book(&schema()).unwrap().at(day(107));
+    let ann = customer(true, 25.0, &[70, 93, 100, 101]);
+    assert_eq!(
+        book.membership(&ann).unwrap(),
+        [Truth::True, Truth::False, Truth::False, Truth::False]
+    );
+    let Reason::Rules { clauses } = book.explain(&ann).unwrap().reason else { panic!() };
+    let first: Vec<String> = clauses[..4]
+        .iter()
+        .map(|c| format!("{} {} {:?} {}", c.path, c.text, c.observed, c.truth))
+        .collect();
+    assert_eq!(
+        first,
+        [
+            " Warm: score 'engagement' >= 14 Some(Number(18.5)) yes",
+            "/score/parts/0 member: +10 if member = true Some(Number(10.0)) yes",
+            "/score/parts/1 young: -3.5 if age < 30 Some(Number(-3.5)) yes",
+            "/score/parts/2 long visits: +4 times events(visit where seconds >= 30).count \
+             in last 30d, at most 20 Some(Number(12.0)) yes",
+        ]
+    );
+    let why = book.why(&ann, SegmentIndex::new(0)).unwrap();
+    assert_eq!(
+        why.to_string(),
+        "yes, since\n- score 'engagement' >= 14: yes (18.5)\nnot, if\n\
+         - score 'engagement' >= 14: were no\n\
+         no, from 1970-05-11T00:00:00.001Z on, if nothing happens\n"
+    );
+    // The same points as the model by itself.
+    let points =
+        engagement().compile(&schema()).unwrap().at(day(107)).score(&ann).unwrap();
+    assert_eq!(points.points, 18.5);
+}
+
+#[test]
+fn what_cannot_be_used_is_told_and_explained() {
+    let nobody =
+        OwnedCustomer::with_values(&schema(), 1, vec![true.into(), f64::NAN.into()])
+            .unwrap();
+    let book = set().compile_book(&schema()).unwrap().at(day(107));
+    let error = book.membership(&nobody).unwrap_err().to_string();
+    assert!(error.contains("`age`"), "{error}");
+    let Reason::Rules { clauses } = set()
+        .compile(&schema())
+        .unwrap()
+        .at(day(1))
+        .explain(&customer(true, 1.0, &[]))
+        .unwrap()
+        .reason
+    else {
+        panic!()
+    };
+    assert_eq!(clauses[0].truth, Truth::False);
+}
+
+#[test]
+fn faults_of_scores_are_told_once_and_in_their_place() {
+    let broken = PointsModel::new()
+        .when("a", f64::NAN, field("membre").eq(true))
+        .half_life(Span::days(1))
+        .per_event("b", 1.0, events("vist").filter(field("x").ge(1)))
+        .per_event("c", 1.0, events("visit").filter(field("secs").ge(1)))
+        .when("d", 1.0, segment("warm"))
+        .when("e", 1.0, score("other").ge(1))
+        .cap(-1.0);
+    let set = RuleSet::new()
+        .score("broken", broken)
+        .score("", engagement())
+        .score("broken", engagement())
+        .score("none", PointsModel::new())
+        .segment("one", "One", score("broken").ge(3))
+        .segment("two", "Two", score("brokn").ge(3) & score("none").ge("x"))
+        .segment("three", "Three", score("none").is_set());
+    let found = codes(set.compile(&schema()));
+    let expected = told(&[
+        ("bad-cap", "/scores/0/points/cap"),
+        ("not-finite", "/scores/0/points/parts/0/points"),
+        ("no-effect", "/scores/0/points/parts/0/half_life"),
+        ("unknown-feature", "/scores/0/points/parts/0/for/rule/field/name"),
+        ("unknown-stream", "/scores/0/points/parts/1/for/events/name"),
+        ("unknown-property", "/scores/0/points/parts/2/for/events/where/field/name"),
+        ("no-segments-here", "/scores/0/points/parts/3/for/rule/segment"),
+        ("no-scores-here", "/scores/0/points/parts/4/for/rule/score"),
+        ("empty-id", "/scores/1/id"),
+        ("duplicate-id", "/scores/2/id"),
+        ("bad-count", "/scores/3/points/parts"),
+        ("unknown-score", "/segments/1/rule/all/0/score/id"),
+        ("wrong-literal", "/segments/1/rule/all/1/score/is/ge"),
+        ("no-effect", "/segments/2/rule/score/is"),
+    ]);
+    assert_eq!(found, expected);
+    let error = set.compile(&schema()).unwrap_err().to_string();
+    assert!(
+        error.contains("no score has the id `brokn`; did you mean `broken`?"),
+        "{error}"
+    );
+    // Alone, and in filters, no scores are known.
+    assert_eq!(
+        codes(score("engagement").ge(1).compile(&schema())),
+        told(&[("no-scores-here", "/score")])
+    );
+    let within = events("visit").filter(score("engagement").ge(1)).count().ge(1);
+    let within =
+        RuleSet::new().score("engagement", engagement()).segment("a", "A", within);
+    assert_eq!(
+        codes(within.compile(&schema())),
+        told(&[("no-computed-here", "/segments/0/rule/event/where/score")])
+    );
+    // Shares stand for thresholds of a table.
+    let share = RuleSet::new().score("engagement", engagement()).segment(
+        "a",
+        "A",
+        score("engagement").in_top(Share::Percent(10.0)),
+    );
+    assert_eq!(
+        codes(share.compile(&schema())),
+        told(&[("not-pinned", "/segments/0/rule/score/is/in_top")])
+    );
+}
+
+#[test]
+fn the_size_of_scores_is_limited() {
+    let model = |n: usize| {
+        (0..n).fold(PointsModel::new(), |m, i| m.when(i.to_string(), 1.0, Rule::Everyone))
+    };
+    let limits = Limits::new().nodes(20);
+    let set = |n: usize, rule: Rule| {
+        RuleSet::new()
+            .score("a", model(n))
+            .score("b", model(n))
+            .segment("s", "S", rule)
+            .compile_with(&schema(), &limits)
+    };
+    let both = score("a").ge(1) & score("b").ge(1) & score("a").lt(9);
+    assert!(set(10, both.clone()).is_ok());
+    assert_eq!(
+        codes(set(11, both)),
+        told(&[("too-large", "/segments/0/rule/all/1/score")])
+    );
+    let deep = (0..30).fold(field("age").ge(1), |rule, _| !rule);
+    let deep = RuleSet::new().score("a", PointsModel::new().when("d", 1.0, deep));
+    let deep = deep.segment("s", "S", Rule::Everyone);
+    assert_eq!(
+        codes(deep.compile_with(&schema(), &limits)),
+        told(&[("too-large", "/scores/0/points/parts/0/for/rule")])
+    );
+}
+
+#[test]
+fn digests_know_what_a_score_says() {
+    let digest = |model: PointsModel, rule: Rule| {
+        RuleSet::new().score("x", model).segment("a", "A", rule).digests()[0]
+    };
+    let one = digest(engagement(), score("x").ge(1));
+    // Neither names nor order matter, nor how a rule is written.
+    let mut other = engagement();
+    other.parts.rotate_left(1);
+    other.parts[0].name = "another".into();
+    let segmenta::rules::PointsFor::Rule(rule) = &mut other.parts[0].given_for else {
+        panic!()
+    };
+    *rule = !!rule.clone();
+    let renamed = RuleSet::new().score("y", other).segment("a", "A", score("y").ge(1));
+    assert_eq!(renamed.digests()[0], one);
+    assert_ne!(digest(engagement().cap(26.0), score("x").ge(1)), one);
+    assert_ne!(digest(engagement(), score("x").ge(2)), one);
+    let mut fewer = engagement();
+    fewer.parts.pop();
+    assert_ne!(digest(fewer.clone(), score("x").ge(1)), one);
+    // An edited score shows in all that refer to it.
+    let set = |model: PointsModel| {
+        RuleSet::new().score("x", model).segment("a", "A", score("x").ge(1)).segment(
+            "b",
+            "B",
+            !segment("a"),
+        )
+    };
+    assert_ne!(set(engagement()).digests()[1], set(fewer).digests()[1]);
+    // As it is for ever.
+    assert_eq!(one.to_string(), "f089b30baa5f970c");
+}
+
+#[test]
+fn shares_in_scores_are_pinned() {
+    let top = PointsModel::new().when("old", 5.0, field("age").in_top(Share::Count(2)));
+    let set = RuleSet::new().score("x", top).segment("a", "A", score("x").ge(5));
+    let schema = plain();
+    let ages = vec![20.0, 30.0, 40.0, 50.0];
+    let table = Table::builder(&schema, 4)
+        .numbers("age", ages)
+        .flags("member", vec![true; 4])
+        .build();
+    let table = table.unwrap_or_else(|e| panic!("{e}"));
+    let set = set.segment("b", "B", score("x").in_top(Share::Percent(25.0)));
+    let pinned = set.pin(&table, day(1)).unwrap();
+    // Two have as many points as the best.
+    assert_eq!(pinned.segments[1].rule, score("x").ge(5));
+    assert!(
+        set.pin(&table.select_rows(&[]).unwrap(), day(1)).unwrap().segments[1].rule
+            == Rule::Nobody
+    );
+    let unknown = set.clone().segment("c", "C", score("z").in_top(Share::Count(1)));
+    let unknown = unknown.pin(&table, day(1)).unwrap();
+    assert_eq!(unknown.segments[2].rule, score("z").in_top(Share::Count(1)));
+    let book = pinned.compile_book(&schema).unwrap();
+    assert_eq!(book.count(&table).unwrap()[0].members, 2);
+}
+
+#[test]
+fn the_analysis_knows_that_scores_are_numbers() {
+    let set = RuleSet::new()
+        .score("x", engagement())
+        .score("y", engagement())
+        .segment("a", "A", score("x").ge(5))
+        .segment("b", "B", score("x").ge(9))
+        .segment("c", "C", score("x").ge(9) & score("x").lt(5))
+        .segment("d", "D", score("y").ge(5) | score("y").lt(5))
+        .segment("e", "E", score("y").ge(9));
+    let analysis = set.compile_book(&schema()).unwrap().analyse();
+    let text = analysis.to_string();
+    assert_eq!(
+        text,
+        "nobody can be in `c`: /all/0 and /all/1 contradict each other\n\
+         everyone is in `d`\n\
+         `b` is within `a`: every member of the first is a member of the second\n\
+         `b` is never the first that matches: `a` takes all its members\n\
+         `e` is never the first that matches: `d` takes all its members\n"
+    );
+}
+
+#[test]
+fn scores_are_refused_in_sql() {
+    let layout = SqlLayout::new(Dialect::Sqlite, "customers", "id");
+    let set = RuleSet::new()
+        .score("x", PointsModel::new().when("m", 1.0, field("member").eq(true)))
+        .segment("a", "A", score("x").ge(1) & field("age").ge(3));
+    let book = set.compile_book(&schema()).unwrap();
+    let found = codes(book.to_sql(&layout).map(|_| ()));
+    assert_eq!(found, told(&[("no-sql", "/segments/0/rule/all/0/score")]));
+}
+
+#[test]
+fn segments_with_hysteresis_may_test_scores() {
+    let set = RuleSet::new()
+        .score("x", PointsModel::new().when("m", 4.0, field("member").eq(true)))
+        .segment("a", "A", score("x").ge(4));
+    let schema = plain();
+    let book = set.compile_book(&schema).unwrap();
+    let leave = Hysteresis::new("a").leave(score("x").lt(4) & field("age").ge(60));
+    let sticky = StickyBook::new(&book, [leave]).unwrap();
+    let table = |member: bool, age: f64| {
+        Table::builder(&schema, 1)
+            .flags("member", vec![member])
+            .numbers("age", vec![age])
+            .ids(Ids::Numbers(vec![7].into()))
+            .build()
+            .unwrap()
+    };
+    let mut stays = Stays::new();
+    let mut is_in = Vec::new();
+    for (at, (member, age)) in
+        [(false, 1.0), (true, 1.0), (false, 1.0), (false, 70.0)].iter().enumerate()
+    {
+        stays = sticky.update(&stays, &table(*member, *age), day(at as i64)).unwrap();
+        is_in.push(stays.since("a", 7).is_some());
+    }
+    assert_eq!(is_in, [false, true, true, false]);
+}
+
+#[test]
+fn draws_in_scores_need_ids() {
+    let set = RuleSet::new()
+        .score("x", PointsModel::new().when("drawn", 1.0, bucket("s").lt(0.5)))
+        .segment("a", "A", score("x").ge(1));
+    let schema = Schema::new([]).unwrap();
+    let book = set.compile_book(&schema).unwrap();
+    let rows = Table::builder(&schema, 300).build().unwrap();
+    assert!(book.count(&rows).is_err());
+    let ids = Ids::Numbers((0..300).collect::<Vec<u64>>().into());
+    let table = Table::builder(&schema, 300).ids(ids).build().unwrap();
+    let drawn = bucket("s").lt(0.5);
+    let alone = RuleBook::builder(&schema).segment("a", "A", drawn).build().unwrap();
+    assert_eq!(book.count(&table).unwrap(), alone.count(&table).unwrap());
+}
