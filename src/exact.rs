@@ -55,6 +55,14 @@ impl ExactSum {
         }
     }
 
+    /// Adds a finite number so many times; sums beyond all numbers are the largest.
+    pub(crate) fn add_times(&mut self, x: f64, n: u64) {
+        for bit in (0..u64::BITS).filter(|bit| n >> bit & 1 == 1) {
+            // Exact, but where it is too large.
+            self.add((x * power_of_two(bit as i32)).clamp(f64::MIN, f64::MAX));
+        }
+    }
+
     pub(crate) fn merge(&mut self, other: &ExactSum) {
         self.settle();
         let mut other = other.clone();

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use super::compile::Compiled;
 use super::context::Context;
+use super::decay::Decay;
 use super::event::Aggregate;
 use super::leaf::{Names, fault, is_usable};
 use super::window::Bound;
 use crate::data::{
-    Customer, CustomerId, Date, Events, FeatureIndex, FeatureSpec, Schema, StreamIndex,
-    StreamSpec, Timestamp, Value, Zone,
+    Customer, CustomerId, Date, Events, FeatureIndex, FeatureSpec, Moment, Schema,
+    StreamIndex, StreamSpec, Timestamp, Value,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::exact::ExactSum;
@@ -70,6 +71,8 @@ pub(super) enum Summary {
     FirstDay,
     LastDay,
     ActiveDays,
+    /// A count in which events are worth less with their age.
+    Decayed(Decay),
 }
 
 impl Summary {
@@ -93,7 +96,11 @@ impl Summary {
     pub(super) fn may_be_missing(self) -> bool {
         !matches!(
             self,
-            Summary::Count | Summary::Sum | Summary::Distinct | Summary::ActiveDays
+            Summary::Count
+                | Summary::Sum
+                | Summary::Distinct
+                | Summary::ActiveDays
+                | Summary::Decayed(_)
         )
     }
 }
@@ -132,9 +139,11 @@ impl Behaviour {
         let (stream, n_properties) = (stream.name(), stream.properties().len());
         check_events(stream, n_properties, &events)?;
         let rows = within(events.times(), &window);
-        let zone = bound.moment.get_zone();
+        let moment = &bound.moment;
         let Some(filter) = &self.filter else {
-            return self.aggregate(&events, rows, zone).map_err(|e| e.of_stream(stream));
+            return self
+                .aggregate(&events, rows, moment)
+                .map_err(|e| e.of_stream(stream));
         };
         let context = Context::new(Some(bound));
         // The iterators below cannot break off, so that the first error is kept.
@@ -145,7 +154,7 @@ impl Behaviour {
                 false
             })
         });
-        let value = self.aggregate(&events, passing, zone);
+        let value = self.aggregate(&events, passing, moment);
         error.map_or(value, Err).map_err(|e| e.of_stream(stream))
     }
 
@@ -183,10 +192,10 @@ impl Behaviour {
         &self,
         events: &Events<'e>,
         mut rows: impl DoubleEndedIterator<Item = usize>,
-        zone: &Zone,
+        moment: &Moment,
     ) -> Result<Value<'e>> {
         let times = events.times();
-        let day = |at: usize| zone.date_of(times[at]);
+        let day = |at: usize| moment.get_zone().date_of(times[at]);
         let number = |n: usize| Value::Number(n as f64);
         match (self.summary, &self.property) {
             (Summary::FirstDay, _) => Ok(rows.next().map(day).into()),
@@ -200,6 +209,14 @@ impl Behaviour {
                     last = today;
                 }
                 Ok(number(n))
+            }
+            (Summary::Decayed(decay), _) => {
+                let now = moment.now().as_millis();
+                let mut sum = ExactSum::new();
+                for at in rows {
+                    sum.add(decay.left(now.abs_diff(times[at].as_millis())));
+                }
+                Ok(Value::Number(sum.value()))
             }
             (Summary::Count, _) | (_, None) => Ok(number(rows.count())),
             (Summary::First, Some(property)) => {

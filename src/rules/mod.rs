@@ -57,6 +57,7 @@ mod computed;
 mod consent;
 mod context;
 mod day;
+mod decay;
 mod digest;
 mod distance;
 mod event;

@@ -8,6 +8,7 @@ use super::ast::{Rule, Test};
 use super::behaviour::{Behaviour, unbound};
 use super::compile::CompiledRule;
 use super::computed::check_ids;
+use super::decay::Decay;
 use super::event::{Aggregate, EventTest, Window};
 use super::field::EventSelection;
 use super::limits::Limits;
@@ -23,12 +24,13 @@ use crate::segmenter::Truth;
 ///
 /// The score of a customer is `Σ pᵢ`, at most [`cap`](PointsModel::cap) in magnitude. A part
 /// gives its points if its rule is True. A part of events gives
-/// `Σ points · 2^(−age / half_life)` over its events, or `points` for each without a half-life;
-/// at most its own cap in magnitude. Sums are exact and rounded once, so that they depend on no
+/// `points · Σ 2^(−age / half_life)` over its events, or `points` for each without a half-life;
+/// at most its own cap in magnitude. After 64 half-lives nothing is left. With
+/// [steps](PointsModel::in_steps) the age is that of the last whole step, so that points change
+/// only with each. Sums are exact and rounded once, so that they depend on no
 /// order. An Unknown rule gives nothing, and is told.
 ///
-/// The score of a table is a column like any other: rules compare it with a bound, and take the
-/// [top](super::RuleSet::pin) of it.
+/// Rules of a set compare its scores with bounds, see [`ScoreTest`](super::ScoreTest).
 ///
 /// ```
 /// use segmenta::data::{
@@ -82,6 +84,9 @@ pub struct PointsPart {
     /// After so long, points of an event are half of what they were.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub half_life: Option<Span>,
+    /// How often they become less; absent for all the time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub every: Option<Span>,
 }
 
 /// What points are given for.
@@ -137,6 +142,7 @@ impl PointsModel {
             given_for,
             cap: None,
             half_life: None,
+            every: None,
         });
         self
     }
@@ -147,6 +153,17 @@ impl PointsModel {
     pub fn half_life(mut self, span: Span) -> PointsModel {
         if let Some(part) = self.parts.last_mut() {
             part.half_life = Some(span);
+        }
+        self
+    }
+
+    /// Lets the points of the part that was added last become less in steps of this length
+    /// only. A score that [rules test](super::ScoreTest) needs it: what changes all the time
+    /// has no first instant at which it is below a bound.
+    #[must_use]
+    pub fn in_steps(mut self, every: Span) -> PointsModel {
+        if let Some(part) = self.parts.last_mut() {
+            part.every = Some(every);
         }
         self
     }
@@ -238,7 +255,7 @@ pub(super) fn check_cap(cap: Option<f64>, path: &str, issues: &mut Vec<Issue>) {
 
 impl fmt::Display for PointsPart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let PointsPart { name, points, given_for, cap, half_life } = self;
+        let PointsPart { name, points, given_for, cap, half_life, every } = self;
         write!(f, "{name}: {points:+}")?;
         match given_for {
             PointsFor::Rule(rule) => write!(f, " if {}", rule.head())?,
@@ -252,8 +269,11 @@ impl fmt::Display for PointsPart {
         if let Some(cap) = cap {
             write!(f, ", at most {cap}")?;
         }
-        match half_life {
-            Some(half_life) => write!(f, ", half after {half_life}"),
+        if let Some(half_life) = half_life {
+            write!(f, ", half after {half_life}")?;
+        }
+        match every {
+            Some(every) => write!(f, " in steps of {every}"),
             None => Ok(()),
         }
     }
@@ -268,6 +288,7 @@ impl PointsPart {
         }
         check_cap(self.cap, path, issues);
         let is_of_events = matches!(self.given_for, PointsFor::Events { .. });
+        let every_at = path;
         let path = format!("{path}/half_life");
         match self.half_life {
             Some(_) if !is_of_events => {
@@ -282,6 +303,25 @@ impl PointsPart {
             }
             _ => {}
         }
+        let path = format!("{every_at}/every");
+        match (self.every, self.half_life) {
+            (Some(_), None) => {
+                let message = "without a half-life points do not become less";
+                issues.push(
+                    Issue::new("no-effect", path, message).expected("nothing here"),
+                );
+            }
+            (Some(span), Some(_)) if span.as_millis() == 0 => {
+                let issue = Issue::new("empty-window", path, "no time passes");
+                issues.push(issue.expected("at least 1ms").found(span.to_string()));
+            }
+            _ => {}
+        }
+    }
+
+    /// How its events count for less.
+    pub(super) fn decay(&self) -> Option<Decay> {
+        Some(Decay::new(self.half_life?, self.every))
     }
 
     /// A rule that looks at what this looks at, and where it stands.
@@ -436,16 +476,13 @@ impl CompiledPoints {
             return Err(Error::undefined("the points", "no events are asked about"));
         };
         let now = moment.now().as_millis();
+        let decay = part.decay();
         let (mut sum, mut n_events) = (ExactSum::new(), 0);
         behaviour.for_each(&self.schema, customer, bound, |time| {
-            let decay = part.half_life.map_or(1.0, |half_life| {
-                let age = now.saturating_sub(time) as f64;
-                (-age / half_life.as_millis() as f64).exp2()
-            });
-            sum.add(part.points * decay);
+            sum.add(decay.map_or(1.0, |decay| decay.left(now.abs_diff(time))));
             n_events += 1;
         })?;
-        let (points, is_capped) = capped(sum.value(), part.cap);
+        let (points, is_capped) = capped(part.points * sum.value(), part.cap);
         let truth = Truth::from(n_events > 0);
         Ok(PartPoints { name, points, truth, n_events: Some(n_events), is_capped })
     }

@@ -147,6 +147,9 @@ impl Score {
         const UNITS: f64 = 1024.0;
         const MOST: f64 = 9_007_199_254_740_992.0;
         let mut most = 0.0;
+        if self.model.parts.iter().any(|part| part.half_life.is_some()) {
+            return false;
+        }
         for part in &self.parts {
             let times = match part.given_for {
                 GivenFor::Rule { .. } => 1.0,

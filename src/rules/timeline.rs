@@ -6,6 +6,7 @@ use std::collections::BinaryHeap;
 
 use serde::{Deserialize, Serialize};
 
+use super::behaviour::{Behaviour, Summary, within};
 use super::compile::Compiled;
 use super::computed::What;
 use super::context::Context;
@@ -183,6 +184,20 @@ impl<'a> Timeline<'a> {
         self.next_event(test).into_iter().chain(by_day()).min()
     }
 
+    /// The next instant at which an event of the present window counts for less.
+    fn decays(&self, behaviour: &Behaviour) -> Option<i64> {
+        let Summary::Decayed(decay) = behaviour.summary else { return None };
+        let now = self.bound.moment.now().as_millis();
+        let events = self.customer.events(behaviour.stream);
+        let rows = within(events.times(), &self.bound.events(behaviour.window));
+        let next = |time: &Timestamp| {
+            let time = time.as_millis();
+            time.checked_add_unsigned(decay.next(now.abs_diff(time))?)
+        };
+        // Those that do not pass the filter change nothing, and cost a look.
+        events.times().get(rows)?.iter().filter_map(next).min()
+    }
+
     /// The next instant at which an event enters or leaves the window of a test.
     fn next_event(&self, test: &Watched) -> Option<i64> {
         let rule = &self.rules[test.rule];
@@ -206,7 +221,10 @@ impl<'a> Timeline<'a> {
             Source::Events(at) => {
                 let behaviour = rule.behaviours.get(at as usize)?;
                 let window = self.windows.get(behaviour.window as usize)?;
-                passes(behaviour.stream, window)
+                let by_age = self.decays(behaviour).unwrap_or(i64::MAX);
+                let next =
+                    passes(behaviour.stream, window).unwrap_or(i64::MAX).min(by_age);
+                (next < i64::MAX).then_some(next)
             }
             Source::Computed(at) => {
                 let What::Ordered(ordered) = &rule.computed.get(at as usize)?.what else {

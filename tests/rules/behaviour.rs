@@ -106,7 +106,12 @@ pub(crate) mod oracle {
             }
     }
 
-    fn aggregate(case: &Case, test: &EventTest, person: &Person) -> OwnedValue {
+    /// The events that a test is about.
+    fn chosen<'p>(
+        case: &Case,
+        test: &EventTest,
+        person: &'p Person,
+    ) -> Vec<&'p (i64, Vec<OwnedValue>)> {
         let stream = test.name[1..].parse::<usize>().unwrap();
         let specs = &case.streams[stream];
         let mut chosen: Vec<&(i64, Vec<OwnedValue>)> = person.streams[stream]
@@ -119,6 +124,13 @@ pub(crate) mod oracle {
             })
             .collect();
         chosen.sort_by_key(|(time, _)| *time);
+        chosen
+    }
+
+    fn aggregate(case: &Case, test: &EventTest, person: &Person) -> OwnedValue {
+        let stream = test.name[1..].parse::<usize>().unwrap();
+        let specs = &case.streams[stream];
+        let chosen = chosen(case, test, person);
         let property = test.agg.property().map(|name| {
             let at = specs.iter().position(|spec| spec.name() == name).unwrap();
             chosen.iter().map(|(_, values)| &values[at]).collect::<Vec<_>>()
@@ -337,10 +349,19 @@ pub(crate) mod oracle {
                         is: Test::Set,
                         when_missing: None,
                     };
-                    let OwnedValue::Number(n) = aggregate(case, &test, person) else {
-                        panic!("{test:?}")
+                    let left = |time: i64| match (part.half_life, part.every) {
+                        (Some(half_life), Some(every)) => {
+                            let [half_life, every] =
+                                [half_life, every].map(|s| s.as_millis() as i64);
+                            let age = (case.now - time) / every * every;
+                            let is_gone = age >= 64 * half_life;
+                            let left = (age as f64 / half_life as f64).exp2().recip();
+                            if is_gone { 0.0 } else { left }
+                        }
+                        _ => 1.0,
                     };
-                    n * part.points
+                    let times = chosen(case, &test, person);
+                    times.iter().map(|(time, _)| left(*time)).sum::<f64>() * part.points
                 }
                 other => panic!("{other:?}"),
             };
@@ -614,9 +635,21 @@ fn score(
     let given_for = prop_oneof![2 => test.prop_map(PointsFor::Rule), 1 => events];
     let points = prop::sample::select(vec![1.0, 2.5, -3.0, 10.0, 1e-7]);
     let cap = || prop::option::weighted(0.3, prop::sample::select(vec![2.0, 8.0]));
-    let part = (points, given_for, cap()).prop_map(|(points, given_for, cap)| {
-        PointsPart { name: "part".into(), points, given_for, cap, half_life: None }
-    });
+    let hours = prop::sample::select(vec![(24, 12), (240, 120), (72, 24)]);
+    let decay = prop::option::of(hours);
+    let part =
+        (points, given_for, cap(), decay).prop_map(|(points, given_for, cap, decay)| {
+            let is_of_events = matches!(given_for, PointsFor::Events { .. });
+            let decay = decay.filter(|_| is_of_events);
+            PointsPart {
+                name: "part".into(),
+                points,
+                given_for,
+                cap,
+                half_life: decay.map(|(half_life, _)| Span::hours(half_life)),
+                every: decay.map(|(_, every)| Span::hours(every)),
+            }
+        });
     (prop::collection::vec(part, 1..5), cap())
         .prop_map(|(parts, cap)| PointsModel { parts, cap })
 }
@@ -1046,6 +1079,13 @@ fn ticks(case: &Case, person: &Person) -> Vec<i64> {
                 spans.extend(ends.map(|end| delay + end));
             }
             _ => {}
+        }
+    }
+    // The steps in which points become less.
+    for part in case.scores.iter().flat_map(|model| &model.parts) {
+        if let (Some(half_life), Some(every)) = (part.half_life, part.every) {
+            let [half_life, every] = [half_life, every].map(|s| s.as_millis() as i64);
+            spans.extend((1..=64 * half_life / every).map(|k| k * every));
         }
     }
     let mut ticks = Vec::new();

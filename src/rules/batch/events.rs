@@ -179,8 +179,11 @@ impl Codes<'_> {
     }
 
     /// Keeps the numbers themselves of the aggregate at this place, if they count.
-    fn keep(&mut self, amounts: &[usize], place: usize, numbers: &[f64]) {
-        if let Ok(at) = amounts.binary_search(&place) {
+    fn keep(&mut self, amounts: &[usize], place: usize, column: &Column<'_>) {
+        let Ok(at) = amounts.binary_search(&place) else { return };
+        if let Column::Number(numbers, _) = column
+            && let Some(numbers) = numbers.as_slice()
+        {
             self.memory.kept[at][self.offset..][..numbers.len()].copy_from_slice(numbers);
         }
     }
@@ -247,13 +250,15 @@ fn aggregates<A: Arithmetic>(
                 }
                 let numbers = &values.numbers[..n];
                 codes.write_numbers(&pages[aggregate.place], numbers);
-                codes.keep(amounts, aggregate.place, numbers);
+                let column = Column::Number(numbers.into(), Validity::All);
+                codes.keep(amounts, aggregate.place, &column);
             }
         }
         for aggregate in &group.others {
             let column = other(plan, aggregate, &block, plane, values);
             if let Some(column) = column {
                 codes.write(&pages[aggregate.place], &column, n);
+                codes.keep(amounts, aggregate.place, &column);
             }
         }
     }
@@ -539,7 +544,7 @@ fn other<'v>(
             continue;
         }
         // A table's values were checked.
-        let value = behaviour.aggregate(&events, rows, &plan.zone);
+        let value = behaviour.aggregate(&events, rows, &plan.moment);
         let value = value.unwrap_or(Value::Missing);
         valid[customer] = !value.is_missing();
         numbers[customer] = if let Value::Number(x) = value { x } else { 0.0 };

@@ -9,8 +9,8 @@ use super::lower::{Columns, Lowered, Placed, Posed, lower};
 use super::program::Program;
 use super::scores::{amounts, scores};
 use crate::data::{
-    Column, Date, FeatureIndex, FeatureKind, Flags, Levels, SchemaMap, Stream,
-    StreamIndex, Table, Validity, Zone,
+    Column, Date, FeatureIndex, FeatureKind, Flags, Levels, Moment, SchemaMap, Stream,
+    StreamIndex, Table, Validity,
 };
 use crate::rules::behaviour::{Behaviour, Summary, aggregates};
 use crate::rules::compile::Compiled;
@@ -37,7 +37,7 @@ pub(super) struct Plan<'t> {
 #[derive(Debug)]
 pub(super) struct StreamPlan<'t> {
     pub(super) stream: &'t Stream<'t>,
-    pub(super) zone: Zone,
+    pub(super) moment: Moment,
     /// The ends of all windows, ascending.
     pub(super) instants: Vec<i64>,
     pub(super) filters: Filters,
@@ -225,10 +225,10 @@ impl<'t> StreamPlan<'t> {
                 }
             }
         }
-        let zone = bound.moment.get_zone().clone();
+        let moment = bound.moment.clone();
         let filters = Filters::new(&filters, stream, bound.today)?;
         let groups = groups.into_values().collect();
-        Some(StreamPlan { stream, zone, instants, filters, added, groups })
+        Some(StreamPlan { stream, moment, instants, filters, added, groups })
     }
 }
 

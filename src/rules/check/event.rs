@@ -2,18 +2,29 @@
 
 use std::sync::Arc;
 
-use super::{Checker, Key, Parts, missing};
+use super::{Checker, Key, Parts, Windows, missing};
 use crate::data::{FeatureIndex, FeatureKind, FeatureSpec, Schema, Span, StreamIndex};
 use crate::error::similar_names;
 use crate::rules::ast::{Rule, Test};
 use crate::rules::behaviour::{Behaviour, Property, Summary};
 use crate::rules::compile::Compiled;
+use crate::rules::decay::Decay;
 use crate::rules::event::{Aggregate, EventTest, Window};
 use crate::rules::leaf::{Leaf, Source};
 use crate::rules::window::{Bounds, End};
 
 impl Checker {
     pub(super) fn event(&mut self, test: &EventTest, parts: &mut Parts) -> Option<Leaf> {
+        self.event_of(test, None, parts)
+    }
+
+    /// A test of events, which may count for less with their age.
+    pub(super) fn event_of(
+        &mut self,
+        test: &EventTest,
+        decay: Option<Decay>,
+        parts: &mut Parts,
+    ) -> Option<Leaf> {
         if self.stream.is_some() {
             let message = "events are asked about their properties only";
             self.issue("no-events-here", message, |i| {
@@ -26,7 +37,15 @@ impl Checker {
                 c.issue("no-effect", why, |i| i.expected("nothing here"));
             });
         }
-        let window = self.at("window", |c| c.window(&test.window));
+        // What has decayed is not to be kept for ever.
+        let last = decay.filter(|_| test.window.is_ever());
+        let window = match last {
+            Some(decay) => {
+                let reach = Bounds::Ago(decay.reach(), Span::from_millis(0));
+                Some(self.windows.place(reach))
+            }
+            None => self.at("window", |c| c.window(&test.window)),
+        };
         let Some(stream) = self.schema.stream_index_of(&test.name) else {
             self.at("name", |c| c.unknown_stream(&test.name));
             self.at("is", |c| c.values_without_feature(&test.is));
@@ -48,7 +67,8 @@ impl Checker {
         let what = format!("`{}`", spec.name());
         let check = self.at("is", |c| c.test(key, &spec, &what, &test.is))?;
         let missing = missing(&test.is, test.when_missing);
-        let (filter, window, summary) = (filter?, window?, Summary::of(&test.agg));
+        let summary = decay.map_or(Summary::of(&test.agg), Summary::Decayed);
+        let (filter, window) = (filter?, window?);
         // In JSON, -0 is 0.
         let text = test.filter.as_ref().map(serde_json::to_string);
         let text = text.map(std::result::Result::unwrap_or_default);
@@ -210,12 +230,7 @@ impl Checker {
                 Bounds::read(window)
             })?,
         };
-        let next = self.windows.all.len() as u32;
-        let place = *self.windows.places.entry(bounds.clone()).or_insert(next);
-        if place == next {
-            self.windows.all.push(bounds);
-        }
-        Some(place)
+        Some(self.windows.place(bounds))
     }
 
     pub(super) fn span(&mut self, span: Span) -> Option<()> {
@@ -237,6 +252,18 @@ impl Checker {
         self.issue("window-too-long", "the window is too long", |i| {
             i.expected(format!("at most {most}")).found(found)
         });
+    }
+}
+
+impl Windows {
+    /// The place of a window, which is added if it is new.
+    fn place(&mut self, bounds: Bounds) -> u32 {
+        let next = self.all.len() as u32;
+        let place = *self.places.entry(bounds.clone()).or_insert(next);
+        if place == next {
+            self.all.push(bounds);
+        }
+        place
     }
 }
 

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Checker, Parts};
-use crate::data::FeatureSpec;
+use crate::data::{FeatureSpec, Span};
 use crate::error::{Issue, similar_names};
 use crate::rules::ast::Test;
 use crate::rules::check::Key;
+use crate::rules::decay::{Decay, MOST_STEPS};
 use crate::rules::event::{Aggregate, EventTest};
 use crate::rules::leaf::{Check, Leaf, Source};
 use crate::rules::points::{PointsFor, PointsModel, PointsPart, check_cap};
@@ -79,12 +80,48 @@ impl Checker {
         // Tests of parts are numbered by themselves, after those of the rule.
         let outer =
             std::mem::replace(&mut parts.leaves, std::mem::take(&mut parts.inner));
-        let given_for = self.at("for", |c| c.given_for(part, parts));
+        let is_of_events = matches!(part.given_for, PointsFor::Events { .. });
+        let decay = if is_of_events { self.decay(part) } else { Some(None) };
+        let given_for = self.at("for", |c| c.given_for(part, decay.flatten(), parts));
         parts.inner = std::mem::replace(&mut parts.leaves, outer);
         Some(ScorePart { points, cap, given_for: given_for? })
     }
 
-    fn given_for(&mut self, part: &PointsPart, parts: &mut Parts) -> Option<GivenFor> {
+    /// How events count for less: in steps, so that there is a first instant at which a score
+    /// is another. `None` after a fault.
+    fn decay(&mut self, part: &PointsPart) -> Option<Option<Decay>> {
+        let Some(half_life) = part.half_life else { return Some(None) };
+        let half = self.at("half_life", |c| c.span(half_life));
+        let Some(every) = part.every else {
+            self.at("every", |c| {
+                let message = "the points change all the time, which no rule can tell";
+                c.issue("no-steps", message, |i| i.expected("steps, such as 1d"));
+            });
+            return None;
+        };
+        let step = self.at("every", |c| {
+            let most = half_life.as_millis() / MOST_STEPS;
+            if every.as_millis() < most {
+                c.issue("too-many-steps", "the steps are too short", |i| {
+                    i.expected(format!(
+                        "at least {}, for {MOST_STEPS} of them to a half-life",
+                        Span::from_millis(most)
+                    ))
+                    .found(every.to_string())
+                });
+                return None;
+            }
+            c.span(every)
+        });
+        (half.is_some() && step.is_some()).then(|| part.decay())
+    }
+
+    fn given_for(
+        &mut self,
+        part: &PointsPart,
+        decay: Option<Decay>,
+        parts: &mut Parts,
+    ) -> Option<GivenFor> {
         match &part.given_for {
             PointsFor::Rule(rule) => self.at("rule", |c| {
                 let first_leaf = parts.leaves.len() as u32;
@@ -113,7 +150,7 @@ impl Checker {
                     c.told(issue);
                     return None;
                 }
-                let leaf = c.event(&test, parts)?;
+                let leaf = c.event_of(&test, decay, parts)?;
                 parts.leaves.push(Leaf { check: Check::Amount, ..leaf });
                 Some(GivenFor::Times { leaf: (parts.leaves.len() - 1) as u32 })
             }),

@@ -56,7 +56,7 @@ pub(super) fn layout(inner: &Inner, granularity: Granularity) -> u64 {
     }
     for plan in &inner.plan.streams {
         if let Some(spec) = schema.streams().get(plan.stream.get()) {
-            stream(&mut hash, plan, spec);
+            stream(&mut hash, inner, plan, spec);
         }
     }
     hash.finish()
@@ -71,7 +71,7 @@ fn describe(hash: &mut Fnv, spec: &FeatureSpec) {
     }
 }
 
-fn stream(hash: &mut Fnv, plan: &StreamPlan, spec: &StreamSpec) {
+fn stream(hash: &mut Fnv, inner: &Inner, plan: &StreamPlan, spec: &StreamSpec) {
     let _ = write!(hash, "\nstream {:?}", spec.name());
     for filter in &plan.filters {
         let rule = filter.rule.as_ref().map(|rule| rule.rule.to_string());
@@ -105,7 +105,13 @@ fn stream(hash: &mut Fnv, plan: &StreamPlan, spec: &StreamSpec) {
         let (unit, length) = match window.bounds {
             Bounds::Ago(from, _) => ("ms", from.as_millis()),
             Bounds::Calendar(n, unit, _) => (unit.name(), n.into()),
-            Bounds::Ever | Bounds::Between(..) => continue,
+            Bounds::Between(..) => {
+                // Kept by step, from when it begins.
+                let start = window.bounds.whole(&inner.clock.moment).start;
+                let _ = write!(hash, "\nsteps from {start}");
+                continue;
+            }
+            Bounds::Ever => continue,
         };
         let longest = reach.entry(unit).or_insert(0);
         *longest = length.max(*longest);

@@ -28,8 +28,12 @@ impl Clock {
     /// The instant at which a step's answers hold: that from which on an event at its start
     /// counts.
     pub(super) fn moment(&self, tick: i64) -> Moment {
-        let start = self.grid.start(tick);
-        self.moment.at(Timestamp::from_millis(start.saturating_add(1)))
+        self.moment.at(Timestamp::from_millis(self.now(tick)))
+    }
+
+    /// The instant of a step's [moment](Clock::moment).
+    pub(super) fn now(&self, tick: i64) -> i64 {
+        self.grid.start(tick).saturating_add(1)
     }
 
     /// The number of a step: positive, as those of all steps are.
@@ -62,7 +66,7 @@ impl Clock {
         }
         let moment = &self.moment;
         // A unit of the calendar that ends beyond it seems to end before, and never does.
-        let now = self.grid.start(frame.tick).saturating_add(1);
+        let now = self.now(frame.tick);
         let mut take = |at: i64| {
             if at > now {
                 due = due.min(at);
@@ -75,6 +79,16 @@ impl Clock {
             }
             if rows.end < ring.n_rows() {
                 take(window.bounds.enters(start(rows.end), moment));
+            }
+        }
+        for &(window, column, decay) in &stream.decays {
+            let rows = rows.now().nth(window).cloned().unwrap_or(0..0);
+            for row in rows.filter(|&row| ring.get(column, row) > 0) {
+                let start = self.grid.start(ring.tick(row));
+                let next = decay.next(now.abs_diff(start));
+                next.and_then(|age| start.checked_add_unsigned(age))
+                    .into_iter()
+                    .for_each(&mut take);
             }
         }
         // At the end of the calendar there is no later step.

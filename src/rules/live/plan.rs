@@ -11,6 +11,7 @@ use super::watch::{Ends, Watch};
 use crate::data::{FeatureIndex, Moment, StreamIndex};
 use crate::rules::behaviour::{Behaviour, Property, Summary, aggregates};
 use crate::rules::compile::Compiled;
+use crate::rules::decay::Decay;
 use crate::rules::leaf::Source;
 use crate::rules::set::CompiledSet;
 use crate::rules::window::Bounds;
@@ -60,6 +61,8 @@ pub(super) struct StreamPlan {
     pub(super) stretches: Vec<Range<i64>>,
     /// The windows that move.
     pub(super) windows: Vec<Moving>,
+    /// What is worth less with its age: a window, the column of the count, and how.
+    pub(super) decays: Vec<(usize, usize, Decay)>,
 }
 
 /// The columns of a ring, and the sets beside it.
@@ -199,6 +202,8 @@ pub(super) enum Formula {
     ActiveDays(usize),
     /// How many different values a set has.
     Distinct(usize),
+    /// A count in which those of a step are worth less with its age.
+    Decayed(usize, Decay),
 }
 
 impl Part {
@@ -264,6 +269,7 @@ impl StreamPlan {
             fixed: Part::default(),
             stretches: Vec::new(),
             windows: Vec::new(),
+            decays: Vec::new(),
         }
     }
 
@@ -292,6 +298,9 @@ impl StreamPlan {
             (Summary::LastDay, _) => Formula::LastDay(keeper.column(Content::Count)),
             (Summary::ActiveDays, _) => {
                 Formula::ActiveDays(keeper.column(Content::Count))
+            }
+            (Summary::Decayed(decay), _) => {
+                Formula::Decayed(keeper.column(Content::Count), decay)
             }
             (Summary::Count, _) | (_, None) => {
                 Formula::Count(keeper.column(Content::Count))
@@ -501,8 +510,10 @@ impl Plan {
         });
         let place = behaviour.place;
         stream.filters[filter].aggregates.push(place);
+        // What is worth less with its age is kept by step, whatever its window.
+        let decays = matches!(behaviour.summary, Summary::Decayed(_));
         let over = match &set.windows[window] {
-            bounds @ (Bounds::Ever | Bounds::Between(..)) => {
+            bounds @ (Bounds::Ever | Bounds::Between(..)) if !decays => {
                 let stretch = bounds.whole(moment);
                 let key = (at, stretch.start, stretch.end);
                 Over::Fixed(*known.stretches.entry(key).or_insert_with(|| {
@@ -521,6 +532,9 @@ impl Plan {
             }
         };
         let formula = stream.formula(behaviour, filter, matches!(over, Over::Fixed(_)));
+        if let (Formula::Decayed(column, decay), Over::Moving(window)) = (formula, over) {
+            stream.decays.push((window, column, decay));
+        }
         let (kind, watch) = (kind(behaviour), Watch::default());
         self.aggregates.push(AggregatePlan {
             place,

@@ -158,7 +158,7 @@ impl Inner {
             }
             rows.from(plan, &state.ring, frames[0], frames[1]);
             state.due = self.clock.due(plan, &state.ring, rows, frames[1]);
-            if rows.are_same() {
+            if rows.are_same() && plan.decays.is_empty() {
                 continue;
             }
             let (state, plan) = (&customer.streams[at], &self.plan);
@@ -234,8 +234,9 @@ impl Inner {
         let start = self.clock.grid.start(tick);
         let row = state.add(plan, &self.clock, frames[1], tick, event, passed);
         rows.at(plan, &state.ring, frames[1]);
-        // Other rows come and go as they did.
-        if row.is_some_and(|(_, is_new)| is_new) {
+        // Other rows come and go as they did. One that is there may hold the first event that
+        // decays.
+        if row.is_some_and(|(_, is_new)| is_new || !plan.decays.is_empty()) {
             state.due = self.clock.due(plan, &state.ring, rows, frames[1]);
         }
         let sides = Sides { plan: &self.plan, clock: &self.clock, state, frames, rows };

@@ -8,6 +8,7 @@ use super::frame::{Clock, Frame};
 use super::plan::{Formula, Over, Plan};
 use super::ring::Ring;
 use crate::data::{Customer, CustomerId, Date, FeatureIndex, Value};
+use crate::exact::ExactSum;
 use crate::rules::context::Aggregates;
 
 /// A customer at one step.
@@ -36,7 +37,9 @@ pub(super) fn code(
                 let row = row as i64;
                 of_number(rest.fixed_sets[set].count(row, row + 1) as f64)
             }
-            formula => read(formula, &aggregate.kind, &rest.fixed, row..row + 1, clock),
+            formula => {
+                read(formula, &aggregate.kind, &rest.fixed, row..row + 1, clock, frame)
+            }
         },
         // A stream with windows that do not move has the rest.
         (Over::Fixed(_), None) => ABSENT,
@@ -47,7 +50,7 @@ pub(super) fn code(
             }
             (formula, _) => {
                 let rows = frame.rows(&state.ring, window(at));
-                read(formula, &aggregate.kind, &state.ring, rows, clock)
+                read(formula, &aggregate.kind, &state.ring, rows, clock, frame)
             }
         },
     }
@@ -60,6 +63,7 @@ pub(super) fn read(
     ring: &Ring,
     rows: Range<usize>,
     clock: &Clock,
+    frame: &Frame,
 ) -> Code {
     let day = |row: usize| clock.grid.day(ring.tick(row));
     let cell =
@@ -96,6 +100,18 @@ pub(super) fn read(
                 }
             }
             of_number(n.into())
+        }
+        Formula::Decayed(column, decay) => {
+            let now = clock.now(frame.tick);
+            let mut sum = ExactSum::new();
+            for row in rows {
+                let count = ring.get(column, row);
+                if count > 0 {
+                    let start = clock.grid.start(ring.tick(row));
+                    sum.add_times(decay.left(now.abs_diff(start)), count);
+                }
+            }
+            of_number(sum.value())
         }
         // Sets are read elsewhere.
         Formula::Distinct(_) => ABSENT,

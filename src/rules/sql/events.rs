@@ -147,7 +147,7 @@ impl<'a> Writer<'a> {
             Summary::FirstDay => format!("MIN({time})"),
             Summary::LastDay => format!("MAX({time})"),
             Summary::ActiveDays => format!("COUNT(DISTINCT {})", self.day_key(time)?),
-            Summary::Count | Summary::First | Summary::Last => {
+            Summary::Count | Summary::First | Summary::Last | Summary::Decayed(_) => {
                 format!("COUNT({value})")
             }
         })
