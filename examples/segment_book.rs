@@ -14,13 +14,13 @@ use segmenta::data::{
     StreamSpec, Table, Timestamp, Value, Zone,
 };
 use segmenta::rules::{
-    Dialect, LiveConfig, LiveScratch, Rule, RuleBook, RuleSet, SqlLayout, SqlStream,
-    events,
+    Dialect, LiveConfig, LiveScratch, PointsModel, Rule, RuleBook, RuleSet, SqlLayout,
+    SqlStream, events, field,
 };
 use segmenta::{Error, Result, Segmenter};
 
 /// Id, name, and the rule as a marketer writes it.
-const SEGMENTS: [(&str, &str, &str); 14] = [
+const SEGMENTS: [(&str, &str, &str); 15] = [
     ("top", "The best tenth", "events(order).sum(amount) in last 365d in top 10 percent"),
     (
         "lapsed",
@@ -58,6 +58,7 @@ const SEGMENTS: [(&str, &str, &str); 14] = [
         "events(order where reduced).count in last 365d >= 2 \
          and events(order where not reduced).count in last 365d = 0",
     ),
+    ("keen", "Keen these days", "score 'engagement' >= 25"),
     (
         "vip",
         "Two marks of a regular",
@@ -78,9 +79,7 @@ fn main() -> Result<()> {
     let moment = Moment::new(now).zone(Zone::fixed(60)?);
 
     // 1. Both written forms say the same. Habits are easier to write in Rust.
-    let mut set = SEGMENTS.iter().try_fold(RuleSet::new(), |set, (id, name, text)| {
-        Ok::<_, Error>(set.segment(*id, *name, text.parse()?))
-    })?;
+    let mut set = written()?;
     let monthly = events("order").in_each_of(3, Span::days(30), 1);
     let back = events("order").resumed(Span::days(365), Span::days(60), Span::days(14));
     set = set.segment("monthly", "Every month", monthly).segment("back", "Is back", back);
@@ -110,16 +109,25 @@ fn main() -> Result<()> {
     print!("{}", careless.analyse());
     println!();
 
-    // 4. A preview: all rules, all customers.
+    // 4. A preview from some of the customers, with what the shares probably are, beside the
+    //    counts of all.
     let today = book.at(moment.clone());
     println!(
-        "{:<42} {:>8} {:>10} {:>12}",
-        "segment", "members", "undecided", "non-members"
+        "{:<39} {:>21} {:>8} {:>10} {:>7}",
+        "segment", "preview of 1,000", "members", "undecided", "others"
     );
-    for (segment, count) in today.segments().iter().zip(today.count(&table)?) {
+    let previews = today.preview(&table, 1000, 1)?;
+    for ((segment, count), preview) in
+        today.segments().iter().zip(today.count(&table)?).zip(previews)
+    {
         let [members, undecided, others] =
             [count.members, count.undecided, count.non_members];
-        println!("{:<42} {members:>8} {undecided:>10} {others:>12}", segment.name);
+        let [share, low, high] =
+            [preview.members.share, preview.members.low, preview.members.high]
+                .map(|share| 100.0 * share);
+        let name = &segment.name;
+        print!("{name:<39} {share:>5.1} % ({low:>4.1}-{high:>4.1} %)");
+        println!(" {members:>8} {undecided:>10} {others:>7}");
     }
 
     // 5. Why someone is where she is, what would change it, and until when it stands.
@@ -138,6 +146,24 @@ fn main() -> Result<()> {
 
     // 7. The same book for one customer as her events arrive.
     live(&book, &schema, now)
+}
+
+/// The segments as they are written, and the score that one of them tests.
+fn written() -> Result<RuleSet> {
+    let looks = events("view").filter(field("seconds").ge(30));
+    let engagement = PointsModel::new()
+        .when("silver or gold", 5.0, field("tier").ge("silver"))
+        .per_event("looks", 2.0, looks)
+        .half_life(Span::days(30))
+        .in_steps(Span::days(1))
+        .part_cap(20.0)
+        .per_event("orders", 10.0, events("order"))
+        .half_life(Span::days(90))
+        .in_steps(Span::days(1));
+    let set = RuleSet::new().score("engagement", engagement);
+    SEGMENTS
+        .iter()
+        .try_fold(set, |set, (id, name, text)| Ok(set.segment(*id, *name, text.parse()?)))
 }
 
 fn schema() -> Result<Schema> {
@@ -302,9 +328,7 @@ mod tests {
         let now: Timestamp = "2024-11-28T09:00:00Z".parse().unwrap();
         let customers = customers(&schema, now, 400).unwrap();
         let table = Table::from_customers(&schema, &customers).unwrap();
-        let set = SEGMENTS.iter().fold(RuleSet::new(), |set, (id, name, text)| {
-            set.segment(*id, *name, text.parse().unwrap())
-        });
+        let set = written().unwrap();
         let book = set.pin(&table, now).unwrap().compile_book(&schema).unwrap().at(now);
         let memberships = book.memberships(&table).unwrap();
         for (row, customer) in customers.iter().enumerate() {
@@ -330,7 +354,7 @@ mod tests {
         let mail = segment("reachable")
             & !segment("hold-out")
             & (segment("lapsed") | segment("birthday") | segment("cart"));
-        assert_eq!(SEGMENTS[13].2.parse::<Rule>().unwrap(), mail);
+        assert_eq!(SEGMENTS[14].2.parse::<Rule>().unwrap(), mail);
         let new = field("joined").in_last(Span::days(30));
         assert_eq!(SEGMENTS[10].2.parse::<Rule>().unwrap(), new);
     }

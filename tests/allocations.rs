@@ -6,13 +6,14 @@ use allocation_counter::measure;
 use segmenta::cluster::hierarchical::{Cut, Hierarchical};
 use segmenta::cluster::kmeans::KMeans;
 use segmenta::data::{
-    EventLog, FeatureSet, FeatureSpec, OwnedCustomer, Schema, StreamSpec, Table,
+    EventLog, FeatureSet, FeatureSpec, OwnedCustomer, Schema, Span, StreamSpec, Table,
     Timestamp, Value,
 };
 use segmenta::encode::{Encoder, Impute};
 use segmenta::rfm::Rfm;
 use segmenta::rules::{
-    LiveConfig, LiveScratch, Rule, RuleBook, RuleSegmenter, field, segment,
+    LiveConfig, LiveScratch, PointsModel, Rule, RuleBook, RuleSegmenter, events, field,
+    score, segment,
 };
 use segmenta::segmenter::{Crosstab, Fallback, Scratch, Tree};
 use segmenta::{Fit, Segmenter};
@@ -71,10 +72,17 @@ fn rules(schema: &Schema) -> RuleSegmenter {
 fn an_event_of_a_known_step_allocates_nothing() {
     let orders = StreamSpec::new("order", [FeatureSpec::number("amount")]);
     let schema = Schema::builder().stream(orders).build().unwrap();
+    let points = PointsModel::new()
+        .per_event("all", 0.1, events("order"))
+        .half_life(Span::days(10))
+        .in_steps(Span::days(1))
+        .when("busy", 5.0, "events(order).count in last 7d >= 100".parse().unwrap());
     let (vip, low) = (segment("busy"), "events(order).sum(amount) >= 0".parse().unwrap());
     let book = RuleBook::builder(&schema)
         .segment("busy", "Busy", "events(order).count in last 7d >= 100".parse().unwrap())
         .segment("vip", "VIP", vip & low)
+        .score("points", points)
+        .segment("score", "Score", score("points").ge(9))
         .segment(
             "odd",
             "Odd",
@@ -123,6 +131,13 @@ fn asking_about_events_allocates_nothing() {
             book = book.segment(id.clone(), text.clone(), text.parse().unwrap());
         }
     }
+    let points = PointsModel::new()
+        .when("many", 2.5, events("order").count().ge(3))
+        .per_event("all", 0.1, events("order"))
+        .half_life(Span::days(10))
+        .in_steps(Span::days(1));
+    let book =
+        book.score("points", points).segment("score", "Score", score("points").ge(0.1));
     let book = book.segment("other", "Other", segment("0") & !segment("1"));
     let day = |i: i64| Timestamp::from_millis(i * 86_400_000);
     let book = book.build().unwrap().at(day(100));

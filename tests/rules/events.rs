@@ -2,10 +2,10 @@
 
 use segmenta::Segmenter;
 use segmenta::data::{
-    Customer, Date, EventLog, FeatureSpec, OwnedCustomer, OwnedValue, Schema,
+    Customer, Date, EventLog, FeatureSpec, OwnedCustomer, OwnedValue, Schema, Span,
     StreamIndex, StreamSpec, Table, Timestamp,
 };
-use segmenta::rules::{Rule, RuleSet, events, field};
+use segmenta::rules::{PointsModel, Rule, RuleSet, events, field, score};
 
 use super::batch::{check, mixed};
 use super::behaviour::{DAY, NOW};
@@ -461,6 +461,21 @@ fn any_number_of_threads_gives_the_same_answers() {
     {
         set = set.segment(i.to_string(), text, text.parse().unwrap());
     }
+    // A score whose sums are rounded, and one whose sums are not.
+    let web = events("order").filter(field("channel").eq("web"));
+    let points = |x: f64| {
+        PointsModel::new()
+            .when("many", 3.0 * x, events("order").count().ge(4))
+            .per_event("web", x, web.clone())
+            .half_life(Span::days(30))
+            .in_steps(Span::days(1))
+            .per_event("all", x, events("order").last(Span::days(60)))
+    };
+    let set = set
+        .score("some", points(0.1))
+        .score("whole", PointsModel { parts: points(1.0).parts.split_off(2), cap: None })
+        .segment("some", "Some", score("some").ge(0.3))
+        .segment("whole", "Whole", score("whole").between(1, 2));
     let book = set.compile_book(&schema).unwrap().at(Timestamp::from_millis(NOW));
     let answers = |n_threads: usize| {
         let pool =

@@ -1,11 +1,13 @@
 //! Scores of a set, compared with bounds.
 
 use segmenta::data::{
-    EventLog, FeatureSpec, Ids, OwnedCustomer, Schema, Span, StreamSpec, Table, Timestamp,
+    EventLog, FeatureSpec, Ids, OwnedCustomer, Schema, Span, StreamSpec, Table,
+    Timestamp, Value,
 };
 use segmenta::rules::{
-    Dialect, Hysteresis, Limits, PointsModel, Rule, RuleBook, RuleSet, Share, SqlLayout,
-    Stays, StickyBook, bucket, events, field, score, segment,
+    Dialect, Granularity, Hysteresis, Limits, LiveConfig, LiveScratch, PointsModel, Rule,
+    RuleBook, RuleSet, Share, SqlLayout, Stays, StickyBook, Window, bucket, events,
+    field, score, segment,
 };
 use segmenta::segmenter::{Persist, Reason, Saved, SegmentIndex, Truth};
 use segmenta::{ErrorKind, Result, Segmenter};
@@ -390,4 +392,174 @@ fn draws_in_scores_need_ids() {
     let drawn = bucket("s").lt(0.5);
     let alone = RuleBook::builder(&schema).segment("a", "A", drawn).build().unwrap();
     assert_eq!(book.count(&table).unwrap(), alone.count(&table).unwrap());
+}
+
+/// Points that become less in steps of half a day, over several windows.
+fn decaying() -> RuleSet {
+    let half =
+        |model: PointsModel| model.half_life(Span::days(1)).in_steps(Span::hours(12));
+    let windows = [
+        events("visit"),
+        events("visit").last(Span::days(3)),
+        events("visit").within(Window::Between {
+            from: "1970-01-05".into(),
+            to: "1970-01-09T06:00Z".into(),
+        }),
+    ];
+    let mut set = RuleSet::new();
+    for (i, events) in windows.into_iter().enumerate() {
+        let long = events.filter(field("seconds").ge(30));
+        let model = half(PointsModel::new().per_event("long", 8.0, long));
+        set = set
+            .score(format!("{i}"), model.when("member", 1.0, field("member").eq(true)));
+        for bound in [2.5, 4.0, 6.0, 8.5] {
+            let id = format!("{i} {bound}");
+            set = set.segment(id.clone(), id, score(format!("{i}")).ge(bound));
+        }
+    }
+    set
+}
+
+#[test]
+fn points_that_become_less_change_at_their_instants() {
+    let schema = schema();
+    let visits =
+        [(3 * DAY + 5, 60.0), (7 * DAY, 60.0), (7 * DAY + 1, 10.0), (8 * DAY, 30.0)];
+    let log = visits.map(|(at, seconds)| (Timestamp::from_millis(at), [seconds]));
+    let log = EventLog::new(&schema.streams()[0], log).unwrap();
+    let ann = OwnedCustomer::new(&schema, 1).set("member", false).unwrap();
+    let ann = ann.set_events("visit", log).unwrap();
+    let book = decaying().compile_book(&schema).unwrap();
+    // The points, by themselves.
+    let points = |model: usize, now: i64| {
+        let model = decaying().scores[model].points.compile(&schema).unwrap();
+        model.at(Timestamp::from_millis(now)).score(&ann).unwrap().points
+    };
+    assert_eq!(points(0, 7 * DAY + 1), 8.0 + 8.0 * (-3.5_f64).exp2());
+    // From one change to the next, and the clock in between.
+    let mut now = 2 * DAY;
+    let mut n_changes = 0;
+    loop {
+        let at =
+            |now: i64| book.at(Timestamp::from_millis(now)).membership(&ann).unwrap();
+        let present = at(now);
+        for (i, truths) in present.chunks(4).enumerate() {
+            let score = points(i, now);
+            let expected = [2.5, 4.0, 6.0, 8.5].map(|bound| Truth::from(score >= bound));
+            assert_eq!(truths, expected, "{i} {now} {score}");
+        }
+        let next = book.at(Timestamp::from_millis(now)).next_change(&ann).unwrap();
+        let until = next.as_ref().map_or(90 * DAY, |next| next.at.as_millis());
+        for tick in (now..until).step_by(1_800_000) {
+            assert_eq!(at(tick), present, "{now} {tick} {until}");
+        }
+        assert_eq!(at(until - 1), present);
+        let Some(next) = next else { break };
+        assert_ne!(at(until), present);
+        assert!(!next.changes.is_empty());
+        now = until;
+        n_changes += 1;
+    }
+    assert!(n_changes > 12, "{n_changes}");
+}
+
+#[test]
+fn points_become_less_as_events_arrive_and_time_passes() {
+    let schema = schema();
+    let visit = schema.require_stream("visit").unwrap();
+    let book = decaying().compile_book(&schema).unwrap();
+    for granularity in [Granularity::Every(Span::hours(1)), Granularity::Day] {
+        let live = book.live(&LiveConfig::new().granularity(granularity)).unwrap();
+        let mut scratch = LiveScratch::new();
+        let mut ann = live.customer(day(1));
+        let mut log: Vec<(Timestamp, [f64; 1])> = Vec::new();
+        let mut truths = live.membership(&ann, &mut scratch).unwrap();
+        let apply = |changes: &[segmenta::rules::LiveChange], truths: &mut Vec<Truth>| {
+            for change in changes {
+                assert_eq!(truths[change.segment.get()], change.from);
+                truths[change.segment.get()] = change.to;
+            }
+        };
+        // Two in one step, the first of which does not pass the filter.
+        let visits =
+            [(30, 9.0), (30, 60.0), (31, 60.0), (100, 60.0), (110, 60.0), (104, 60.0)];
+        let mut visits = visits.into_iter().peekable();
+        for hour in 24..600 {
+            let now = Timestamp::from_millis(hour * 3_600_000);
+            let due = live.due(&ann).unwrap();
+            if due.is_some_and(|due| due <= now) {
+                apply(live.advance(&mut ann, now, &mut scratch).unwrap(), &mut truths);
+            }
+            while let Some((at, seconds)) = visits.next_if(|(at, _)| *at <= hour) {
+                let time = Timestamp::from_millis(at * 3_600_000);
+                let values = [Value::Number(seconds)];
+                let changes = live.event(&mut ann, visit, time, &values, &mut scratch);
+                apply(changes.unwrap(), &mut truths);
+                log.push((live.step_of(time), [seconds]));
+                log.sort_by_key(|(time, _)| *time);
+            }
+            let mut then = ann.clone();
+            live.advance(&mut then, now, &mut scratch).unwrap();
+            let moment = live.moment(&then).unwrap();
+            let events = EventLog::new(&schema.streams()[0], log.clone()).unwrap();
+            let whole =
+                OwnedCustomer::new(&schema, 1).set_events("visit", events).unwrap();
+            assert_eq!(truths, book.at(moment).membership(&whole).unwrap(), "{hour}");
+            if hour % 50 == 0 {
+                // Edited points are other rules, of which the same is kept.
+                let saved = live.save(&ann).unwrap();
+                assert_eq!(live.load(&saved).unwrap(), ann);
+                let mut edited = decaying();
+                edited.scores[0].points.parts[0].points = 80.0;
+                let edited = edited.compile_book(&schema).unwrap();
+                let config = LiveConfig::new().granularity(granularity);
+                let other = edited.live(&config).unwrap();
+                let loaded = other.load(&saved).unwrap();
+                let mut after = truths.clone();
+                after[..4].copy_from_slice(
+                    &edited.at(live.moment(&ann).unwrap()).membership(&whole).unwrap()
+                        [..4],
+                );
+                let found = other.membership(&loaded, &mut scratch).unwrap();
+                assert_eq!(found[..4], after[..4], "{hour}");
+            }
+        }
+        assert!(truths.iter().all(|t| *t == Truth::False));
+        // What is left changes nothing more, and ends.
+        let mut n = 0;
+        while let Some(due) = live.due(&ann).unwrap() {
+            assert!(live.advance(&mut ann, due, &mut scratch).unwrap().is_empty());
+            n += 1;
+        }
+        assert!((10..500).contains(&n), "{n}");
+    }
+}
+
+#[test]
+fn decay_in_scores_has_steps_within_limits() {
+    let schema = schema();
+    let with = |model: PointsModel| {
+        RuleSet::new()
+            .score("x", model)
+            .segment("a", "A", score("x").ge(1))
+            .compile(&schema)
+    };
+    let visits = || PointsModel::new().per_event("v", 1.0, events("visit"));
+    let days = |half_life: u32, every: Span| {
+        visits().half_life(Span::days(half_life)).in_steps(every)
+    };
+    assert!(with(days(1, Span::days(1))).is_ok());
+    assert!(with(days(1, Span::days(9))).is_ok());
+    let part = "/scores/0/points/parts/0";
+    let at = |code: &str, below: &str| vec![(code.to_owned(), format!("{part}/{below}"))];
+    assert_eq!(codes(with(visits().half_life(Span::days(3)))), at("no-steps", "every"));
+    assert_eq!(codes(with(visits().in_steps(Span::days(3)))), at("no-effect", "every"));
+    assert_eq!(codes(with(days(256, Span::hours(23)))), at("too-many-steps", "every"));
+    assert!(with(days(256, Span::days(1))).is_ok());
+    let long = codes(with(days(4000, Span::days(30))));
+    assert_eq!(long, at("window-too-long", "half_life"));
+    let none = codes(with(days(0, Span::days(30))));
+    assert!(none.contains(&at("empty-window", "half_life")[0]), "{none:?}");
+    // A model by itself may change all the time.
+    assert!(visits().half_life(Span::days(3)).compile(&schema).is_ok());
 }
