@@ -16,7 +16,7 @@
 //! A [`sequence`] is about the order of what a customer did, a [`distance`] about where she is,
 //! a [`bucket`] draws her by lot, a [`consent`] asks what she has agreed to. Shares of all
 //! customers, such as the top tenth, are [pinned](RuleSet::pin) to thresholds first.
-//! [`PointsModel`]s give scores. [`RuleBook::why`] says which tests decide, and what would
+//! [`PointsModel`]s give scores, which rules of a set [test](ScoreTest). [`RuleBook::why`] says which tests decide, and what would
 //! change the answer.
 //!
 //! Where events arrive one by one, a [`LiveBook`] keeps a few hundred bytes of each customer in

@@ -484,6 +484,14 @@ fn any_number_of_threads_gives_the_same_answers() {
     };
     let one = answers(1);
     assert!(one.0.iter().all(|count| count.members > 1000), "{:?}", one.0);
+    for row in 0..2000 {
+        for (i, truth) in
+            book.membership(&table.row(row)).unwrap().into_iter().enumerate()
+        {
+            let segment = segmenta::segmenter::SegmentIndex::new(i as u32);
+            assert_eq!(one.1.truth(row, segment), truth, "{row} {i}");
+        }
+    }
     assert!([2, 7].iter().all(|&n| answers(n) == one));
 }
 

@@ -110,7 +110,7 @@ pub(super) struct Parts {
     pub(super) inner: Vec<Leaf>,
     /// … and the rules of the parts, with tests numbered from the first of these on.
     pub(super) inner_nodes: Vec<Node>,
-    /// How many parts scores have.
+    /// How many parts and tests scores have.
     n_score_nodes: usize,
 }
 

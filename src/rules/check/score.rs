@@ -17,7 +17,15 @@ use crate::rules::text::score_name;
 use crate::segmenter::Truth;
 
 /// The scores of a set, by their ids.
-pub(super) type Known = BTreeMap<String, (u32, Arc<PointsModel>)>;
+pub(super) type Known = BTreeMap<String, KnownScore>;
+
+#[derive(Clone, Debug)]
+pub(super) struct KnownScore {
+    place: u32,
+    model: Arc<PointsModel>,
+    /// How many parts and tests it has.
+    size: usize,
+}
 
 impl Checker {
     /// States the scores of a set, which rules may test. Their own faults are told here.
@@ -45,8 +53,12 @@ impl Checker {
                 }
                 let mut parts = Parts::default();
                 c.at("points", |c| c.points(points, &mut parts));
+                known.entry(id.clone()).or_insert_with(|| KnownScore {
+                    place: i as u32,
+                    model: Arc::new(points.clone()),
+                    size: points.parts.len() + parts.inner.len(),
+                });
             });
-            known.entry(id.clone()).or_insert((i as u32, Arc::new(points.clone())));
         }
         (self.windows, self.aggregates, self.computed) = (windows, aggregates, computed);
         self.scores = Some(known);
@@ -177,10 +189,20 @@ impl Checker {
         let key = Key { stream: None, feature: crate::data::FeatureIndex::new(0) };
         let what = format!("`{}`", spec.name());
         let check = self.at("is", |c| c.test(key, &spec, &what, is));
-        let (place, model) = self.known_score(id)?;
+        let KnownScore { place, model, size } = self.known_score(id)?;
         let at = match parts.scores.iter().position(|score| score.place == place) {
             Some(at) => at,
             None => {
+                parts.n_score_nodes += size;
+                if parts.n_score_nodes > self.limits.get_nodes() {
+                    let most = self.limits.get_nodes();
+                    let message = "the scores of the rule are too large";
+                    self.issue("too-large", message, |i| {
+                        i.expected(format!("at most {most} parts and tests in all"))
+                            .found("more")
+                    });
+                    return None;
+                }
                 let score = self.resolved(id, place, model, spec, parts)?;
                 parts.scores.push(score);
                 parts.scores.len() - 1
@@ -191,7 +213,7 @@ impl Checker {
     }
 
     /// A score of the set; `None` after a fault.
-    fn known_score(&mut self, id: &str) -> Option<(u32, Arc<PointsModel>)> {
+    fn known_score(&mut self, id: &str) -> Option<KnownScore> {
         let known = if self.is_in_score { None } else { self.scores.take() };
         let Some(known) = known else {
             self.issue("no-scores-here", "no scores are known here", |i| {
@@ -221,14 +243,6 @@ impl Checker {
         spec: FeatureSpec,
         parts: &mut Parts,
     ) -> Option<Score> {
-        parts.n_score_nodes += model.parts.len();
-        if parts.n_score_nodes > self.limits.get_nodes() {
-            let most = self.limits.get_nodes();
-            self.issue("too-large", "the scores of the rule have too many parts", |i| {
-                i.expected(format!("at most {most} in all")).found("more")
-            });
-            return None;
-        }
         let (n_issues, n_more) = (self.issues.len(), self.n_more);
         let resolved = self.points(&model, parts);
         let is_whole = self.issues.len() == n_issues && self.n_more == n_more;
