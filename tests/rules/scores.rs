@@ -431,6 +431,7 @@ fn decaying() -> RuleSet {
     }
     // Keeps what does not pass the filter of the others.
     set.segment("any", "Any", events("visit").last(Span::days(2)).count().ge(1))
+        .rest("rest", "The rest")
 }
 
 #[test]
@@ -533,11 +534,17 @@ fn points_become_less_as_events_arrive_and_time_passes() {
                     &edited.at(live.moment(&ann).unwrap()).membership(&whole).unwrap()
                         [..4],
                 );
-                let found = other.membership(&loaded, &mut scratch).unwrap();
+                let mut loaded = loaded;
+                let mut found = other.membership(&loaded, &mut scratch).unwrap();
                 assert_eq!(found[..4], after[..4], "{hour}");
+                let much_later = day(700);
+                let changes =
+                    other.advance(&mut loaded, much_later, &mut scratch).unwrap();
+                apply(changes, &mut found);
+                assert_eq!(found, other.membership(&loaded, &mut scratch).unwrap());
             }
         }
-        assert!(truths.iter().all(|t| *t == Truth::False));
+        assert!(truths[..13].iter().all(|t| *t == Truth::False));
         // What is left changes nothing more, and ends.
         let mut n = 0;
         while let Some(due) = live.due(&ann).unwrap() {
