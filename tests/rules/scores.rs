@@ -6,8 +6,8 @@ use segmenta::data::{
 };
 use segmenta::rules::{
     Dialect, Granularity, Hysteresis, Limits, LiveConfig, LiveScratch, PointsModel, Rule,
-    RuleBook, RuleSet, Share, SqlLayout, Stays, StickyBook, Window, bucket, events,
-    field, score, segment,
+    RuleBook, RuleSet, Share, SqlLayout, SqlStream, Stays, StickyBook, Window, bucket,
+    events, field, score, segment,
 };
 use segmenta::segmenter::{Persist, Reason, Saved, SegmentIndex, Truth};
 use segmenta::{ErrorKind, Result, Segmenter};
@@ -352,14 +352,34 @@ fn the_analysis_knows_that_scores_are_numbers() {
 }
 
 #[test]
-fn scores_are_refused_in_sql() {
-    let layout = SqlLayout::new(Dialect::Sqlite, "customers", "id");
-    let set = RuleSet::new()
-        .score("x", PointsModel::new().when("m", 1.0, field("member").eq(true)))
-        .segment("a", "A", score("x").ge(1) & field("age").ge(3));
-    let book = set.compile_book(&schema()).unwrap();
-    let found = codes(book.to_sql(&layout).map(|_| ()));
-    assert_eq!(found, told(&[("no-sql", "/segments/0/rule/all/0/score")]));
+fn scores_are_sql_where_their_sums_are_exact() {
+    let layout = SqlLayout::new(Dialect::Postgres, "customers", "id")
+        .stream("visit", SqlStream::new("visits", "customer", "at"));
+    let sql = |model: PointsModel| {
+        let set = RuleSet::new().score("x", model).segment(
+            "a",
+            "A",
+            score("x").ge(1) & field("age").ge(3),
+        );
+        let book = set.compile_book(&schema()).unwrap().at(day(40));
+        book.to_sql(&layout)
+    };
+    let visits = || events("visit").last(Span::days(30));
+    let member = PointsModel::new().when("m", 2.5, field("member").eq(true));
+    let model = member.clone().per_event("v", 4.0, visits()).part_cap(20.0);
+    let sql_of_a = sql(model.clone()).unwrap().expression(SegmentIndex::new(0)).unwrap();
+    assert!(
+        sql_of_a.starts_with(
+            "(CASE WHEN \"c\".\"member\" THEN '2.5e0'::float8 ELSE '0e0'::float8 END + \
+             CASE WHEN ('4e0'::float8 * (SELECT COUNT(1)"
+        ),
+        "{sql_of_a}"
+    );
+    let decaying = model.half_life(Span::days(1)).in_steps(Span::days(1));
+    for model in [decaying, member.when("n", 0.1, Rule::Everyone)] {
+        let found = codes(sql(model).map(|_| ()));
+        assert_eq!(found, told(&[("no-sql", "/segments/0/rule/all/0/score")]));
+    }
 }
 
 #[test]

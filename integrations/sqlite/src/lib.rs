@@ -3,5 +3,6 @@
 
 pub mod database;
 pub mod random;
+pub mod scores;
 pub mod tables;
 pub mod world;

@@ -7,10 +7,11 @@ use segmenta::data::{
 };
 use segmenta::rules::{
     Aggregate, CalendarUnit, DateForm, EventTest, FieldTest, FlagForm, LeapDay, Literal,
-    Rule, RuleSet, SegmentRef, Test, TimeForm, Window, consent,
+    PointsFor, Rule, RuleSet, SegmentRef, Test, TimeForm, Window, consent,
 };
 use segmenta::segmenter::SegmentId;
 
+use crate::scores;
 use crate::world::{DAY, Event, Form, Person, World, ZoneKind};
 
 pub const WORDS: [&str; 14] = [
@@ -428,7 +429,12 @@ fn event(stream: &StreamSpec, now: Timestamp, today: Date) -> BoxedStrategy<Rule
         .boxed()
 }
 
-fn rule(schema: &Schema, now: Timestamp, today: Date, at: usize) -> BoxedStrategy<Rule> {
+/// A rule without references.
+fn alone(
+    schema: &Schema,
+    now: Timestamp,
+    today: Date,
+) -> Vec<(u32, BoxedStrategy<Rule>)> {
     let mut leaves = vec![
         (6, field(schema.features(), today, number, true)),
         (1, agreed(schema.features())),
@@ -437,6 +443,12 @@ fn rule(schema: &Schema, now: Timestamp, today: Date, at: usize) -> BoxedStrateg
     ];
     let streams = schema.streams().iter();
     leaves.extend(streams.map(|stream| (5, event(stream, now, today))));
+    leaves
+}
+
+fn rule(schema: &Schema, now: Timestamp, today: Date, at: usize) -> BoxedStrategy<Rule> {
+    let mut leaves = alone(schema, now, today);
+    leaves.push((2, scores::test()));
     if at > 0 {
         let other = (0..at).prop_map(|other| {
             Rule::Segment(SegmentRef { id: SegmentId::new(segment_id(other)) })
@@ -517,6 +529,29 @@ fn tidy_all(rule: Rule, schema: &Schema) -> Rule {
     })
 }
 
+fn tidy_given(given_for: PointsFor, schema: &Schema) -> PointsFor {
+    match given_for {
+        PointsFor::Rule(rule) => PointsFor::Rule(tidy_all(rule, schema)),
+        PointsFor::Events { name, filter, window } => {
+            // As a test of the same events.
+            let test = EventTest {
+                name: name.clone(),
+                filter,
+                agg: Aggregate::Count,
+                window: window.clone(),
+                is: Test::Ge(1.into()),
+                when_missing: None,
+            };
+            let filter = match tidy_all(Rule::Event(test), schema) {
+                Rule::Event(test) => test.filter,
+                _ => None,
+            };
+            PointsFor::Events { name, filter, window }
+        }
+        other => other,
+    }
+}
+
 fn each_event(rule: Rule, change: &dyn Fn(EventTest) -> EventTest) -> Rule {
     let each = |rules: Vec<Rule>| {
         rules.into_iter().map(|rule| each_event(rule, change)).collect()
@@ -568,6 +603,15 @@ pub fn world() -> impl Strategy<Value = World> {
             let today = world.moment().today();
             let rules: Vec<BoxedStrategy<Rule>> =
                 (0..4).map(|at| rule(&schema, now, today, at)).collect();
+            let part = prop::strategy::Union::new_weighted(alone(&schema, now, today));
+            let part = combined(part.boxed(), 2);
+            let streams = schema.streams().iter().map(|stream| {
+                let filter =
+                    prop::option::of(field(stream.properties(), today, amount, false));
+                (stream.name().to_owned(), filter.boxed(), window(now).boxed())
+            });
+            let scores =
+                prop::collection::vec(scores::points_of(part, streams.collect()), 2);
             let values: Vec<BoxedStrategy<OwnedValue>> = schema
                 .features()
                 .iter()
@@ -579,9 +623,15 @@ pub fn world() -> impl Strategy<Value = World> {
                 .map(|stream| events(stream, now, today))
                 .collect();
             let people = prop::collection::vec((values, logs), 1..7);
-            (rules, 1..5_usize, any::<bool>(), people).prop_map(
-                move |(rules, n, rest, people)| {
+            (rules, 1..5_usize, any::<bool>(), people, scores).prop_map(
+                move |(rules, n, rest, people, scores)| {
                     let mut world = world.clone();
+                    for (i, mut model) in scores.into_iter().enumerate() {
+                        scores::each_rule(&mut model, &|given| {
+                            tidy_given(given, &schema)
+                        });
+                        world.set = world.set.score(scores::id(i), model);
+                    }
                     let rules = rules.into_iter().take(n).enumerate();
                     for (i, rule) in rules {
                         let rule = tidy_all(rule, &schema);

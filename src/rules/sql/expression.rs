@@ -117,7 +117,7 @@ impl Sql {
 }
 
 /// Operands of an operator that may be grouped in any way.
-fn chain(parts: &[String], operator: &str) -> String {
+pub(super) fn chain(parts: &[String], operator: &str) -> String {
     if parts.len() <= CHAIN {
         return parts.join(&format!(" {operator} "));
     }

@@ -8,6 +8,7 @@ mod fault;
 mod layout;
 mod number;
 mod pattern;
+mod score;
 mod statement;
 mod test;
 mod write;
@@ -145,7 +146,7 @@ impl RuleBook {
     ///
     /// | code | fault |
     /// |---|---|
-    /// | `no-sql` | a sequence, a distance or a bucket, which have no counterpart |
+    /// | `no-sql` | a sequence, a distance or a bucket, which have no counterpart; a score whose sums can be rounded |
     /// | `sql-stream` | events whose table is not in the layout |
     /// | `sql-order` | `first` or `last` of events without a column that orders them |
     /// | `sql-tags` | tags whose table is not in the layout, or tags of events |

@@ -24,6 +24,20 @@ pub(super) fn literal(dialect: Dialect, x: f64) -> String {
     }
 }
 
+/// A finite number as a literal of double precision, integers too: sums of them do not
+/// overflow the types of integers.
+pub(super) fn double(dialect: Dialect, x: f64) -> String {
+    if x.fract() == 0.0 && x.abs() < PLAIN {
+        // Also -0, which equals 0.
+        let text = format!("{:e}", x + 0.0);
+        return match dialect {
+            Dialect::Postgres => format!("'{text}'::float8"),
+            _ => text,
+        };
+    }
+    literal(dialect, x)
+}
+
 /// Whether digits and power of ten are both numbers without an error, so that one division
 /// or multiplication gives the nearest number (Clinger 1990). SQLite promises no more.
 fn is_read_exactly(text: &str) -> bool {

@@ -57,11 +57,11 @@ pub(super) enum Scope<'a> {
 
 /// A checked rule, and what its tests, in their order, were resolved to.
 #[derive(Debug)]
-struct Cursor<'c> {
-    scope: Scope<'c>,
-    compiled: &'c Compiled,
-    leaves: slice::Iter<'c, Leaf>,
-    segments: slice::Iter<'c, u32>,
+pub(super) struct Cursor<'c> {
+    pub(super) scope: Scope<'c>,
+    pub(super) compiled: &'c Compiled,
+    pub(super) leaves: slice::Iter<'c, Leaf>,
+    pub(super) segments: slice::Iter<'c, u32>,
 }
 
 /// What a test reads.
@@ -114,7 +114,7 @@ impl<'a> Writer<'a> {
 
     /// Every kind of rule stands here. One that cannot be said in SQL is
     /// [refused](Writer::refuse_rule).
-    fn rule(&mut self, rule: &'a Rule, cursor: &mut Cursor<'a>) -> Sql {
+    pub(super) fn rule(&mut self, rule: &'a Rule, cursor: &mut Cursor<'a>) -> Sql {
         if self.is_too_large() {
             return Sql::constant(false);
         }
@@ -160,7 +160,12 @@ impl<'a> Writer<'a> {
             Rule::Sequence(_) => self.refuse_rule("sequence", cursor),
             Rule::Distance(_) => self.refuse_rule("distance", cursor),
             Rule::Bucket(_) => self.refuse_rule("bucket", cursor),
-            Rule::Score(_) => self.refuse_rule("score", cursor),
+            Rule::Score(test) => {
+                let at = self.faults.enter("score");
+                let sql = self.score(&test.is, cursor);
+                self.faults.leave(at);
+                sql
+            }
             Rule::Segment(_) => self.segment(cursor),
         };
         self.n_bytes = self.n_bytes.saturating_add(sql.len());
