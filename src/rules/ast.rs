@@ -122,6 +122,9 @@ impl Rule {
 pub struct SegmentRef {
     /// The segment's id.
     pub id: SegmentId,
+    /// The version that the segment must have for the rule to be compiled; absent for any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u32>,
 }
 
 /// A test of one feature.
@@ -342,10 +345,7 @@ impl Serialize for Literal {
     ) -> std::result::Result<S::Ok, S::Error> {
         const EXACT: f64 = 9_007_199_254_740_992.0;
         match self {
-            // JSON would turn it into `null`, and so into another rule.
-            Literal::Number(x) if !x.is_finite() => {
-                Err(serde::ser::Error::custom(format!("{x} is not a finite number")))
-            }
+            Literal::Number(x) if !x.is_finite() => finite(x, serializer),
             // `3` rather than `3.0`, as people write it.
             Literal::Number(x) if x.fract() == 0.0 && x.abs() <= EXACT => {
                 serializer.serialize_i64(*x as i64)
@@ -354,6 +354,29 @@ impl Serialize for Literal {
             Literal::Flag(x) => serializer.serialize_bool(*x),
             Literal::Text(x) => serializer.serialize_str(x),
         }
+    }
+}
+
+/// A number that JSON has; others it would turn into `null`, and so into another definition.
+pub(super) fn finite<S: Serializer>(
+    x: &f64,
+    serializer: S,
+) -> std::result::Result<S::Ok, S::Error> {
+    if x.is_finite() {
+        serializer.serialize_f64(*x)
+    } else {
+        Err(serde::ser::Error::custom(format!("{x} is not a finite number")))
+    }
+}
+
+/// [`finite`], if there is one.
+pub(super) fn finite_or_none<S: Serializer>(
+    x: &Option<f64>,
+    serializer: S,
+) -> std::result::Result<S::Ok, S::Error> {
+    match x {
+        None => serializer.serialize_none(),
+        Some(x) => finite(x, serializer),
     }
 }
 

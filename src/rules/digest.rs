@@ -54,7 +54,8 @@ use crate::fnv::Fnv;
 ///   there twice counts twice;
 /// - a `not` in a `not` is what it denies;
 /// - a reference is `{7:segment`, the digits of the other rule's digest as a text, `}`, where
-///   the other rule is known: in a set;
+///   the other rule is known: in a set. The version that it must have does not count, for it
+///   changes nobody's membership;
 /// - a test of a score of the set names it by the digest of what it is made of, whose form is
 ///   `{3:cap`, the limit, `5:parts<`, its parts without their names in the order of their bytes,
 ///   `>}`;
@@ -331,12 +332,12 @@ impl Forms<'_> {
             Some(("segment", reference)) => {
                 let id = reference.get("id").and_then(Document::as_str);
                 let digest = id.and_then(|id| self.others.get(id));
-                other(match digest {
-                    None => self.plain(rule),
-                    Some(digest) => {
-                        format!("{{{}{}}}", text("segment"), text(&digest.to_string()))
-                    }
-                })
+                let other_rule = match (digest, id) {
+                    (Some(digest), _) => text(&digest.to_string()),
+                    (None, Some(id)) => format!("{{{}{}}}", text("id"), text(id)),
+                    (None, None) => self.plain(reference),
+                };
+                other(format!("{{{}{other_rule}}}", text("segment")))
             }
             Some(("score", test)) => {
                 let id = test.get("id").and_then(Document::as_str);

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::ast::Test;
+use super::ast::{Test, finite};
 use super::field::Field;
 use crate::data::{Customer, FeatureIndex, FeatureSpec, Value};
 use crate::error::{Error, ErrorKind, Result};
@@ -59,8 +59,10 @@ pub struct DistanceTest {
 #[serde(deny_unknown_fields)]
 pub struct Location {
     /// Degrees north of the equator: from -90 to 90.
+    #[serde(serialize_with = "finite")]
     pub latitude: f64,
     /// Degrees east of Greenwich: from -360 to 360.
+    #[serde(serialize_with = "finite")]
     pub longitude: f64,
 }
 

@@ -47,7 +47,34 @@ pub fn field(name: impl Into<String>) -> Field {
 /// # Ok::<(), segmenta::Error>(())
 /// ```
 pub fn segment(id: impl Into<Arc<str>>) -> Rule {
-    Rule::Segment(SegmentRef { id: SegmentId::new(id) })
+    Rule::Segment(SegmentRef { id: SegmentId::new(id), version: None })
+}
+
+/// The rule of another segment of the same set, which must be of this version for the set to
+/// be compiled: so nobody is moved by an edit of which they have not heard.
+///
+/// ```
+/// use segmenta::data::{FeatureSpec, Schema};
+/// use segmenta::rules::{RuleBook, field, segment_version};
+///
+/// let schema = Schema::new([FeatureSpec::number("spend"), FeatureSpec::flag("member")])?;
+/// let insiders = segment_version("vip", 3) & field("member").eq(true);
+/// assert_eq!(insiders.to_string(), "segment 'vip' version 3 and member = true");
+/// let error = RuleBook::builder(&schema)
+///     .segment("vip", "VIP", field("spend").ge(2000))
+///     .version(4)
+///     .segment("insiders", "Insiders", insiders)
+///     .build()
+///     .unwrap_err();
+/// assert_eq!(
+///     error.to_string(),
+///     "the rules cannot be used: /segments/1/rule/all/0/segment/version: the segment `vip` \
+///      is of another version (expected version 3, found version 4)",
+/// );
+/// # Ok::<(), segmenta::Error>(())
+/// ```
+pub fn segment_version(id: impl Into<Arc<str>>, version: u32) -> Rule {
+    Rule::Segment(SegmentRef { id: SegmentId::new(id), version: Some(version) })
 }
 
 /// Starts a test of the events of the stream of this name.

@@ -26,6 +26,8 @@ pub struct Limits {
     list_len: usize,
     #[serde(default = "default_text_len")]
     text_len: usize,
+    #[serde(default = "default_json_len")]
+    json_len: usize,
     #[serde(default = "default_pattern_len")]
     pattern_len: usize,
     #[serde(default = "default_pattern_size")]
@@ -36,6 +38,10 @@ pub struct Limits {
 
 const fn default_text_len() -> usize {
     1 << 20
+}
+
+const fn default_json_len() -> usize {
+    1 << 22
 }
 
 const fn default_pattern_len() -> usize {
@@ -55,8 +61,9 @@ impl Limits {
     /// nests 126 levels of JSON, and readers of JSON commonly stop at 128.
     pub const MAX_DEPTH: usize = 40;
 
-    /// Depth 32, 1000 nodes, lists of 10 000, texts of 2^20 bytes, regular expressions of
-    /// 2^10 bytes and of 2^18 when compiled, windows of 3653 days.
+    /// Depth 32, 1000 nodes, lists of 10 000, texts of 2^20 bytes, JSON of 2^22 bytes (a
+    /// thousand segments of four kilobytes), regular expressions of 2^10 bytes and of 2^18
+    /// when compiled, windows of 3653 days.
     #[must_use]
     pub const fn new() -> Limits {
         Limits {
@@ -64,6 +71,7 @@ impl Limits {
             nodes: 1000,
             list_len: 10_000,
             text_len: default_text_len(),
+            json_len: default_json_len(),
             pattern_len: default_pattern_len(),
             pattern_size: default_pattern_size(),
             window: default_window(),
@@ -95,6 +103,14 @@ impl Limits {
     #[must_use]
     pub const fn text_len(mut self, text_len: usize) -> Limits {
         self.text_len = text_len;
+        self
+    }
+
+    /// Bytes of a rule, a set of segments or a score that is read as JSON: at least 1. What
+    /// is read takes up to thirty times as much memory.
+    #[must_use]
+    pub const fn json_len(mut self, json_len: usize) -> Limits {
+        self.json_len = json_len;
         self
     }
 
@@ -134,6 +150,7 @@ impl Limits {
             ("nodes", self.nodes),
             ("list_len", self.list_len),
             ("text_len", self.text_len),
+            ("json_len", self.json_len),
             ("pattern_len", self.pattern_len),
             ("pattern_size", self.pattern_size),
             ("window", self.window.as_millis().min(1) as usize),
@@ -164,6 +181,10 @@ impl Limits {
 
     pub(super) fn get_text_len(&self) -> usize {
         self.text_len
+    }
+
+    pub(super) fn get_json_len(&self) -> usize {
+        self.json_len
     }
 
     pub(super) fn get_list_len(&self) -> usize {

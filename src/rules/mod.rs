@@ -63,6 +63,7 @@ mod distance;
 mod event;
 mod field;
 mod habit;
+mod json;
 mod leaf;
 mod limits;
 mod live;
@@ -73,6 +74,7 @@ mod pin;
 mod point;
 mod points;
 mod references;
+mod revisions;
 mod score;
 mod sequence;
 mod set;
@@ -92,7 +94,7 @@ pub use self::consent::{Consent, ConsentAge, ConsentTest, consent};
 pub use self::digest::{RuleDigest, RuleLeaf};
 pub use self::distance::{DistanceTest, EARTH_RADIUS, Location, distance};
 pub use self::event::{Aggregate, CalendarUnit, EventTest, Window};
-pub use self::field::{EventSelection, Field, events, field, segment};
+pub use self::field::{EventSelection, Field, events, field, segment, segment_version};
 pub use self::limits::Limits;
 pub use self::live::{
     Cause, Granularity, LiveBook, LiveChange, LiveConfig, LiveCustomer, LiveScratch,
@@ -104,9 +106,10 @@ pub use self::pin::Share;
 pub use self::points::{
     CompiledPoints, PartPoints, Points, PointsFor, PointsModel, PointsPart,
 };
+pub use self::revisions::{Redefinition, Renaming, Reversion, Revisions, VersionStep};
 pub use self::score::{ScoreRule, ScoreTest, score};
 pub use self::sequence::{Sequence, SequenceStep, SequenceTest, sequence, step};
-pub use self::set::{RestSegment, RuleSet, SegmentRule};
+pub use self::set::{RestSegment, RuleSet, SegmentRule, SegmentStay};
 pub use self::snapshot::{
     Difference, DifferenceCount, Estimate, Hysteresis, LiveStickyBook, MemberChange,
     SavedStickyCustomer, SegmentDifference, SegmentPreview, SegmentSnapshot, Snapshot,

@@ -248,6 +248,11 @@ impl CompiledSet {
             segments: self.segments.to_vec(),
             scores: self.scores.to_vec(),
             rules: self.rules.iter().map(|rule| self.renamed(rule)).collect(),
+            versions: if self.versions.iter().all(Option::is_none) {
+                Vec::new()
+            } else {
+                self.versions.to_vec()
+            },
             limits: self.limits,
         }
     }
@@ -258,11 +263,18 @@ impl CompiledSet {
         repr: RulesRepr,
         schema: &Schema,
     ) -> Result<CompiledSet> {
-        let RulesRepr { segments, scores, rules, limits } = repr;
+        let RulesRepr { segments, scores, rules, mut versions, limits } = repr;
         let extra = segments.len().checked_sub(rules.len());
         if !matches!(extra, Some(0 | 1)) {
             let (n, m) = (segments.len(), rules.len());
             let reason = format!("it has {n} segments for {m} rules");
+            return Err(Error::corrupt(kind, reason));
+        }
+        if versions.is_empty() {
+            versions.resize(rules.len(), None);
+        } else if versions.len() != rules.len() {
+            let (n, m) = (versions.len(), rules.len());
+            let reason = format!("it has {n} versions for {m} rules");
             return Err(Error::corrupt(kind, reason));
         }
         let corrupt = |e: Error| Error::corrupt(kind, e.to_string());
@@ -274,10 +286,13 @@ impl CompiledSet {
             segments: segments
                 .iter()
                 .zip(rules)
-                .map(|(s, rule)| SegmentRule {
+                .zip(versions)
+                .map(|((s, rule), version)| SegmentRule {
                     id: s.id.clone(),
                     name: s.name.clone(),
+                    version,
                     rule,
+                    stay: None,
                 })
                 .collect(),
         };
@@ -337,6 +352,9 @@ pub struct RulesRepr {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     scores: Vec<ScoreRule>,
     rules: Vec<Rule>,
+    /// Of each rule's segment; absent where none has one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    versions: Vec<Option<u32>>,
     limits: Limits,
 }
 
@@ -392,6 +410,12 @@ impl<M> RulesBuilder<M> {
     /// Adds a score that rules may [test](super::ScoreTest).
     pub fn score(mut self, id: impl Into<String>, points: PointsModel) -> Self {
         self.set = self.set.score(id, points);
+        self
+    }
+
+    /// States the version of the segment that was added last.
+    pub fn version(mut self, version: u32) -> Self {
+        self.set = self.set.version(version);
         self
     }
 

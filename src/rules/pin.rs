@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::ast::{Literal, Rule, Test};
+use super::ast::{Literal, Rule, Test, finite};
 use super::compile::Compiled;
 use super::context::Context;
 use super::leaf::Check;
@@ -33,7 +33,7 @@ pub enum Share {
     Count(u64),
     /// So many of a hundred: above 0, at most 100. The smallest number of customers that is
     /// no less.
-    Percent(f64),
+    Percent(#[serde(serialize_with = "finite")] f64),
 }
 
 impl Share {
@@ -108,12 +108,15 @@ impl RuleSet {
     ) -> Result<RuleSet> {
         limits.validate()?;
         let moment = moment.into();
-        for (i, SegmentRule { rule, .. }) in self.segments.iter().enumerate() {
+        for (i, segment) in self.segments.iter().enumerate() {
             // What passes is walked recursively.
-            let path = format!("/segments/{i}/rule");
-            if let Some(issue) = limits.check_size(rule, &path) {
-                let (what, issues) = ("the rules".into(), vec![issue]);
-                return Err(ErrorKind::Definition { what, issues }.into());
+            let leave = segment.leave().map(|rule| (rule, "stay/leave"));
+            for (rule, place) in [(&segment.rule, "rule")].into_iter().chain(leave) {
+                let path = format!("/segments/{i}/{place}");
+                if let Some(issue) = limits.check_size(rule, &path) {
+                    let (what, issues) = ("the rules".into(), vec![issue]);
+                    return Err(ErrorKind::Definition { what, issues }.into());
+                }
             }
         }
         let mut set = self.clone();
@@ -131,8 +134,11 @@ impl RuleSet {
             }
         }
         let pinning = Pinning { scores: &set.scores, ..pinning };
-        for (i, SegmentRule { rule, .. }) in set.segments.iter_mut().enumerate() {
+        for (i, SegmentRule { rule, stay, .. }) in set.segments.iter_mut().enumerate() {
             pinning.pin(rule, &format!("/segments/{i}/rule"))?;
+            if let Some(leave) = stay.as_mut().and_then(|stay| stay.leave.as_mut()) {
+                pinning.pin(leave, &format!("/segments/{i}/stay/leave"))?;
+            }
         }
         Ok(set)
     }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::ast::{Rule, Test};
+use super::ast::{Rule, Test, finite, finite_or_none};
 use super::behaviour::{Behaviour, unbound};
 use super::compile::CompiledRule;
 use super::computed::check_ids;
@@ -63,7 +63,11 @@ pub struct PointsModel {
     /// What gives points.
     pub parts: Vec<PointsPart>,
     /// The most points in all, whatever their sign.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "finite_or_none"
+    )]
     pub cap: Option<f64>,
 }
 
@@ -74,12 +78,17 @@ pub struct PointsPart {
     /// What it is called.
     pub name: String,
     /// How many points; below zero they are taken away.
+    #[serde(serialize_with = "finite")]
     pub points: f64,
     /// What they are given for.
     #[serde(rename = "for")]
     pub given_for: PointsFor,
     /// The most points of this part, whatever their sign.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "finite_or_none"
+    )]
     pub cap: Option<f64>,
     /// After so long, points of an event are half of what they were.
     #[serde(default, skip_serializing_if = "Option::is_none")]

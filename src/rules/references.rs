@@ -14,8 +14,14 @@ pub(super) const MAX_DEPTH: usize = 64;
 const MAX_SHOWN: usize = 10;
 
 /// The rules of a set in an order in which each comes after those to which it refers: to
-/// `links[i]` in the case of rule `i`. What cannot be ordered is told to the checker.
-pub(super) fn order(checker: &mut Checker, set: &RuleSet, links: &[&[u32]]) -> Vec<u32> {
+/// `links[i]` in the case of rule `i`, which stands at `path(i)`. What cannot be ordered is told
+/// to the checker. The first rules are those of the segments, and only they are referred to.
+pub(super) fn order<'p>(
+    checker: &mut Checker,
+    set: &RuleSet,
+    links: &[&[u32]],
+    path: impl Fn(usize) -> &'p str,
+) -> Vec<u32> {
     /// What is known of a rule.
     #[derive(Clone, Copy, PartialEq)]
     enum State {
@@ -49,7 +55,7 @@ pub(super) fn order(checker: &mut Checker, set: &RuleSet, links: &[&[u32]]) -> V
                 });
                 let depth = depths.max().map_or(0, |depth| depth + 1);
                 if depth == MAX_DEPTH + 1 {
-                    checker.at(format!("segments/{at}/rule"), |c| {
+                    checker.at(path(at), |c| {
                         let message = "the segment refers to others through too many";
                         c.issue("references-too-deep", message, |i| {
                             i.expected(format!("at most {MAX_DEPTH}")).found("more")
@@ -69,7 +75,7 @@ pub(super) fn order(checker: &mut Checker, set: &RuleSet, links: &[&[u32]]) -> V
                     way.push((to, 0));
                 }
                 State::Open => {
-                    checker.at(format!("segments/{at}/rule"), |c| {
+                    checker.at(path(at), |c| {
                         let message = "the segment refers to itself";
                         c.issue("segments-in-a-circle", message, |i| {
                             let from = way.iter().position(|&(rule, _)| rule == to);
@@ -98,12 +104,15 @@ fn circle_of(set: &RuleSet, circle: &[(usize, usize)], back: usize) -> String {
 }
 
 impl RuleSet {
-    /// The segments whose rules refer to this one themselves, in their order.
+    /// The segments whose rules refer to this one themselves, in their order: also those by
+    /// which they are left.
     #[must_use]
     pub fn dependants(&self, id: &str) -> Vec<&SegmentId> {
         let refers = |segment: &&SegmentRule| {
             let mut found = false;
-            visit(&segment.rule, &mut |other| found |= other.as_str() == id);
+            for rule in [&segment.rule].into_iter().chain(segment.leave()) {
+                visit(rule, &mut |other| found |= other.as_str() == id);
+            }
             found
         };
         self.segments.iter().filter(refers).map(|segment| &segment.id).collect()
@@ -146,7 +155,7 @@ pub(super) fn visit(rule: &Rule, tell: &mut impl FnMut(&SegmentId)) {
                 open.extend(rules.iter().rev());
             }
             Rule::Not(rule) => open.push(rule),
-            Rule::Segment(SegmentRef { id }) => tell(id),
+            Rule::Segment(SegmentRef { id, .. }) => tell(id),
             _ => {}
         }
     }

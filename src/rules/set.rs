@@ -17,11 +17,13 @@ use super::references;
 use super::score::ScoreRule;
 use super::timeline::Timeline;
 use super::window::{Bound, Bounds};
-use crate::data::{Customer, Moment, Schema, Timestamp};
-use crate::error::{ErrorKind, Issue, Result};
+use crate::data::{Customer, Moment, Schema, Span, Timestamp};
+use crate::error::Result;
 use crate::segmenter::{Segment, SegmentId};
 
 /// Segments and their rules as plain data: what a host keeps in its configuration.
+///
+/// In JSON the first key is `format`, which is 1; where it is missing, it is 1, too.
 ///
 /// ```
 /// use segmenta::data::{FeatureSpec, Schema};
@@ -46,16 +48,13 @@ use crate::segmenter::{Segment, SegmentId};
 /// );
 /// # Ok::<(), segmenta::Error>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct RuleSet {
     /// The scores that rules of the segments may [test](super::ScoreTest).
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scores: Vec<ScoreRule>,
     /// The segments in order of priority.
     pub segments: Vec<SegmentRule>,
     /// The segment of those whom no rule takes; without it they are in none.
-    #[serde(default)]
     pub rest: Option<RestSegment>,
 }
 
@@ -67,8 +66,81 @@ pub struct SegmentRule {
     pub id: SegmentId,
     /// The name for people.
     pub name: String,
+    /// Which edition of the definition it is, from 1 on; absent where none are counted.
+    /// Rules can [pin](super::SegmentRef::version) it, and [`RuleSet::revisions`] tells whether it
+    /// was raised when it should have been.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u32>,
     /// Who is a member.
     pub rule: Rule,
+    /// How members leave it; absent where they leave it when the rule is not True. Only
+    /// [`RuleSet::compile_sticky`] takes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stay: Option<SegmentStay>,
+}
+
+/// How a segment is left: as a [`Hysteresis`](super::Hysteresis), in the definition of the
+/// segment. With neither of both it is left when its rule is False.
+///
+/// ```
+/// use segmenta::data::{FeatureSpec, Schema};
+/// use segmenta::rules::RuleSet;
+///
+/// let schema = Schema::new([FeatureSpec::number("spent")])?;
+/// let set = RuleSet::from_json(r#"{"format": 1, "segments": [
+///     {"id": "vip", "name": "VIP", "version": 2,
+///      "rule": {"field": {"name": "spent", "is": {"ge": 1000}}},
+///      "stay": {"leave": {"field": {"name": "spent", "is": {"lt": 800}}},
+///               "minimum_stay": "30d"}}
+/// ]}"#)?;
+/// let sticky = set.compile_sticky(&schema)?;
+/// assert_eq!(sticky.definition(), set);
+/// assert_eq!(
+///     set.compile_book(&schema).unwrap_err().to_string(),
+///     "the rules cannot be used: /segments/0/stay: the segment is not left at once \
+///      (expected nothing here, or `compile_sticky`)",
+/// );
+/// # Ok::<(), segmenta::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SegmentStay {
+    /// By which rule it is left; absent where it is left when its own is False. It may refer
+    /// to segments of the set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leave: Option<Rule>,
+    /// How long members stay at least; absent for no time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minimum_stay: Option<Span>,
+}
+
+impl SegmentRule {
+    /// The rule by which it is left, if it has one.
+    pub(super) fn leave(&self) -> Option<&Rule> {
+        self.stay.as_ref()?.leave.as_ref()
+    }
+}
+
+impl SegmentStay {
+    /// Left when the segment's rule is False.
+    #[must_use]
+    pub fn new() -> SegmentStay {
+        SegmentStay::default()
+    }
+
+    /// Left when this rule is True.
+    #[must_use]
+    pub fn leave(mut self, rule: Rule) -> SegmentStay {
+        self.leave = Some(rule);
+        self
+    }
+
+    /// Left after so long at the earliest.
+    #[must_use]
+    pub fn minimum_stay(mut self, span: Span) -> SegmentStay {
+        self.minimum_stay = Some(span);
+        self
+    }
 }
 
 /// The segment of those whom no rule takes.
@@ -96,8 +168,26 @@ impl RuleSet {
         name: impl Into<String>,
         rule: Rule,
     ) -> RuleSet {
-        let id = SegmentId::new(id);
-        self.segments.push(SegmentRule { id, name: name.into(), rule });
+        let (id, name) = (SegmentId::new(id), name.into());
+        self.segments.push(SegmentRule { id, name, version: None, rule, stay: None });
+        self
+    }
+
+    /// States the version of the segment that was added last.
+    #[must_use]
+    pub fn version(mut self, version: u32) -> RuleSet {
+        if let Some(segment) = self.segments.last_mut() {
+            segment.version = Some(version);
+        }
+        self
+    }
+
+    /// States how the segment that was added last is left.
+    #[must_use]
+    pub fn stay(mut self, stay: SegmentStay) -> RuleSet {
+        if let Some(segment) = self.segments.last_mut() {
+            segment.stay = Some(stay);
+        }
         self
     }
 
@@ -115,28 +205,11 @@ impl RuleSet {
         self
     }
 
-    /// Reads the set from JSON. What the rules say is checked when they are compiled.
-    ///
-    /// # Errors
-    /// When the text is not JSON or not of this shape: one issue, `bad-json`, whose
-    /// message has line and column.
-    pub fn from_json(json: &str) -> Result<RuleSet> {
-        serde_json::from_str(json).map_err(|e| bad_json(&e))
-    }
-
-    /// Writes the set as JSON.
-    ///
-    /// # Errors
-    /// When a number in a rule is not finite.
-    pub fn to_json(&self) -> Result<String> {
-        serde_json::to_string(self).map_err(|e| bad_json(&e))
-    }
-
     /// A segmenter that gives each customer the first segment whose rule holds, within
     /// the default [`Limits`].
     ///
     /// # Errors
-    /// [`ErrorKind::Definition`] with all faults (the first 100, and how many more there
+    /// [`ErrorKind::Definition`](crate::ErrorKind::Definition) with all faults (the first 100, and how many more there
     /// are). The paths are JSON pointers into this set, and the codes are:
     ///
     /// | code | fault |
@@ -182,6 +255,9 @@ impl RuleSet {
     /// | `references-too-deep` | references through more segments than 64 |
     /// | `empty-id` | a segment or score without an id |
     /// | `duplicate-id` | two segments, or two scores, with one id |
+    /// | `bad-version` | a version of 0 |
+    /// | `other-version` | a reference to another version than that of the segment |
+    /// | `no-stay-here` | a segment that is not left at once, without [`RuleSet::compile_sticky`] |
     /// | `too-many-issues` | further faults, which are counted only |
     pub fn compile(&self, schema: &Schema) -> Result<RuleSegmenter> {
         self.compile_with(schema, &Limits::new())
@@ -221,11 +297,6 @@ impl RuleSet {
     }
 }
 
-fn bad_json(error: &serde_json::Error) -> crate::Error {
-    let issue = Issue::new("bad-json", "", error.to_string());
-    ErrorKind::Definition { what: "the rules".into(), issues: vec![issue] }.into()
-}
-
 /// What a [`RuleSegmenter`] and a [`RuleBook`] have in common.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct CompiledSet {
@@ -234,6 +305,8 @@ pub(super) struct CompiledSet {
     pub(super) segments: Arc<Vec<Segment>>,
     /// The definitions of the scores that rules test.
     pub(super) scores: Arc<[ScoreRule]>,
+    /// Of each rule's segment.
+    pub(super) versions: Arc<[Option<u32>]>,
     pub(super) rules: Arc<[Compiled]>,
     /// The rules, each after those to which it refers.
     pub(super) order: Arc<[u32]>,
@@ -244,30 +317,67 @@ pub(super) struct CompiledSet {
 }
 
 impl CompiledSet {
+    /// # Errors
+    /// Also when a segment is not left at once.
     pub(super) fn new(
         set: &RuleSet,
+        schema: &Schema,
+        limits: &Limits,
+    ) -> Result<CompiledSet> {
+        CompiledSet::check(set, None, schema, limits)
+    }
+
+    /// With rules by which segments are left, which come after those of the segments as if
+    /// they were segments. How segments of the set are left does not matter, and the rest is
+    /// checked and left out.
+    pub(super) fn with_leaves(
+        set: &RuleSet,
+        leaves: &[Leave<'_>],
+        schema: &Schema,
+        limits: &Limits,
+    ) -> Result<CompiledSet> {
+        CompiledSet::check(set, Some(leaves), schema, limits)
+    }
+
+    fn check(
+        set: &RuleSet,
+        leaves: Option<&[Leave<'_>]>,
         schema: &Schema,
         limits: &Limits,
     ) -> Result<CompiledSet> {
         limits.validate()?;
         let mut checker = Checker::new(schema, limits);
         check_ids(&mut checker, set);
-        checker.refer_to(set.segments.iter().map(|segment| segment.id.clone()));
+        check_versions(&mut checker, set);
+        if leaves.is_none() {
+            check_no_stays(&mut checker, set);
+        }
+        let named = set.segments.iter();
+        checker.refer_to(named.map(|segment| (segment.id.clone(), segment.version)));
         checker.score_by(&set.scores);
         let fits = checker.at("segments", |c| c.list_len(set.segments.len()));
+        let mut rules: Vec<(String, &Rule)> = Vec::new();
+        for (i, segment) in set.segments.iter().enumerate() {
+            rules.push((format!("segments/{i}/rule"), &segment.rule));
+        }
+        for leave in leaves.unwrap_or_default() {
+            rules.push((leave.path.clone(), leave.rule));
+        }
         let mut checked: Vec<(&Rule, Parts, Option<Node>)> = Vec::new();
         if fits {
-            for (i, SegmentRule { rule, .. }) in set.segments.iter().enumerate() {
+            for (path, rule) in &rules {
                 let mut parts = Parts::default();
-                let path = format!("segments/{i}/rule");
                 let node = checker.at(path, |c| c.rule(rule, &mut parts));
                 checked.push((rule, parts, node));
             }
         }
         let links: Vec<&[u32]> =
             checked.iter().map(|(_, parts, _)| &parts.segments[..]).collect();
-        let order = references::order(&mut checker, set, &links);
+        let path = |rule: usize| rules.get(rule).map_or("", |(path, _)| path);
+        let order = references::order(&mut checker, set, &links, path);
         let windows = checker.finish("the rules")?;
+        let no_versions = rules.iter().skip(set.segments.len()).map(|_| None);
+        let versions = set.segments.iter().map(|s| s.version).chain(no_versions);
         let rules = checked.into_iter().map(|(rule, parts, node)| {
             // Without a fault there is a node.
             let node = node.unwrap_or(Node::Always(false));
@@ -275,12 +385,20 @@ impl CompiledSet {
         });
         let segment =
             |id: &SegmentId, name: &String| Segment::new(id.as_str(), name.clone());
-        let named = set.segments.iter().map(|s| segment(&s.id, &s.name));
-        let rest = set.rest.iter().map(|s| segment(&s.id, &s.name));
+        let mut segments: Vec<Segment> =
+            set.segments.iter().map(|s| segment(&s.id, &s.name)).collect();
+        match leaves {
+            None => segments.extend(set.rest.iter().map(|s| segment(&s.id, &s.name))),
+            Some(leaves) => {
+                let own = |leave: &Leave<'_>| Segment::new(leave.id.clone(), "");
+                segments.extend(leaves.iter().map(own));
+            }
+        }
         Ok(CompiledSet {
             schema: schema.clone(),
-            segments: Arc::new(named.chain(rest).collect()),
+            segments: Arc::new(segments),
             scores: set.scores.clone().into(),
+            versions: versions.collect(),
             rules: rules.collect(),
             order: order.into(),
             windows: windows.into(),
@@ -291,14 +409,17 @@ impl CompiledSet {
 
     /// The definition, with the current ids and names.
     pub(super) fn definition(&self) -> RuleSet {
-        let named = self.segments.iter().zip(self.rules.iter());
+        let named = self.segments.iter().zip(self.versions.iter());
         RuleSet {
             scores: self.scores.to_vec(),
             segments: named
-                .map(|(segment, rule)| SegmentRule {
+                .zip(self.rules.iter())
+                .map(|((segment, version), rule)| SegmentRule {
                     id: segment.id.clone(),
                     name: segment.name.clone(),
+                    version: *version,
                     rule: self.renamed(rule),
+                    stay: None,
                 })
                 .collect(),
             rest: self.segments.get(self.rules.len()).map(|segment| RestSegment {
@@ -352,6 +473,36 @@ impl CompiledSet {
 
     pub(super) fn has_rest(&self) -> bool {
         self.segments.len() > self.rules.len()
+    }
+}
+
+/// A rule by which a segment is left.
+pub(super) struct Leave<'s> {
+    /// Where it stands in what the host gave.
+    pub(super) path: String,
+    /// What it is called among segments.
+    pub(super) id: String,
+    pub(super) rule: &'s Rule,
+}
+
+fn check_versions(checker: &mut Checker, set: &RuleSet) {
+    for (i, segment) in set.segments.iter().enumerate() {
+        if segment.version == Some(0) {
+            checker.at(format!("segments/{i}/version"), Checker::bad_version);
+        }
+    }
+}
+
+fn check_no_stays(checker: &mut Checker, set: &RuleSet) {
+    for (i, segment) in set.segments.iter().enumerate() {
+        if segment.stay.is_some() {
+            checker.at(format!("segments/{i}/stay"), |c| {
+                let message = "the segment is not left at once";
+                c.issue("no-stay-here", message, |issue| {
+                    issue.expected("nothing here, or `compile_sticky`")
+                });
+            });
+        }
     }
 }
 

@@ -96,8 +96,9 @@ fn json_is_as_documented() {
     assert!(serde_json::to_string(&nan).is_err(), "NaN must not become null");
     let set = RuleSet::new().segment("a", "A", nan);
     assert_eq!(issues(&set.to_json().unwrap_err())[0].code, "bad-json");
-    let error = RuleSet::from_json("{\n  \"segment\": []}").unwrap_err();
-    assert!(error.to_string().contains("line 2"), "{error}");
+    let error = RuleSet::from_json("{\n  \"segments\": [}").unwrap_err();
+    assert_eq!(issues(&error)[0].code, "bad-json");
+    assert!(error.to_string().contains("line 2 column 16"), "{error}");
 }
 
 #[test]

@@ -2,7 +2,9 @@
 
 use segmenta::data::{FeatureSpec, OwnedCustomer, Schema, Table};
 use segmenta::error::{Error, ErrorKind, Issue};
-use segmenta::rules::{Rule, RuleBook, RuleSet, RuleText, field, segment};
+use segmenta::rules::{
+    Rule, RuleBook, RuleSegmenter, RuleSet, RuleText, field, segment, segment_version,
+};
 use segmenta::segmenter::{Persist, Reason, Relabel, Segment, Truth};
 use segmenta::{Segmenter, SegmenterExt};
 
@@ -38,6 +40,120 @@ fn diamond() -> RuleSet {
         ("right", "segment 'base' and member"),
         ("base", "spend >= 100"),
     ])
+}
+
+#[test]
+fn pins_are_written_and_read() {
+    let rule = segment_version("vip", 3) & !segment_version("it's", u32::MAX);
+    let text = "segment 'vip' version 3 and not (segment 'it''s' version 4294967295)";
+    assert_eq!(rule.to_string(), text);
+    assert_eq!(text.parse::<Rule>().unwrap(), rule);
+    assert_eq!(
+        "SEGMENT 'vip' Version 3".parse::<Rule>().unwrap(),
+        segment_version("vip", 3)
+    );
+    let json = r#"{"segment":{"id":"vip","version":3}}"#;
+    assert_eq!(segment_version("vip", 3).to_json().unwrap(), json);
+    assert_eq!(Rule::from_json(json).unwrap(), segment_version("vip", 3));
+    assert_eq!(serde_json::from_str::<Rule>(json).unwrap(), segment_version("vip", 3));
+    // Elsewhere the word is a name.
+    let named: Rule = "version = 3 and segment 'a' and version".parse().unwrap();
+    assert_eq!(named, field("version").eq(3) & segment("a") & field("version").eq(true));
+    for (text, column) in [
+        ("segment 'a' version", 20),
+        ("segment 'a' version 'x'", 21),
+        ("segment 'a' version 1.5", 21),
+        ("segment 'a' version -1", 21),
+        ("segment 'a' version 4294967296", 21),
+        ("segment 'a' version 3 4", 23),
+    ] {
+        let found = issues(&text.parse::<Rule>().unwrap_err());
+        assert_eq!(found.len(), 1, "{text}");
+        assert_eq!(
+            (found[0].code.as_str(), found[0].span.unwrap().column),
+            ("unexpected", column),
+            "{text}",
+        );
+    }
+    let text = RuleText::parse("member and segment 'a' version 12").unwrap();
+    let span = text.span("/all/1/segment/version");
+    assert_eq!((span.start, span.end), (31, 33));
+    let span = text.span("/all/1/segment");
+    assert_eq!((span.start, span.end), (11, 33));
+}
+
+#[test]
+fn pins_hold_a_set_to_the_versions_of_its_segments() {
+    let set = |version: Option<u32>, pin: u32| {
+        let mut set = RuleSet::new()
+            .segment("user", "User", segment_version("vip", pin))
+            .segment("vip", "VIP", field("spend").ge(100));
+        set.segments[1].version = version;
+        set
+    };
+    assert!(set(Some(3), 3).compile(&schema()).is_ok());
+    let issue = |set: RuleSet| {
+        let found = issues(&set.compile_book(&schema()).unwrap_err());
+        assert_eq!(found.len(), 1, "{found:?}");
+        let issue = &found[0];
+        let detail = |text: &Option<String>| text.clone().unwrap_or_default();
+        (
+            issue.code.clone(),
+            issue.path.clone(),
+            detail(&issue.expected),
+            detail(&issue.found),
+        )
+    };
+    let expected = |code: &str, path: &str, expected: &str, found: &str| {
+        (code.to_owned(), path.to_owned(), expected.to_owned(), found.to_owned())
+    };
+    let path = "/segments/0/rule/segment/version";
+    assert_eq!(
+        issue(set(Some(4), 3)),
+        expected("other-version", path, "version 3", "version 4")
+    );
+    assert_eq!(
+        issue(set(None, 3)),
+        expected("other-version", path, "version 3", "no version")
+    );
+    assert_eq!(
+        issue(set(Some(3), 0)),
+        expected("bad-version", path, "a whole number from 1 on", "0")
+    );
+    let mut zero = set(Some(1), 1);
+    zero.segments[0].version = Some(0);
+    assert_eq!(
+        issue(zero),
+        expected("bad-version", "/segments/0/version", "a whole number from 1 on", "0")
+    );
+    let alone = segment_version("vip", 3).compile(&schema()).unwrap_err();
+    assert_eq!(issues(&alone)[0].code, "no-segments-here");
+
+    // Pins change nobody's membership, and so no digest.
+    let pinned = segment_version("vip", 3);
+    assert_eq!(pinned.digest(), segment("vip").digest());
+    assert_ne!(pinned.digest(), segment("vap").digest());
+    let mut free = set(None, 3);
+    free.segments[0].rule = segment("vip");
+    assert_eq!(set(Some(3), 3).digests(), free.digests());
+
+    // Versions and pins outlive saving and renaming.
+    let book = set(Some(3), 3).compile_book(&schema()).unwrap();
+    assert_eq!(book.definition(), set(Some(3), 3));
+    let loaded = RuleBook::load(&book.save().unwrap()).unwrap();
+    assert_eq!(loaded, book);
+    let mut renamed = loaded.into_segmenter();
+    renamed
+        .relabel(vec![Segment::new("user", "User"), Segment::new("best", "Best")])
+        .unwrap();
+    let rule = &renamed.definition().segments[0].rule;
+    assert_eq!(rule, &segment_version("best", 3));
+    assert_eq!(renamed.definition().segments[1].version, Some(3));
+    let loaded = RuleSegmenter::load(&renamed.save().unwrap()).unwrap();
+    assert_eq!(loaded, renamed);
+    // Without versions nothing of them is saved, as before.
+    let plain = free.compile_book(&schema()).unwrap().save().unwrap().to_json().unwrap();
+    assert!(!plain.contains("version\":null") && !plain.contains("versions"), "{plain}");
 }
 
 #[test]

@@ -123,8 +123,9 @@ fn what_was_altered_at_rest_is_an_error() {
         assert!(read(&json[..end]).is_err(), "{end}");
     }
     for (old, new) in [
-        ("\"version\":1", "\"version\":2"),
-        ("\"version\":1", "\"version\":0"),
+        ("\"version\":2", "\"version\":1"),
+        ("\"version\":2", "\"version\":3"),
+        ("\"version\":2", "\"version\":0"),
         ("\"instant\":1728000000000", "\"instant\":1728000000001"),
         ("\"instant\":1728000000000", "\"instant\":null"),
         ("[2,5,7,9]", "[2,5,7,8]"),
@@ -143,6 +144,47 @@ fn what_was_altered_at_rest_is_an_error() {
     }
     let error = read(&json.replace("[2,5,7,9]", "[2,5,7,8]")).unwrap_err().to_string();
     assert!(error.contains("its checksum is another"), "{error}");
+}
+
+/// A file that an earlier release wrote, whose checksum did not cover whether ids are numbers.
+#[test]
+fn snapshots_of_the_first_version_are_read() {
+    let old = include_str!("saved/snapshot-1.json");
+    let snapshot: Snapshot = serde_json::from_str(old).unwrap();
+    let members: Vec<_> = snapshot.segment("many").unwrap().members().collect();
+    assert_eq!(members, [CustomerId::Number(0)]);
+    assert_eq!(snapshot.segment("many").unwrap().version(), None);
+    let texts = |json: &str| json.replacen("{\"numbers\":[0]}", "{\"texts\":[\"\"]}", 1);
+    let read = |json: &str| serde_json::from_str::<Snapshot>(json);
+    assert!(read(&texts(old)).is_ok());
+    let new = serde_json::to_string(&snapshot).unwrap();
+    assert_eq!(read(&new).unwrap(), snapshot);
+    assert_ne!(texts(&new), new);
+    let error = read(&texts(&new)).unwrap_err().to_string();
+    assert!(error.contains("its checksum is another"), "{error}");
+    // Nor may it be passed off as an old one.
+    assert!(read(&texts(&new).replacen("\"version\":2", "\"version\":1", 1)).is_err());
+}
+
+#[test]
+fn segments_keep_their_versions_in_snapshots() {
+    let book = RuleBook::builder(&schema())
+        .segment("many", "Many", field("orders").ge(10))
+        .version(7)
+        .segment("some", "Some", field("orders").ge(1))
+        .rest("rest", "The rest")
+        .build()
+        .unwrap();
+    let snapshot = book.snapshot(&table([(5_u64, Some(12.0))])).unwrap();
+    let json = serde_json::to_string(&snapshot).unwrap();
+    let read: Snapshot = serde_json::from_str(&json).unwrap();
+    for snapshot in [&snapshot, &read] {
+        let versions: Vec<_> = snapshot.segments().map(|s| s.version()).collect();
+        assert_eq!(versions, [Some(7), None, None]);
+    }
+    let altered = json.replacen("\"version\":7", "\"version\":8", 1);
+    assert_ne!(altered, json);
+    assert!(serde_json::from_str::<Snapshot>(&altered).is_err());
 }
 
 #[test]

@@ -6,7 +6,10 @@ use proptest::prelude::*;
 use segmenta::data::{
     CustomerId, FeatureSpec, OwnedCustomer, OwnedValue, Schema, Span, Table, Timestamp,
 };
-use segmenta::rules::{Hysteresis, Rule, RuleBook, Stays, StickyBook, field, segment};
+use segmenta::rules::{
+    Hysteresis, Limits, Rule, RuleBook, RuleSet, SegmentStay, Share, Stays, StickyBook,
+    field, segment,
+};
 
 fn schema() -> Schema {
     Schema::new(["a", "b"].map(FeatureSpec::number)).unwrap()
@@ -98,6 +101,144 @@ fn hystereses_must_name_segments_that_have_a_rule() {
     assert_eq!(read, nobody.minimum_stay(Span::days(2)));
 }
 
+/// As [`sticky`], with all in the definition.
+fn set() -> RuleSet {
+    let leave = || SegmentStay::new().leave(field("b").lt(1));
+    let a_while = Span::from_millis(3);
+    RuleSet::new()
+        .segment("by", "Left by a rule", field("a").ge(3))
+        .stay(leave())
+        .segment("least", "Stays for a while", field("a").ge(3))
+        .stay(SegmentStay::new().minimum_stay(a_while))
+        .segment("both", "Both", field("a").ge(3))
+        .stay(leave().minimum_stay(a_while))
+        .segment("plain", "As in the book", field("a").ge(3))
+        .segment("sure", "Left when it is False", field("a").ge(3))
+        .stay(SegmentStay::new())
+        .segment("crossed", "Both rules may be True", field("a").ge(2))
+        .stay(SegmentStay::new().leave(!segment("plain")))
+        .rest("rest", "The rest")
+}
+
+#[test]
+fn stays_are_part_of_a_definition() {
+    let compiled = set().compile_sticky(&schema()).unwrap();
+    assert_eq!(compiled, sticky());
+    assert_eq!(compiled.definition(), set());
+    let json = set().to_json().unwrap();
+    assert_eq!(RuleSet::from_json(&json).unwrap(), set());
+    assert_eq!(serde_json::from_str::<RuleSet>(&json).unwrap(), set());
+    assert!(json.contains(r#""stay":{"minimum_stay":"3ms"}"#), "{json}");
+    assert!(json.contains(r#""stay":{}"#), "{json}");
+    // A set without is a book that is left at once.
+    let book = book().definition().compile_sticky(&schema()).unwrap();
+    assert_eq!(book, StickyBook::new(&super::stays::book(), []).unwrap());
+    assert_eq!(book.definition(), super::stays::book().definition());
+
+    let codes = |error: segmenta::Error| match error.into_kind() {
+        segmenta::ErrorKind::Definition { what, issues } => {
+            assert_eq!(what, "the rules");
+            issues.into_iter().map(|i| (i.code, i.path)).collect::<Vec<_>>()
+        }
+        kind => panic!("{kind:?}"),
+    };
+    let expected = [0, 1, 2, 4, 5].map(|i| format!("/segments/{i}/stay"));
+    let expected: Vec<_> =
+        expected.into_iter().map(|path| ("no-stay-here".to_owned(), path)).collect();
+    assert_eq!(codes(set().compile(&schema()).unwrap_err()), expected);
+    assert_eq!(codes(set().compile_book(&schema()).unwrap_err()), expected);
+
+    let faulty = set()
+        .segment("late", "Late", field("c").ge(1))
+        .version(0)
+        .stay(SegmentStay::new().leave(segment("sur") | field("b").lt("x")));
+    let expected = [
+        ("bad-version", "/segments/6/version"),
+        ("unknown-feature", "/segments/6/rule/field/name"),
+        ("unknown-segment", "/segments/6/stay/leave/any/0/segment/id"),
+        ("wrong-literal", "/segments/6/stay/leave/any/1/field/is/lt"),
+    ];
+    let expected = expected.map(|(code, path)| (code.to_owned(), path.to_owned()));
+    assert_eq!(codes(faulty.compile_sticky(&schema()).unwrap_err()), expected);
+
+    let twice = set().segment("rest", "Not the rest", Rule::Nobody);
+    let expected = [("duplicate-id".to_owned(), "/rest/id".to_owned())];
+    assert_eq!(codes(twice.compile_sticky(&schema()).unwrap_err()), expected);
+}
+
+#[test]
+fn rules_to_leave_are_no_segments_of_the_limit() {
+    let limits = Limits::new().list_len(6);
+    assert!(set().compile_sticky_with(&schema(), &limits).is_ok());
+    let five = Limits::new().list_len(5);
+    assert!(set().compile_sticky_with(&schema(), &five).is_err());
+    let book = RuleBook::builder(&schema())
+        .segment("a", "A", field("a").ge(3))
+        .limits(Limits::new().list_len(1))
+        .build()
+        .unwrap();
+    let sticky = StickyBook::new(&book, [Hysteresis::new("a").leave(Rule::Nobody)]);
+    assert!(sticky.is_ok());
+    // Nor may a rule to leave be longer than others.
+    let long = Hysteresis::new("a").leave(Rule::any((0..2000).map(|_| Rule::Nobody)));
+    let error = StickyBook::new(&book, [long]).unwrap_err();
+    assert!(error.to_string().contains("/0/leave: the rule is too large"), "{error}");
+}
+
+#[test]
+fn a_rule_to_leave_may_refer_to_its_segment_but_not_through_too_many() {
+    let chain = (1..=65)
+        .fold(RuleSet::new().segment("0", "0", field("a").ge(1)), |set, i| {
+            set.segment(i.to_string(), "", segment((i - 1).to_string()))
+        });
+    let at = |id: &str| chain.clone().stay(SegmentStay::new().leave(segment(id)));
+    let mut with_itself = chain.clone();
+    with_itself.segments.truncate(65);
+    let with_itself = with_itself.stay(SegmentStay::new().leave(segment("63")));
+    assert!(with_itself.compile_sticky(&schema()).is_ok());
+    let set = set().segment("own", "Own", field("a").ge(1));
+    let set = set.stay(SegmentStay::new().leave(!segment("own")));
+    assert!(set.compile_sticky(&schema()).is_ok());
+    let error = at("64").compile_sticky(&schema()).unwrap_err().to_string();
+    assert!(error.contains("/segments/65/rule: the segment refers to others"), "{error}");
+    assert!(error.contains("/segments/65/stay/leave: the segment refers to"), "{error}");
+}
+
+#[test]
+fn leaving_counts_where_segments_are_used_and_pinned() {
+    let mut set = set();
+    assert_eq!(set.dependants("plain"), [&"crossed".into()]);
+    assert!(set.remove("plain").unwrap_err().to_string().contains("crossed"));
+    let top = Share::Percent(50.0);
+    let set = RuleSet::new()
+        .segment("s", "S", field("a").ge(1))
+        .stay(SegmentStay::new().leave(!field("b").in_top(top)));
+    assert!(set.compile_sticky(&schema()).is_err());
+    let rows = BTreeMap::from([1, 2, 3, 4].map(|i| (i, [None, Some(i as f64)])));
+    let pinned = set.pin(&table(&rows), at(0)).unwrap();
+    let leave = pinned.segments[0].stay.as_ref().unwrap().leave.as_ref().unwrap();
+    assert_eq!(leave.to_string(), "not (b >= 3)");
+    assert!(pinned.compile_sticky(&schema()).is_ok());
+    let deep = (0..100).fold(Rule::Nobody, |rule, _| !rule);
+    let deep = set.stay(SegmentStay::new().leave(deep));
+    let error = deep.pin(&table(&rows), at(0)).unwrap_err().to_string();
+    assert!(error.contains("/segments/0/stay/leave: the rule is nested"), "{error}");
+}
+
+/// A file that an earlier release wrote, whose checksum did not cover whether ids are numbers.
+#[test]
+fn stays_of_the_first_version_are_read() {
+    let old = include_str!("saved/stays-1.json");
+    let stays: Stays = serde_json::from_str(old).unwrap();
+    assert_eq!(stays.since("many", 0), stays.instant());
+    let texts = |json: &str| json.replace("{\"numbers\":[0]}", "{\"texts\":[\"\"]}");
+    assert!(serde_json::from_str::<Stays>(&texts(old)).is_ok());
+    let new = serde_json::to_string(&stays).unwrap();
+    assert_eq!(serde_json::from_str::<Stays>(&new).unwrap(), stays);
+    assert_ne!(texts(&new), new);
+    assert!(serde_json::from_str::<Stays>(&texts(&new)).is_err());
+}
+
 #[test]
 fn updates_go_forwards_with_ids_of_one_sort() {
     let sticky = sticky();
@@ -186,7 +327,8 @@ fn stays_that_were_altered_are_an_error() {
     let json = serde_json::to_string(&stays).unwrap();
     assert_eq!(serde_json::from_str::<Stays>(&json).unwrap(), stays);
     for (old, new) in [
-        ("\"version\":1", "\"version\":2"),
+        ("\"version\":2", "\"version\":1"),
+        ("\"version\":2", "\"version\":3"),
         ("\"instant\":10", "\"instant\":11"),
         ("\"instant\":10", "\"instant\":null"),
         ("[7]", "[8]"),

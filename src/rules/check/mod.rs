@@ -21,7 +21,7 @@ use crate::error::{ErrorKind, Issue, Result, similar_names};
 use crate::segmenter::{SegmentId, Truth};
 
 /// Faults that are described; those beyond are counted.
-const MAX_ISSUES: usize = 100;
+pub(super) const MAX_ISSUES: usize = 100;
 
 /// A rule with its tests replaced by the positions of their leaves. Leaves are numbered
 /// in the order in which the rule names them.
@@ -78,8 +78,9 @@ pub(super) struct Checker {
     scores: Option<score::Known>,
     /// Whether a part of a score is looked at, which refers to nothing else.
     is_in_score: bool,
-    /// The rules of the set by the ids of their segments; absent for a rule alone.
-    ids: Option<BTreeMap<SegmentId, u32>>,
+    /// The rules of the set by the ids of their segments, and the versions of these; absent
+    /// for a rule alone.
+    ids: Option<BTreeMap<SegmentId, (u32, Option<u32>)>>,
 }
 
 /// A feature, or a property of a stream.
@@ -246,8 +247,8 @@ impl Checker {
                 });
                 Node::All(leaves.into_iter().map(|leaf| parts.leaf(leaf)).collect())
             }
-            Rule::Segment(SegmentRef { id }) => {
-                let rule = self.at("segment", |c| c.segment(id));
+            Rule::Segment(reference) => {
+                let rule = self.at("segment", |c| c.segment(reference));
                 parts.segments.extend(rule);
                 Node::Segment(rule.unwrap_or(0))
             }
@@ -268,13 +269,19 @@ impl Checker {
         parts.leaf(leaf)
     }
 
-    /// States the segments to which rules may refer, in the order of their rules.
-    pub(super) fn refer_to(&mut self, ids: impl Iterator<Item = SegmentId>) {
-        self.ids = Some(ids.zip(0..).collect());
+    /// States the segments to which rules may refer and their versions, in the order of
+    /// their rules.
+    pub(super) fn refer_to(
+        &mut self,
+        segments: impl Iterator<Item = (SegmentId, Option<u32>)>,
+    ) {
+        let placed = segments.zip(0..).map(|((id, version), at)| (id, (at, version)));
+        self.ids = Some(placed.collect());
     }
 
     /// The position of a segment's rule; `None` after a fault.
-    fn segment(&mut self, id: &SegmentId) -> Option<u32> {
+    fn segment(&mut self, reference: &SegmentRef) -> Option<u32> {
+        let SegmentRef { id, version: pin } = reference;
         let found = match &self.ids {
             Some(ids) if self.stream.is_none() && !self.is_in_score => {
                 ids.get(id).copied()
@@ -302,7 +309,27 @@ impl Checker {
             });
             self.ids = Some(ids);
         }
-        found
+        let (rule, version) = found?;
+        match *pin {
+            Some(0) => self.at("version", Checker::bad_version),
+            Some(pin) if version != Some(pin) => self.at("version", |c| {
+                let message = format!("the segment `{id}` is of another version");
+                c.issue("other-version", message, |i| {
+                    let found = version.map(|version| format!("version {version}"));
+                    i.expected(format!("version {pin}"))
+                        .found(found.unwrap_or_else(|| "no version".to_owned()))
+                });
+            }),
+            _ => {}
+        }
+        Some(rule)
+    }
+
+    /// Notes a version of 0.
+    pub(super) fn bad_version(&mut self) {
+        self.issue("bad-version", "there is no such version", |i| {
+            i.expected("a whole number from 1 on").found("0")
+        });
     }
 
     fn nodes(&mut self, rules: &[Rule], parts: &mut Parts) -> Vec<Node> {

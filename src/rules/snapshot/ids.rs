@@ -117,7 +117,14 @@ impl IdList {
         }
     }
 
-    pub(super) fn hash(&self, hash: &mut Fnv) {
+    /// With what they are, or, as it once was, without.
+    pub(super) fn hash(&self, hash: &mut Fnv, with_sort: bool) {
+        if with_sort {
+            hash.byte(match self {
+                IdList::Numbers(_) => 0,
+                IdList::Texts(_) => 1,
+            });
+        }
         hash.feed(&(self.len() as u64).to_le_bytes());
         for id in self.iter() {
             match id {

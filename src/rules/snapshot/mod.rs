@@ -207,6 +207,13 @@ impl<'s> SegmentSnapshot<'s> {
         self.taken.digest
     }
 
+    /// The version of the segment, if it had one. The rest has none.
+    #[must_use]
+    pub fn version(&self) -> Option<u32> {
+        let mut segments = self.snapshot.definition.segments.iter();
+        segments.find(|segment| segment.id == self.taken.id)?.version
+    }
+
     /// How many customers were in the segment.
     #[must_use]
     pub fn count(&self) -> MembershipCount {

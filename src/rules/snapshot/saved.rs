@@ -30,7 +30,8 @@ pub(super) struct Saved<'a> {
     check: String,
 }
 
-const VERSION: u32 = 1;
+/// In version 1 the checksum did not say whether ids are numbers or texts.
+const VERSION: u32 = 2;
 
 impl Serialize for Snapshot {
     fn serialize<S: Serializer>(
@@ -56,7 +57,7 @@ impl TryFrom<Saved<'_>> for Snapshot {
     type Error = Error;
 
     fn try_from(saved: Saved<'_>) -> Result<Snapshot> {
-        if saved.version != VERSION {
+        if !(1..=VERSION).contains(&saved.version) {
             return Err(fault("it is of a version that is not known here"));
         }
         if saved.check != saved.checksum() {
@@ -117,7 +118,7 @@ impl Saved<'_> {
         hash.byte(u8::from(self.instant.is_some()));
         let instant = self.instant.map_or(0, Timestamp::as_millis);
         hash.feed(&instant.to_le_bytes());
-        self.ids.hash(&mut hash);
+        self.ids.hash(&mut hash, self.version > 1);
         for Taken { id, digest, members, undecided } in self.segments.iter() {
             hash.feed(&(id.as_str().len() as u64).to_le_bytes());
             hash.feed(id.as_str().as_bytes());

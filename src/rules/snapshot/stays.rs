@@ -46,7 +46,8 @@ struct Saved<'a> {
     check: String,
 }
 
-const VERSION: u32 = 1;
+/// In version 1 the checksum did not say whether ids are numbers or texts.
+const VERSION: u32 = 2;
 
 impl Stays {
     /// Nobody is in a segment yet.
@@ -149,7 +150,7 @@ impl TryFrom<Saved<'_>> for Stays {
 
     fn try_from(saved: Saved<'_>) -> Result<Stays> {
         let fault = |reason: &'static str| Error::corrupt("segmenta.stays", reason);
-        if saved.version != VERSION {
+        if !(1..=VERSION).contains(&saved.version) {
             return Err(fault("it is of a version that is not known here"));
         }
         if saved.check != saved.checksum() {
@@ -192,7 +193,7 @@ impl Saved<'_> {
         for Stay { segment, ids, since } in self.segments.iter() {
             hash.feed(&(segment.as_str().len() as u64).to_le_bytes());
             hash.feed(segment.as_str().as_bytes());
-            ids.hash(&mut hash);
+            ids.hash(&mut hash, self.version > 1);
             hash.feed(&(since.len() as u64).to_le_bytes());
             since.iter().for_each(|at| hash.feed(&at.as_millis().to_le_bytes()));
         }

@@ -1,18 +1,23 @@
 //! Segments that are not left at once.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::ids::IdList;
 use super::plane::{Plane, Truths};
 use super::stays::{Stay, Stays};
-use crate::data::{CustomerId, Moment, Span, Table, Timestamp};
+use crate::data::{CustomerId, Moment, Schema, Span, Table, Timestamp};
 use crate::error::{Error, ErrorKind, Issue, Result, similar_names};
 use crate::rules::ast::Rule;
 use crate::rules::book::RuleBook;
-use crate::rules::set::SegmentRule;
+use crate::rules::limits::Limits;
+use crate::rules::set::{
+    CompiledSet, Leave, RestSegment, RuleSet, SegmentRule, SegmentStay,
+};
 use crate::segmenter::{Segment, SegmentId};
 
-/// How a segment is left.
+/// How a segment is left. In the definition of a set it is a [`SegmentStay`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Hysteresis {
@@ -151,22 +156,14 @@ impl StickyBook {
         book: &RuleBook,
         hysteresis: impl IntoIterator<Item = Hysteresis>,
     ) -> Result<StickyBook> {
-        let mut set = book.definition();
-        let rest = set.rest.take().and_then(|_| book.compiled().segments.last().cloned());
-        let n = set.segments.len();
-        let plain = |segment: &SegmentRule| Sticky {
-            id: segment.id.clone(),
-            leaves: Leaves::NotTrue,
-            minimum_stay: Span::from_millis(0),
-        };
-        let mut segments: Vec<Sticky> = set.segments.iter().map(plain).collect();
+        let set = book.definition();
+        let mut segments = plain(&set);
         let mut issues = Vec::new();
-        // The places in the list of those that have a rule.
-        let mut places = Vec::new();
+        let mut leaving = Vec::new();
         for (i, given) in hysteresis.into_iter().enumerate() {
             let id = &given.segment;
             let path = format!("/{i}/segment");
-            let Some(sticky) = segments.iter_mut().find(|sticky| sticky.id == *id) else {
+            let Some(at) = segments.iter().position(|sticky| sticky.id == *id) else {
                 let near = similar_names(
                     id.as_str(),
                     segments.iter().map(|sticky| sticky.id.as_str()),
@@ -176,44 +173,62 @@ impl StickyBook {
                 issues.push(issue.suggest(near.into_iter().next()));
                 continue;
             };
-            if sticky.leaves != Leaves::NotTrue {
+            if segments[at].leaves != Leaves::NotTrue {
                 let message = format!("the segment `{id}` is there twice");
                 issues.push(Issue::new("duplicate-id", path, message));
                 continue;
             }
-            sticky.leaves = match given.leave {
-                None => Leaves::False,
-                Some(rule) => {
-                    // An id that no rule can have meant.
-                    let mut own = format!("\u{0}{i}");
-                    while set.segments.iter().any(|s| s.id.as_str() == own) {
-                        own.insert(0, '\u{0}');
-                    }
-                    set = set.segment(own, "", rule);
-                    places.push(i);
-                    Leaves::By(set.segments.len() - 1)
-                }
-            };
-            sticky.minimum_stay = given.minimum_stay.unwrap_or(Span::from_millis(0));
+            let Hysteresis { leave, minimum_stay, .. } = given;
+            let stay = SegmentStay { leave, minimum_stay };
+            segments[at].set(&stay, set.segments.len() + leaving.len());
+            leaving.extend(stay.leave.map(|rule| (i, format!("{i}/leave"), rule)));
         }
+        let leaves =
+            Leave::all(&set, leaving.iter().map(|(i, path, rule)| (*i, path, rule)));
         let compiled = book.compiled();
-        let book = set.compile_book_with(&compiled.schema, &compiled.limits);
-        let book = book.map_err(|e| match e.into_kind() {
-            ErrorKind::Definition { issues: mut faults, .. } => {
-                faults.iter_mut().for_each(|fault| replace(&mut fault.path, n, &places));
-                issues.append(&mut faults);
-                None
+        let what = "the hysteresis";
+        match CompiledSet::with_leaves(&set, &leaves, &compiled.schema, &compiled.limits)
+        {
+            Ok(with_leaves) if issues.is_empty() => {
+                let rest = set.rest.and_then(|_| compiled.segments.last().cloned());
+                let book = RuleBook::new(with_leaves);
+                Ok(StickyBook { book, segments, rest })
             }
-            kind => Some(Error::from(kind)),
-        });
-        match book {
-            Err(Some(error)) => Err(error),
-            Ok(book) if issues.is_empty() => Ok(StickyBook { book, segments, rest }),
-            _ => {
-                let what = "the hysteresis".into();
-                Err(ErrorKind::Definition { what, issues }.into())
-            }
+            Ok(_) => Err(ErrorKind::Definition { what: what.into(), issues }.into()),
+            Err(error) => match error.into_kind() {
+                ErrorKind::Definition { issues: mut faults, .. } => {
+                    issues.append(&mut faults);
+                    Err(ErrorKind::Definition { what: what.into(), issues }.into())
+                }
+                kind => Err(kind.into()),
+            },
         }
+    }
+
+    /// The definition: the segments, how they are left, and the rest. A least stay of no
+    /// time is absent.
+    #[must_use]
+    pub fn definition(&self) -> RuleSet {
+        let mut set = self.book.definition();
+        let leaves = set.segments.split_off(self.segments.len().min(set.segments.len()));
+        for (segment, sticky) in set.segments.iter_mut().zip(&self.segments) {
+            let leave = match sticky.leaves {
+                Leaves::NotTrue => continue,
+                Leaves::False => None,
+                Leaves::By(rule) => rule.checked_sub(self.segments.len()),
+            };
+            let leave = leave.and_then(|at| leaves.get(at));
+            let minimum_stay = sticky.minimum_stay;
+            segment.stay = Some(SegmentStay {
+                leave: leave.map(|leave| leave.rule.clone()),
+                minimum_stay: (minimum_stay.as_millis() > 0).then_some(minimum_stay),
+            });
+        }
+        set.rest = self
+            .rest
+            .as_ref()
+            .map(|rest| RestSegment { id: rest.id.clone(), name: rest.name.clone() });
+        set
     }
 
     /// Who is in which segments now, given who was before.
@@ -260,6 +275,16 @@ impl StickyBook {
 }
 
 impl Sticky {
+    /// Lets it be left so, where its rule to leave, if there is one, stands at a position.
+    fn set(&mut self, stay: &SegmentStay, rule: usize) {
+        let SegmentStay { leave, minimum_stay } = stay;
+        self.leaves = match leave {
+            None => Leaves::False,
+            Some(_) => Leaves::By(rule),
+        };
+        self.minimum_stay = minimum_stay.unwrap_or(Span::from_millis(0));
+    }
+
     /// The places of the members, and since when they are.
     fn members(
         &self,
@@ -318,15 +343,70 @@ impl Stay {
     }
 }
 
-/// Turns a path into the set of all rules into one into the list of hystereses, where it
-/// leads to the rule by which a segment is left.
-fn replace(path: &mut String, n: usize, places: &[usize]) {
-    let rest = path.strip_prefix("/segments/").and_then(|rest| {
-        let (at, rest) = rest.split_once('/')?;
-        let place = places.get(at.parse::<usize>().ok()?.checked_sub(n)?)?;
-        Some(format!("/{place}/leave{}", rest.strip_prefix("rule")?))
-    });
-    if let Some(replaced) = rest {
-        *path = replaced;
+/// The segments of a set, left when their rules are not True.
+fn plain(set: &RuleSet) -> Vec<Sticky> {
+    let plain = |segment: &SegmentRule| Sticky {
+        id: segment.id.clone(),
+        leaves: Leaves::NotTrue,
+        minimum_stay: Span::from_millis(0),
+    };
+    set.segments.iter().map(plain).collect()
+}
+
+impl<'s> Leave<'s> {
+    /// The rules by which segments are left, by their places in a list, with their paths.
+    fn all(
+        set: &RuleSet,
+        rules: impl Iterator<Item = (usize, &'s String, &'s Rule)>,
+    ) -> Vec<Leave<'s>> {
+        let mut ids: BTreeSet<String> =
+            set.segments.iter().map(|segment| segment.id.as_str().to_owned()).collect();
+        let leave = |(i, path, rule): (usize, &String, &'s Rule)| {
+            // An id that no rule can have meant.
+            let mut id = format!("\u{0}{i}");
+            while !ids.insert(id.clone()) {
+                id.insert(0, '\u{0}');
+            }
+            Leave { path: path.clone(), id, rule }
+        };
+        rules.map(leave).collect()
+    }
+}
+
+impl RuleSet {
+    /// The book with the segments that are not left at once, within the default [`Limits`].
+    /// All segments may have a [`stay`](SegmentRule::stay), or none.
+    ///
+    /// # Errors
+    /// As [`compile`](RuleSet::compile). Faults of rules by which segments are left stand
+    /// below `/segments/…/stay/leave`.
+    pub fn compile_sticky(&self, schema: &Schema) -> Result<StickyBook> {
+        self.compile_sticky_with(schema, &Limits::new())
+    }
+
+    /// [`compile_sticky`](RuleSet::compile_sticky) within other limits.
+    ///
+    /// # Errors
+    /// As [`compile_sticky`](RuleSet::compile_sticky), or when the limits are not valid.
+    pub fn compile_sticky_with(
+        &self,
+        schema: &Schema,
+        limits: &Limits,
+    ) -> Result<StickyBook> {
+        let mut segments = plain(self);
+        let mut leaving = Vec::new();
+        let stays = self.segments.iter().enumerate();
+        let stays = stays.filter_map(|(at, segment)| Some((at, segment.stay.as_ref()?)));
+        for (i, (at, stay)) in stays.enumerate() {
+            segments[at].set(stay, self.segments.len() + leaving.len());
+            let path = format!("segments/{at}/stay/leave");
+            leaving.extend(stay.leave.as_ref().map(|rule| (i, path, rule)));
+        }
+        let leaves =
+            Leave::all(self, leaving.iter().map(|(i, path, rule)| (*i, path, *rule)));
+        let compiled = CompiledSet::with_leaves(self, &leaves, schema, limits)?;
+        let rest =
+            self.rest.as_ref().map(|s| Segment::new(s.id.as_str(), s.name.clone()));
+        Ok(StickyBook { book: RuleBook::new(compiled), segments, rest })
     }
 }

@@ -33,7 +33,8 @@ const MAX_ISSUES: usize = 100;
 /// rule       = and { "or" and }
 /// and        = not { "and" not }
 /// not        = "not" not | "(" rule ")" | condition
-/// condition  = "everyone" | "nobody" | "segment" text | sequence | consent
+/// condition  = "everyone" | "nobody" | sequence | consent
+///            | "segment" text [ "version" integer ]
 ///            | "at least" integer "of" "(" rule { "," rule } ")"
 ///            | ( "all of" | "any of" ) "(" [ rule { "," rule } ] ")"
 ///            | subject [ test ] [ "when missing" ( "yes" | "no" ) ]

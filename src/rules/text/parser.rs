@@ -340,9 +340,25 @@ impl Parser<'_, '_> {
     fn segment(&mut self, first: usize) -> Part {
         self.at += 1;
         let Some((id, place)) = self.text() else { return self.fault(first) };
-        let places = self.whole(first, "segment", vec![("id".to_owned(), place)]);
         let id = SegmentId::new(id);
-        (Rule::Segment(SegmentRef { id }), places)
+        let mut below = vec![("id".to_owned(), place)];
+        let mut version = None;
+        if self.take(&["version"]) {
+            match *self.peek() {
+                Token::Number(x)
+                    if x >= 0.0 && x.fract() == 0.0 && x <= f64::from(u32::MAX) =>
+                {
+                    version = Some(x as u32);
+                }
+                _ => {
+                    self.unexpected("a whole number", None);
+                    return self.fault(first);
+                }
+            }
+            below.push(("version".to_owned(), self.taken()));
+        }
+        let places = self.whole(first, "segment", below);
+        (Rule::Segment(SegmentRef { id, version }), places)
     }
 
     fn at_least(&mut self, first: usize) -> Part {

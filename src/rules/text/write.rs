@@ -41,8 +41,9 @@ impl fmt::Display for Rule {
             Rule::Bucket(test) => fmt::Display::fmt(test, f),
             Rule::Score(test) => fmt::Display::fmt(test, f),
             Rule::Consent(test) => fmt::Display::fmt(test, f),
-            Rule::Segment(SegmentRef { id }) => {
-                write!(f, "segment {}", quoted(id.as_str()))
+            Rule::Segment(SegmentRef { id, version }) => {
+                write!(f, "segment {}", quoted(id.as_str()))?;
+                version.map_or(Ok(()), |version| write!(f, " version {version}"))
             }
         }
     }
