@@ -13,6 +13,7 @@ mod definitions;
 mod digests;
 mod evaluation;
 mod events;
+mod json;
 mod live;
 mod live_cases;
 mod live_stays;
