@@ -107,7 +107,7 @@ impl Limits {
     }
 
     /// Bytes of a rule, a set of segments or a score that is read as JSON: at least 1. What
-    /// is read takes up to thirty times as much memory.
+    /// is read takes some fifty times as much memory at worst.
     #[must_use]
     pub const fn json_len(mut self, json_len: usize) -> Limits {
         self.json_len = json_len;

@@ -22,6 +22,7 @@ mod nested;
 mod pin;
 mod points;
 mod properties;
+mod revisions;
 mod scores;
 mod snapshots;
 mod sql;

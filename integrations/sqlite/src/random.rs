@@ -451,7 +451,8 @@ fn rule(schema: &Schema, now: Timestamp, today: Date, at: usize) -> BoxedStrateg
     leaves.push((2, scores::test()));
     if at > 0 {
         let other = (0..at).prop_map(|other| {
-            Rule::Segment(SegmentRef { id: SegmentId::new(segment_id(other)) })
+            let id = SegmentId::new(segment_id(other));
+            Rule::Segment(SegmentRef { id, version: None })
         });
         leaves.push((3, other.boxed()));
     }
