@@ -14,6 +14,7 @@ mod digests;
 mod evaluation;
 mod events;
 mod json;
+mod json_beside_serde;
 mod live;
 mod live_cases;
 mod live_stays;

@@ -186,11 +186,12 @@ fn set() -> impl Strategy<Value = RuleSet> {
     })
 }
 
+/// The digest of the rule by which a segment is left, and the least stay.
+type Stay = (Option<RuleDigest>, u64);
+
 /// By the id of each segment with a rule: its digest and that of how it is left, one after
 /// the other in a set in which the latter is a segment.
-fn said(
-    set: &RuleSet,
-) -> BTreeMap<String, (RuleDigest, Option<(Option<RuleDigest>, u64)>)> {
+fn said(set: &RuleSet) -> BTreeMap<String, (RuleDigest, Option<Stay>)> {
     let digests = set.digests();
     let segments = set.segments.iter().zip(digests);
     let said = segments.map(|(segment, digest)| {
@@ -274,7 +275,7 @@ proptest! {
             revisions.mistakes().map(|id| id.to_string()).collect();
         let expected: BTreeSet<String> = both
             .iter()
-            .filter(|id| raised(id).unwrap_or(!differ.contains(*id)) == false)
+            .filter(|id| !raised(id).unwrap_or(!differ.contains(*id)))
             .cloned()
             .collect();
         prop_assert_eq!(mistakes, expected);
