@@ -119,7 +119,7 @@ fn messages_say_what_was_expected_and_found() {
             r#"{"and": ["everyone"]}"#,
             "the rule cannot be used: /and: `and` does not name a rule (expected one of \
              `everyone`, `nobody`, `all`, `any`, `at_least`, `not`, `field`, `event`, \
-             `sequence`, `distance`, `bucket`, `consent`, `segment`, found `and`); \
+             `sequence`, `distance`, `bucket`, `score`, `consent`, `segment`, found `and`); \
              did you mean `all`?",
         ),
         (
