@@ -51,6 +51,36 @@ use crate::segmenter::SegmentId;
 /// keeps Unknown; only True makes a member. So a customer whose `opted_out` is not known
 /// is left out by `not opted_out = true`. There are no negative tests: `not` is the only
 /// negation, and says the same thing everywhere.
+///
+/// | `a` | `b` | `not a` | `all` of `a`, `b` | `any` of `a`, `b` |
+/// |---|---|---|---|---|
+/// | True | True | False | True | True |
+/// | True | False | False | False | True |
+/// | True | Unknown | False | Unknown | True |
+/// | False | True | True | False | True |
+/// | False | False | True | False | False |
+/// | False | Unknown | True | False | Unknown |
+/// | Unknown | True | Unknown | Unknown | True |
+/// | Unknown | False | Unknown | False | Unknown |
+/// | Unknown | Unknown | Unknown | Unknown | Unknown |
+///
+/// Of a list, what holds depends on how many of its rules are True, False and Unknown, in any
+/// order. Of three:
+///
+/// | True | False | Unknown | `all` | `at_least` 2 | `any` |
+/// |---|---|---|---|---|---|
+/// | 3 | 0 | 0 | True | True | True |
+/// | 2 | 1 | 0 | False | True | True |
+/// | 2 | 0 | 1 | Unknown | True | True |
+/// | 1 | 2 | 0 | False | False | True |
+/// | 1 | 1 | 1 | False | Unknown | True |
+/// | 1 | 0 | 2 | Unknown | Unknown | True |
+/// | 0 | 3 | 0 | False | False | False |
+/// | 0 | 2 | 1 | False | False | Unknown |
+/// | 0 | 1 | 2 | False | Unknown | Unknown |
+/// | 0 | 0 | 3 | Unknown | Unknown | Unknown |
+///
+/// `all` is `at_least` as many as there are, `any` is `at_least` 1.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]

@@ -36,6 +36,76 @@ fn truth(rule: &Rule, customer: &OwnedCustomer) -> Truth {
     truth
 }
 
+/// The rows of the tables in the documentation of rules, without their heads.
+fn rows_of_the_documentation() -> Vec<Vec<String>> {
+    let source = include_str!("../../src/rules/ast.rs");
+    let (_, section) = source.split_once("/// # Truth").unwrap();
+    let (section, _) = section.split_once("#[derive").unwrap();
+    let rows = section.lines().filter_map(|line| line.strip_prefix("/// |"));
+    rows.map(|row| row.trim_end_matches('|').split('|').map(str::trim))
+        .map(|cells| cells.map(str::to_owned).collect())
+        .collect()
+}
+
+#[test]
+fn truth_is_as_the_documentation_says() {
+    let schema = Schema::new(["a", "b", "c"].map(FeatureSpec::flag)).unwrap();
+    let truth = |name: &str| match name {
+        "True" => Truth::True,
+        "False" => Truth::False,
+        "Unknown" => Truth::Unknown,
+        other => panic!("{other}"),
+    };
+    let ask = |rule: Rule, values: &[Truth]| {
+        let ann = OwnedCustomer::new(&schema, 1);
+        let ann =
+            ["a", "b", "c"].iter().zip(values).fold(
+                ann,
+                |ann, (name, truth)| match truth {
+                    Truth::Unknown => ann,
+                    truth => ann.set(name, *truth == Truth::True).unwrap(),
+                },
+            );
+        rule.compile(&schema).unwrap().truth(&ann).unwrap()
+    };
+    let part = |name: &str| field(name).eq(true);
+    let two = || [part("a"), part("b")];
+    let three = || [part("a"), part("b"), part("c")];
+    let rows = rows_of_the_documentation();
+    let (of_two, of_three): (Vec<_>, Vec<_>) =
+        rows.iter().partition(|row| row.len() == 5);
+    // A head, a line, and each combination.
+    assert_eq!([of_two.len(), of_three.len()], [2 + 9, 2 + 10]);
+    for row in &of_two[2..] {
+        let cells: Vec<Truth> = row.iter().map(|cell| truth(cell)).collect();
+        let (values, expected) = cells.split_at(2);
+        let found = [
+            ask(!part("a"), values),
+            ask(Rule::all(two()), values),
+            ask(Rule::any(two()), values),
+        ];
+        assert_eq!(found, expected, "{row:?}");
+        assert_eq!(ask(Rule::at_least(2, two()), values), found[1]);
+        assert_eq!(ask(Rule::at_least(1, two()), values), found[2]);
+    }
+    for row in &of_three[2..] {
+        let n = |at: usize| row[at].parse::<usize>().unwrap();
+        let expected: Vec<Truth> = row[3..].iter().map(|cell| truth(cell)).collect();
+        let kinds = [Truth::True, Truth::False, Truth::Unknown];
+        let values: Vec<Truth> =
+            kinds.into_iter().enumerate().flat_map(|(i, t)| vec![t; n(i)]).collect();
+        for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+            let values = order.map(|at| values[at]);
+            let found = [
+                ask(Rule::all(three()), &values),
+                ask(Rule::at_least(2, three()), &values),
+                ask(Rule::any(three()), &values),
+            ];
+            assert_eq!(found, expected[..], "{row:?}");
+        }
+    }
+}
+
 #[test]
 fn each_test_answers_yes_no_and_unknown() {
     let day = |text: &str| text.parse::<Date>().unwrap();
