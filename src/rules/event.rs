@@ -171,6 +171,16 @@ pub enum Window {
         #[serde(default)]
         include_current: bool,
     },
+    /// Between the starts of two units of the calendar, in the zone of the host: with `from`
+    /// 3, `to` 2 and months, the whole of the month three months ago.
+    CalendarAgo {
+        /// How many units before the present one the first one is.
+        from: u32,
+        /// How many units before the present one the first one after the window is.
+        to: u32,
+        /// Which units.
+        unit: CalendarUnit,
+    },
     /// From one instant to another. A date as `2024-05-31` is the start of that day in
     /// the zone of the host; others are as [`Timestamp`](crate::data::Timestamp) reads
     /// them.

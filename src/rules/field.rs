@@ -137,6 +137,13 @@ impl EventSelection {
         self.within(Window::Calendar { n, unit, include_current: false })
     }
 
+    /// Only those of the units of the calendar from that `from` units before the present one
+    /// up to that `to` units before it, which does not belong to them: `calendar_ago(3, 2,
+    /// CalendarUnit::Month)` is the month three months ago.
+    pub fn calendar_ago(self, from: u32, to: u32, unit: CalendarUnit) -> EventSelection {
+        self.within(Window::CalendarAgo { from, to, unit })
+    }
+
     /// Only those of the present unit of the calendar.
     pub fn this(self, unit: CalendarUnit) -> EventSelection {
         self.within(Window::Calendar { n: 0, unit, include_current: true })

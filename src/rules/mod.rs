@@ -95,6 +95,7 @@ pub use self::digest::{RuleDigest, RuleLeaf};
 pub use self::distance::{DistanceTest, EARTH_RADIUS, Location, distance};
 pub use self::event::{Aggregate, CalendarUnit, EventTest, Window};
 pub use self::field::{EventSelection, Field, events, field, segment, segment_version};
+pub use self::habit::Period;
 pub use self::limits::Limits;
 pub use self::live::{
     Cause, Granularity, LiveBook, LiveChange, LiveConfig, LiveCustomer, LiveScratch,

@@ -11,7 +11,9 @@ pub(super) enum Bounds {
     Ever,
     /// From `now` less the first to `now` less the second.
     Ago(Span, Span),
-    Calendar(u32, CalendarUnit, bool),
+    /// From the start of the unit so many units before the present one to that of the unit
+    /// so many before it, or up to now.
+    Calendar(u32, CalendarUnit, Option<u32>),
     Between(End, End),
 }
 
@@ -97,7 +99,10 @@ impl Bounds {
             Window::Last(span) => Bounds::Ago(*span, Span::from_millis(0)),
             Window::Ago { from, to } => Bounds::Ago(*from, *to),
             Window::Calendar { n, unit, include_current } => {
-                Bounds::Calendar(*n, *unit, *include_current)
+                Bounds::Calendar(*n, *unit, (!include_current).then_some(0))
+            }
+            Window::CalendarAgo { from, to, unit } => {
+                Bounds::Calendar(*from, *unit, Some(*to))
             }
             Window::Between { from, to } => {
                 Bounds::Between(End::read(from)?, End::read(to)?)
@@ -110,9 +115,11 @@ impl Bounds {
     /// as events become later.
     pub(super) fn enters(&self, time: i64, moment: &Moment) -> i64 {
         match self {
-            Bounds::Ever | Bounds::Calendar(_, _, true) => time.saturating_add(1),
+            Bounds::Ever | Bounds::Calendar(_, _, None) => time.saturating_add(1),
             Bounds::Ago(_, to) => after(time, *to),
-            Bounds::Calendar(_, unit, false) => unit_after(time, *unit, 1, moment),
+            Bounds::Calendar(_, unit, Some(to)) => {
+                unit_after(time, *unit, i64::from(*to) + 1, moment)
+            }
             Bounds::Between(from, to) => {
                 let [from, to] = [from, to].map(|end| end.millis(moment.get_zone()));
                 if time < from {
@@ -156,7 +163,7 @@ impl Bounds {
         let (from, to) = match self {
             Bounds::Ever => (i64::MIN, now),
             Bounds::Ago(from, to) => (ago(from), ago(to)),
-            Bounds::Calendar(n, unit, include_current) => {
+            Bounds::Calendar(n, unit, to) => {
                 let zone = moment.get_zone();
                 let start = |n: u32| {
                     let day = unit_start(
@@ -167,7 +174,7 @@ impl Bounds {
                     );
                     zone.start_of(day).as_millis()
                 };
-                (start(*n), if *include_current { now } else { start(0) })
+                (start(*n), to.map_or(now, start))
             }
             Bounds::Between(from, to) => {
                 (from.millis(moment.get_zone()), to.millis(moment.get_zone()))

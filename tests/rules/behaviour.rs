@@ -95,6 +95,11 @@ pub(crate) mod oracle {
                     (today - i64::from(*n)..today).contains(&here)
                         || *include_current && here == today
                 }
+                Window::CalendarAgo { from, to, unit: kind } => {
+                    let here = unit(case, day(case, time), *kind);
+                    let today = unit(case, day(case, now), *kind);
+                    (today - i64::from(*from)..today - i64::from(*to)).contains(&here)
+                }
                 Window::Between { from, to } => {
                     let reached = |text: &str| match text.parse::<Date>() {
                         Ok(date) => day(case, time) >= date.days_since_epoch().into(),
@@ -508,7 +513,11 @@ fn window() -> impl Strategy<Value = Window> {
         }),
         3 => (1..4_u32, units.clone(), any::<bool>())
             .prop_map(|(n, unit, include_current)| Window::Calendar { n, unit, include_current }),
-        1 => units.prop_map(|unit| Window::Calendar { n: 0, unit, include_current: true }),
+        1 => units
+            .clone()
+            .prop_map(|unit| Window::Calendar { n: 0, unit, include_current: true }),
+        2 => (0..3_u32, 1..3_u32, units)
+            .prop_map(|(to, more, unit)| Window::CalendarAgo { from: to + more, to, unit }),
         1 => (1..30_u32, 1..30_u32).prop_map(|(from, to)| Window::Between {
             from: format!("2024-05-{from:02}"),
             to: format!("2024-06-{to:02}"),

@@ -120,6 +120,8 @@ fn faults_of_definitions_are_told_with_their_places() {
         ("events(order) from 3d to 3d ago", "from 3d to 3d ago"),
         ("events(order) from 1d to 3d ago", "from 1d to 3d ago"),
         ("events(order) in last 0 whole days", "in last 0 whole days"),
+        ("events(order) from 2 to 2 whole days ago", "from 2 to 2 whole days ago"),
+        ("events(order) from 1 to 2 whole days ago", "from 1 to 2 whole days ago"),
         (
             "events(order) from '2024-01-01' to '2024-01-01'",
             "from '2024-01-01' to '2024-01-01'",
@@ -135,6 +137,7 @@ fn faults_of_definitions_are_told_with_their_places() {
         ("events(order) in last 3654d", "in last 3654d"),
         ("events(order) from 4000d to 3d ago", "from 4000d to 3d ago"),
         ("events(order) in last 11 whole years", "in last 11 whole years"),
+        ("events(order) from 11 to 1 whole years ago", "from 11 to 1 whole years ago"),
     ] {
         assert_eq!(faults(text), one("window-too-long", at, None));
     }

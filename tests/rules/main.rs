@@ -13,6 +13,7 @@ mod definitions;
 mod digests;
 mod evaluation;
 mod events;
+mod habits;
 mod json;
 mod json_beside_serde;
 mod live;

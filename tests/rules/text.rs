@@ -335,6 +335,10 @@ fn conditions_on_events() {
             .max("amount")
             .between(1, 2),
     );
+    means(
+        "events(order) from 3 to 2 whole months ago",
+        orders().calendar_ago(3, 2, CalendarUnit::Month).count().ge(1),
+    );
     means("events(a).min(b) > 1", events("a").min("b").gt(1));
     means("events(a).distinct(b) > 1", events("a").distinct("b").gt(1));
     means("events(a).active_days > 1", events("a").active_days().gt(1));

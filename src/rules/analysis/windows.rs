@@ -11,13 +11,16 @@ pub(super) fn is_within(inner: &Bounds, outer: &Bounds) -> bool {
         (Bounds::Ago(from, to), Bounds::Ago(outer_from, outer_to)) => {
             from <= outer_from && to >= outer_to
         }
-        (Bounds::Calendar(n, unit, current), Bounds::Calendar(m, outer_unit, open)) => {
-            let starts_later = begins_within(*n, *unit, *m, *outer_unit);
-            // Both end with the present instant, or where a present unit begins; that of
-            // a longer unit lies before or with that of a shorter one it is made of.
-            let ends_earlier = *open
-                || !*current && (unit == outer_unit || is_made_of(*unit, *outer_unit));
-            starts_later && ends_earlier
+        (Bounds::Calendar(n, unit, to), Bounds::Calendar(m, outer_unit, outer_to)) => {
+            // Both end with the present instant, or where a unit begins.
+            let ends_earlier = match (*to, *outer_to) {
+                (_, None) => true,
+                (None, Some(_)) => false,
+                (Some(to), Some(outer_to)) => {
+                    begins_within(outer_to, *outer_unit, to, *unit)
+                }
+            };
+            begins_within(*n, *unit, *m, *outer_unit) && ends_earlier
         }
         (Bounds::Between(from, to), Bounds::Between(outer_from, outer_to)) => {
             is_never_later(*outer_from, *from) && is_never_later(*to, *outer_to)
@@ -50,16 +53,6 @@ fn begins_within(n: u32, unit: CalendarUnit, m: u32, outer: CalendarUnit) -> boo
         // The present unit may be the first of the longer one.
         (Some(short), Some(long)) if short <= long => n * short <= m * long,
         _ => most <= least,
-    }
-}
-
-/// Whether each unit of the second kind begins where one of the first kind does, which are
-/// no longer.
-fn is_made_of(long: CalendarUnit, short: CalendarUnit) -> bool {
-    match (months(long), months(short)) {
-        (Some(long), Some(short)) => long >= short,
-        (_, None) => short == CalendarUnit::Day,
-        (None, Some(_)) => false,
     }
 }
 
@@ -97,6 +90,9 @@ mod tests {
                 .push(Window::Ago { from: Span::days(days + 5), to: Span::days(days) });
         }
         for unit in CalendarUnit::ALL {
+            for (from, to) in [(1, 0), (2, 1), (3, 1), (4, 2), (13, 1), (30, 29)] {
+                windows.push(Window::CalendarAgo { from, to, unit });
+            }
             for n in [0, 1, 2, 3, 4, 8, 12, 13, 31, 90, 366] {
                 for include_current in [false, true] {
                     windows.push(Window::Calendar { n, unit, include_current });

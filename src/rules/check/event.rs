@@ -9,7 +9,7 @@ use crate::rules::ast::{Rule, Test};
 use crate::rules::behaviour::{Behaviour, Property, Summary};
 use crate::rules::compile::Compiled;
 use crate::rules::decay::Decay;
-use crate::rules::event::{Aggregate, EventTest, Window};
+use crate::rules::event::{Aggregate, CalendarUnit, EventTest, Window};
 use crate::rules::leaf::{Leaf, Source};
 use crate::rules::window::{Bounds, End};
 
@@ -197,14 +197,20 @@ impl Checker {
                         });
                         return None;
                     }
-                    let most = c.limits.get_window().as_millis();
-                    if u64::from(*n).saturating_mul(unit.least_millis()) > most {
-                        c.at("n", |c| c.too_long(format!("{n} {}s", unit.name())));
-                        return None;
-                    }
+                    c.at("n", |c| c.units(*n, *unit))?;
                     Bounds::read(window)
                 })?
             }
+            Window::CalendarAgo { from, to, unit } => self.at("calendar_ago", |c| {
+                if from <= to {
+                    c.issue("empty-window", "the window ends before it begins", |i| {
+                        i.expected(format!("from more than {to}")).found(from.to_string())
+                    });
+                    return None;
+                }
+                c.at("from", |c| c.units(*from, *unit))?;
+                Bounds::read(window)
+            })?,
             Window::Between { from, to } => self.at("between", |c| {
                 let ends = [("from", from), ("to", to)].map(|(name, text)| {
                     let end = End::read(text);
@@ -245,6 +251,16 @@ impl Checker {
         } else {
             Some(())
         }
+    }
+
+    /// Checks that so many units of the calendar are no longer than a window may be.
+    fn units(&mut self, n: u32, unit: CalendarUnit) -> Option<()> {
+        let most = self.limits.get_window().as_millis();
+        let is_long = u64::from(n).saturating_mul(unit.least_millis()) > most;
+        if is_long {
+            self.too_long(format!("{n} {}s", unit.name()));
+        }
+        (!is_long).then_some(())
     }
 
     fn too_long(&mut self, found: String) {

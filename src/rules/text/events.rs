@@ -1,5 +1,6 @@
 //! The part of the grammar that speaks of events.
 
+use super::habits::When;
 use super::lexer::Token;
 use super::parser::{Named, Parser, Places};
 use crate::data::Span;
@@ -23,7 +24,7 @@ pub(super) enum What {
         filter: Option<Box<Rule>>,
         /// Absent where only the events are named.
         agg: Option<Aggregate>,
-        window: Window,
+        when: When,
     },
     Distance {
         latitude: String,
@@ -41,20 +42,28 @@ pub(super) enum What {
 }
 
 impl What {
-    /// The rule that tests it, and its key in JSON.
-    pub(super) fn test(
+    /// The rules that test it, one for each window, and their key in JSON.
+    pub(super) fn tests(
         self,
         is: Test,
         when_missing: Option<bool>,
-    ) -> (&'static str, Rule) {
-        match self {
+    ) -> (&'static str, Vec<Rule>) {
+        let (key, rule) = match self {
             What::Feature(name) => {
                 ("field", Rule::Field(FieldTest { name, is, when_missing }))
             }
-            What::Events { name, filter, agg, window } => {
+            What::Events { name, filter, agg, when } => {
                 let agg = agg.unwrap_or(Aggregate::Count);
+                let window = Window::Ever;
                 let test = EventTest { name, filter, agg, window, is, when_missing };
-                ("event", Rule::Event(test))
+                let windows = match when {
+                    When::Once(window) => vec![window],
+                    When::Periods { period, n, .. } => period.windows(n).collect(),
+                };
+                let rules = windows
+                    .into_iter()
+                    .map(|window| Rule::Event(EventTest { window, ..test.clone() }));
+                return ("event", rules.collect());
             }
             What::Distance { latitude, longitude, from } => {
                 let test = DistanceTest { latitude, longitude, from, is, when_missing };
@@ -62,7 +71,8 @@ impl What {
             }
             What::Bucket { salt } => ("bucket", Rule::Bucket(BucketTest { salt, is })),
             What::Score { id } => ("score", Rule::Score(ScoreTest { id, is })),
-        }
+        };
+        (key, vec![rule])
     }
 }
 
@@ -99,11 +109,11 @@ impl Parser<'_, '_> {
         let agg = if self.take_symbol(".") { Some(self.aggregate()?) } else { None };
         below.push(("agg".to_owned(), Places::leaf(self.since(agg_at.min(self.at - 1)))));
         let window_at = self.at;
-        let window = self.window()?;
+        let when = self.when()?;
         if self.at > window_at {
             below.push(("window".to_owned(), Places::leaf(self.since(window_at))));
         }
-        Some(Subject { what: What::Events { name, filter, agg, window }, below })
+        Some(Subject { what: What::Events { name, filter, agg, when }, below })
     }
 
     fn aggregate(&mut self) -> Option<Aggregate> {
@@ -191,14 +201,45 @@ impl Parser<'_, '_> {
                     let to = self.to(Parser::instant)?;
                     Some(Window::Between { from, to })
                 }
+                Token::Number(_) => {
+                    let from = self.count()?;
+                    let to = self.to(Parser::count)?;
+                    if !self.take(&["whole"]) {
+                        self.unexpected("`whole` and a unit of the calendar", None);
+                        return None;
+                    }
+                    let unit = self.unit()?;
+                    if !self.take(&["ago"]) {
+                        self.unexpected("`ago`", None);
+                        return None;
+                    }
+                    Some(Window::CalendarAgo { from, to, unit })
+                }
                 _ => {
-                    self.unexpected("a time as 90d, or a date in single quotes", None);
+                    let expected =
+                        "a time as 90d, a whole number, or a date in single quotes";
+                    self.unexpected(expected, None);
                     None
                 }
             }
         } else {
             self.take(&["ever"]);
             Some(Window::Ever)
+        }
+    }
+
+    /// A whole number.
+    pub(super) fn count(&mut self) -> Option<u32> {
+        match *self.peek() {
+            Token::Number(x)
+                if x >= 0.0 && x.fract() == 0.0 && x <= f64::from(u32::MAX) =>
+            {
+                self.took(x as u32)
+            }
+            _ => {
+                self.unexpected("a whole number", None);
+                None
+            }
         }
     }
 
@@ -257,7 +298,7 @@ impl Parser<'_, '_> {
         self.took(text)
     }
 
-    fn unit(&mut self) -> Option<CalendarUnit> {
+    pub(super) fn unit(&mut self) -> Option<CalendarUnit> {
         let found = CalendarUnit::ALL.into_iter().find(|unit| {
             self.is_word(0, unit.name()) || self.is_word(0, &format!("{}s", unit.name()))
         });

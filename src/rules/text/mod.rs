@@ -2,6 +2,7 @@
 
 mod computed;
 mod events;
+mod habits;
 mod lexer;
 mod parser;
 mod write;
@@ -37,14 +38,21 @@ const MAX_ISSUES: usize = 100;
 ///            | "segment" text [ "version" integer ]
 ///            | "at least" integer "of" "(" rule { "," rule } ")"
 ///            | ( "all of" | "any of" ) "(" [ rule { "," rule } ] ")"
-///            | subject [ test ] [ "when missing" ( "yes" | "no" ) ]
+///            | subject [ test ] [ "when missing" ( "yes" | "no" ) ] | habit
 /// subject    = { "size of" } ( name | events | distance | bucket | "score" text )
-/// events     = "events" "(" name [ "where" rule ] ")" [ "." aggregate ] [ window ]
+/// events     = some [ "." aggregate ] [ window | "in each of" periods
+///            | "in at least" integer "of" periods ]
+/// some       = "events" "(" name [ "where" rule ] ")"
+/// periods    = "last" integer ( "whole" unit [ "to now" ] | "periods of" span )
+/// habit      = some "stopped after" span "for" span
+///            | some "resumed after" span "silent for" span "in last" span
+///            | some [ window ] "without gap over" span
 /// aggregate  = "count" | "first_day" | "last_day" | "active_days"
 ///            | ( "sum" | "average" | "min" | "max" | "distinct" | "first" | "last" )
 ///              "(" name ")"
 /// window     = "in last" span | "from" span "to" span "ago" | "from" text "to" text
-///            | "in last" integer "whole" unit [ "to now" ] | "in this" unit | "ever"
+///            | "in last" integer "whole" unit [ "to now" ] | "in this" unit
+///            | "from" integer "to" integer "whole" unit "ago" | "ever"
 /// sequence   = "sequence" "(" step { "then" step } ")" [ "with same" name ] [ window ]
 /// step       = [ "not" ] name [ "where" rule ] [ "within" span ]
 /// distance   = "distance" "(" name "," name ")" "from" "(" number "," number ")"
@@ -76,6 +84,14 @@ const MAX_ISSUES: usize = 100;
 /// asked whether there are any: `events(order) in last 30d` is
 /// `events(order).count in last 30d >= 1`. Lists without entries can be written, but not
 /// compiled.
+///
+/// Habits are short for other rules, and written back as these: of `in each of last 3 whole
+/// months` the whole condition is asked in each of three windows, and all of them must hold, of
+/// `in at least 2 of` as many; see [`in_each_of`](super::EventSelection::in_each_of),
+/// [`in_some_of`](super::EventSelection::in_some_of),
+/// [`stopped`](super::EventSelection::stopped), [`resumed`](super::EventSelection::resumed)
+/// and [`without_gap`](super::EventSelection::without_gap). A condition counts as often as it
+/// is written out for the length of the text that [`Limits::text_len`] allows.
 ///
 /// `!=` and the tests with `not` are short for the negation of the whole condition, and
 /// `when missing` is said of the condition as it is written: with `country != 'DE' when
@@ -139,7 +155,7 @@ impl RuleText {
             n_more: 0,
             is_closed: false,
         };
-        let (rule, places) = parse(&text, &mut faults);
+        let (rule, places) = parse(&text, most, &mut faults);
         let Faults { mut issues, n_more, .. } = faults;
         issues.sort_by_key(|issue| issue.span.map(|span| span.start));
         if n_more > 0 {
@@ -195,9 +211,19 @@ impl RuleText {
     pub fn compile_with(&self, schema: &Schema, limits: &Limits) -> Result<CompiledRule> {
         self.rule.compile_with(schema, limits).map_err(|error| match error.kind() {
             ErrorKind::Definition { what, issues } => {
-                let placed = |issue: &Issue| issue.clone().at(self.span(&issue.path));
-                let issues = issues.iter().map(placed).collect();
-                ErrorKind::Definition { what: what.clone(), issues }.into()
+                let mut placed: Vec<Issue> = Vec::new();
+                for issue in issues {
+                    let issue = issue.clone().at(self.span(&issue.path));
+                    // What stands once in the text may be written out several times.
+                    let path = |known: &Issue| Issue {
+                        path: issue.path.clone(),
+                        ..known.clone()
+                    };
+                    if !placed.iter().any(|known| path(known) == issue) {
+                        placed.push(issue);
+                    }
+                }
+                ErrorKind::Definition { what: what.clone(), issues: placed }.into()
             }
             _ => error,
         })

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::Faults;
 use super::events::{Subject, What};
+use super::habits::{HABITS, When};
 use super::lexer::{Placed, Token, tokens};
 use super::write::quoted;
 use crate::error::{Issue, similar_names};
@@ -66,9 +67,10 @@ struct Predicate {
 }
 
 /// What was wrong is noted; the rule is of use only without faults.
-pub(super) fn parse(text: &str, faults: &mut Faults<'_>) -> Part {
+pub(super) fn parse(text: &str, most: usize, faults: &mut Faults<'_>) -> Part {
     let tokens = tokens(text, faults);
-    let mut parser = Parser { tokens, at: 0, nesting: 0, lists: 0, faults };
+    let mut parser =
+        Parser { tokens, at: 0, nesting: 0, lists: 0, most, written: 0, faults };
     let part = parser.any();
     // What is left over can have faults of its own.
     while parser.peek() != &Token::End {
@@ -89,6 +91,10 @@ pub(super) struct Parser<'a, 't> {
     nesting: usize,
     /// Lists of rules that are open.
     lists: usize,
+    /// How many bytes the text may have, written out.
+    most: usize,
+    /// How many bytes it has more than as it stands, written out.
+    written: usize,
     faults: &'a mut Faults<'t>,
 }
 
@@ -375,12 +381,7 @@ impl Parser<'_, '_> {
             return self.fault(first);
         }
         let parts = self.rules();
-        let bytes = self.since(first);
-        let (of, places) = numbered(parts);
-        let of_places = Places::new(bytes.clone(), places);
-        let below = vec![("n".to_owned(), n_place), ("of".to_owned(), of_places)];
-        let below = vec![("at_least".to_owned(), Places::new(bytes.clone(), below))];
-        (Rule::AtLeast { n, of }, Places::new(bytes, below))
+        self.some(first, n, n_place, parts)
     }
 
     fn test(&mut self, first: usize) -> Part {
@@ -388,6 +389,7 @@ impl Parser<'_, '_> {
         while self.take(&["size", "of"]) {
             sizes += 1;
         }
+        let written = self.written;
         let subject = if self.is_call("events") {
             self.events()
         } else if self.is_call("distance") {
@@ -402,6 +404,12 @@ impl Parser<'_, '_> {
         let Some(Subject { what, mut below }) = subject else {
             return self.fault(first);
         };
+        if self.is_habit(&what) {
+            let part = self.habit(first, what, &below);
+            // It is at most three rules.
+            let is_short = part.is_some() && self.write_out(first, written, 3);
+            return part.filter(|_| is_short).unwrap_or_else(|| self.fault(first));
+        }
         let test_at = self.at;
         let negated = self.take(&["not"]);
         let alone = match &what {
@@ -451,15 +459,70 @@ impl Parser<'_, '_> {
             below.push(("when_missing".to_owned(), place));
         }
         let bytes = self.since(first);
-        let (key, rule) = what.test(test, when_missing);
+        let (least, n) = match &what {
+            What::Events { when: when @ When::Periods { least, .. }, .. } => {
+                (least.clone(), Some(when.n_windows()))
+            }
+            _ => (None, None),
+        };
+        if let Some(n) = n
+            && !self.write_out(first, written, n)
+        {
+            return self.fault(first);
+        }
+        let (key, rules) = what.tests(test, when_missing);
         let below = vec![(key.to_owned(), Places::new(bytes.clone(), below))];
         let places = Places::new(bytes.clone(), below);
-        if negated {
-            let below = vec![("not".to_owned(), places)];
-            (Rule::Not(Box::new(rule)), Places::new(bytes, below))
-        } else {
-            (rule, places)
+        let mut parts: Vec<Part> = rules
+            .into_iter()
+            .map(|rule| {
+                let places = places.clone();
+                if negated {
+                    let below = vec![("not".to_owned(), places)];
+                    (Rule::Not(Box::new(rule)), Places::new(bytes.clone(), below))
+                } else {
+                    (rule, places)
+                }
+            })
+            .collect();
+        match (n, least) {
+            (Some(_), None) => self.list(first, "all", parts, Rule::All),
+            (Some(_), Some((n, n_place))) => self.some(first, n, n_place, parts),
+            // There is one window.
+            (None, _) => parts.pop().unwrap_or_else(|| self.fault(first)),
         }
+    }
+
+    /// Notes that what began at this token is written out so many times, and what stands in
+    /// it makes the text longer, too. False after a fault.
+    fn write_out(&mut self, first: usize, before: usize, times: usize) -> bool {
+        let bytes = self.since(first);
+        let inside = self.written.saturating_sub(before);
+        let all = bytes.len().saturating_add(inside).saturating_mul(times);
+        self.written = before.saturating_add(all);
+        let is_short = self.written <= self.most;
+        if !is_short {
+            self.written = before;
+            let most = self.most;
+            self.faults.add(bytes, |span| {
+                let message = "the habit is too long when it is written out";
+                Issue::new("text-too-long", "", message)
+                    .expected(format!("at most {most} bytes"))
+                    .found(all.to_string())
+                    .at(span)
+            });
+        }
+        is_short
+    }
+
+    /// At least so many of these rules.
+    fn some(&self, first: usize, n: usize, n_place: Places, parts: Vec<Part>) -> Part {
+        let bytes = self.since(first);
+        let (of, places) = numbered(parts);
+        let of_places = Places::new(bytes.clone(), places);
+        let below = vec![("n".to_owned(), n_place), ("of".to_owned(), of_places)];
+        let below = vec![("at_least".to_owned(), Places::new(bytes.clone(), below))];
+        (Rule::AtLeast { n, of }, Places::new(bytes, below))
     }
 
     /// The name of a feature; nothing after a fault.
@@ -552,22 +615,22 @@ impl Parser<'_, '_> {
                 return None;
             };
             Some(Predicate { test, negated, places: Vec::new() })
-        } else if let Some(test) = alone
+        } else if let Some(test) = &alone
             && !negated
             && self.is_end_of_test()
         {
-            said(test, Vec::new())
+            said(test.clone(), Vec::new())
         } else {
+            let mut words = vec![
+                "in", "is", "between", "contains", "starts", "ends", "matches", "has",
+            ];
+            if matches!(&alone, Some(Test::Ge(_))) {
+                words.extend(HABITS);
+            }
             let suggestion = match self.peek() {
-                Token::Word(word) => similar_names(
-                    word,
-                    [
-                        "in", "is", "between", "contains", "starts", "ends", "matches",
-                        "has",
-                    ],
-                )
-                .into_iter()
-                .find(|near| near != word),
+                Token::Word(word) => {
+                    similar_names(word, words).into_iter().find(|near| near != word)
+                }
                 _ => None,
             };
             let expected = "a comparison, `in`, `between`, `contains`, `starts with`, \

@@ -336,6 +336,9 @@ impl fmt::Display for Window {
                 write!(f, " in last {n} whole {}{plural}", unit.name())?;
                 f.write_str(if *include_current { " to now" } else { "" })
             }
+            Window::CalendarAgo { from, to, unit } => {
+                write!(f, " from {from} to {to} whole {}s ago", unit.name())
+            }
             Window::Between { from, to } => {
                 write!(f, " from {} to {}", quoted(from), quoted(to))
             }
