@@ -97,6 +97,10 @@ impl Pattern {
     pub(super) fn as_str(&self) -> &str {
         self.0.as_str()
     }
+
+    pub(super) fn finds(&self, text: &str) -> bool {
+        self.0.is_match(text)
+    }
 }
 
 impl PartialEq for Pattern {
@@ -224,7 +228,7 @@ impl TextCheck {
             TextCheck::Contains(part) => text.contains(&**part),
             TextCheck::StartsWith(start) => text.starts_with(&**start),
             TextCheck::EndsWith(end) => text.ends_with(&**end),
-            TextCheck::Matches(pattern) => pattern.0.is_match(text),
+            TextCheck::Matches(pattern) => pattern.finds(text),
         }
     }
 }

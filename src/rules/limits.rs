@@ -163,6 +163,10 @@ impl Limits {
         Ok(())
     }
 
+    pub(super) fn get_nodes(&self) -> usize {
+        self.nodes
+    }
+
     pub(super) fn get_window(&self) -> Span {
         self.window
     }

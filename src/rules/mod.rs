@@ -63,6 +63,7 @@ mod distance;
 mod event;
 mod field;
 mod habit;
+mod import;
 mod json;
 mod leaf;
 mod limits;
@@ -96,6 +97,7 @@ pub use self::distance::{DistanceTest, EARTH_RADIUS, Location, distance};
 pub use self::event::{Aggregate, CalendarUnit, EventTest, Window};
 pub use self::field::{EventSelection, Field, events, field, segment, segment_version};
 pub use self::habit::Period;
+pub use self::import::{Import, Imported};
 pub use self::limits::Limits;
 pub use self::live::{
     Cause, Granularity, LiveBook, LiveChange, LiveConfig, LiveCustomer, LiveScratch,
