@@ -163,10 +163,6 @@ impl Limits {
         Ok(())
     }
 
-    pub(super) fn get_nodes(&self) -> usize {
-        self.nodes
-    }
-
     pub(super) fn get_window(&self) -> Span {
         self.window
     }

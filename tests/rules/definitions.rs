@@ -5,7 +5,7 @@ use segmenta::data::{
     Table, Timestamp, Zone,
 };
 use segmenta::error::{Error, ErrorKind};
-use segmenta::rules::{PointsModel, Rule, RuleSet, RuleText, Stays};
+use segmenta::rules::{Import, Imported, PointsModel, Rule, RuleSet, RuleText, Stays};
 use segmenta::segmenter::Truth;
 
 /// Reads bytes as a rule in text and as a set of rules in JSON. Mistakes are told; what is
@@ -38,6 +38,16 @@ pub(crate) fn check(bytes: &[u8]) {
     }
     if let Err(error) = PointsModel::from_json(text) {
         told(&error, None);
+    }
+    let import = Import::new(&schema()).location("location", "x", "y");
+    for read in [Import::mongo, Import::growthbook, Import::posthog, Import::unomi] {
+        match read(&import, text) {
+            Ok(Imported { rule, .. }) => {
+                assert_eq!(rule.to_string().parse::<Rule>().unwrap(), rule);
+                ask(&RuleSet::new().segment("s", "S", rule));
+            }
+            Err(error) => told(&error, None),
+        }
     }
 }
 

@@ -241,7 +241,7 @@ fn what_is_written_out_is_as_long_as_a_text_may_be() {
     // All habits of a text together.
     let one = "events(order) in each of last 9999 whole days";
     assert_eq!(code(one, &Limits::new()), None);
-    let many = vec![one; 9].join(" or ");
+    let many = [one; 9].join(" or ");
     assert_eq!(code(&many, &Limits::new()).unwrap().0, "text-too-long");
 }
 

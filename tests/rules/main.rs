@@ -14,6 +14,7 @@ mod digests;
 mod evaluation;
 mod events;
 mod habits;
+mod import;
 mod json;
 mod json_beside_serde;
 mod live;

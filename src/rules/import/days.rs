@@ -76,8 +76,8 @@ impl Reader<'_> {
             Day::Today(day) => day,
         };
         match compared {
-            Compared::From => self.from_day(spec, day),
-            Compared::After => self.from_day(spec, day + 1),
+            Compared::From => self.since_day(spec, day),
+            Compared::After => self.since_day(spec, day + 1),
             Compared::Before => self.before_day(spec, day),
             Compared::UpTo => self.before_day(spec, day + 1),
             Compared::On if day <= 0 => {
@@ -88,7 +88,7 @@ impl Reader<'_> {
     }
 
     /// From a day on that is so many days after today.
-    fn from_day(&mut self, spec: &FeatureSpec, day: i32) -> Option<Rule> {
+    fn since_day(&mut self, spec: &FeatureSpec, day: i32) -> Option<Rule> {
         let most = self.limits().get_window().as_millis() / days(1).as_millis();
         let ahead = Span::from_millis(most.min(MOST as u64) * days(1).as_millis());
         self.note("bounded-future", format!("days more than {ahead} ahead do not count"));
@@ -101,7 +101,7 @@ impl Reader<'_> {
 
     fn before_day(&mut self, spec: &FeatureSpec, day: i32) -> Option<Rule> {
         let set = self.test(spec, Test::Set, false)?;
-        Some(set & !self.from_day(spec, day)?)
+        Some(set & !self.since_day(spec, day)?)
     }
 
     /// Within a stretch of days, but not within another that lies in it.

@@ -56,7 +56,7 @@ use crate::error::{Issue, Result};
 /// let error = import.mongo(r#"{"$or": [{"aeg": 3}, {"age": {"$gth": 18}}]}"#).unwrap_err();
 /// assert_eq!(
 ///     error.to_string(),
-///     "the definition to import is not valid:\n  \
+///     "the definition to import cannot be used: \
 ///      /$or/0/aeg: no feature is named `aeg`; did you mean `age`?\n  \
 ///      /$or/1/age/$gth: the operator `$gth` is not known; did you mean `$gt`?",
 /// );

@@ -307,7 +307,7 @@ impl<'i> Reader<'i> {
         let id = self.import.segments.get(theirs).map_or(theirs, |id| id);
         let message = format!("the set must have a segment with the id `{id}`");
         self.note("refers-to-segment", message);
-        Rule::Segment(SegmentRef { id: SegmentId::new(id) })
+        Rule::Segment(SegmentRef { id: SegmentId::new(id), version: None })
     }
 
     /// Whether the properties of events are read, and not the features of customers.

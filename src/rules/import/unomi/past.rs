@@ -196,7 +196,8 @@ fn types(json: &Json, path: &mut Vec<String>) -> Option<BTreeMap<String, Vec<Str
             let is_open = parts.iter().any(Option::is_none);
             let all: BTreeMap<_, _> = parts.into_iter().flatten().flatten().collect();
             let is_or = !operator.eq_ignore_ascii_case("and");
-            (!all.is_empty() && !(is_or && is_open)).then_some(all)
+            let is_known = !all.is_empty() && (!is_or || !is_open);
+            is_known.then_some(all)
         }
         _ => None,
     };

@@ -150,7 +150,7 @@ fn compare(
             let rules = r.at(key, |r| {
                 r.each(list, |r, json| {
                     let text = r.text(json)?.to_owned();
-                    r.test(spec, Test::Contains(text), false)
+                    part(r, spec, Test::Contains, text)
                 })
             })?;
             folded(r);
@@ -394,6 +394,19 @@ fn texts(
     let (key, json) = only(r, parameters, &["propertyValue"])?;
     let text = r.at(key, |r| r.text(json).map(str::to_owned))?;
     folded(r);
+    part(r, spec, test, text)
+}
+
+/// A test for a part of a text; an empty one is part of all.
+fn part(
+    r: &mut Reader<'_>,
+    spec: &FeatureSpec,
+    test: fn(String) -> Test,
+    text: String,
+) -> Option<Rule> {
+    if spec.kind() == FeatureKind::Category && text.is_empty() {
+        return r.test(spec, Test::Set, false);
+    }
     r.test(spec, test(text), false)
 }
 
