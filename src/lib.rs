@@ -91,6 +91,7 @@
 //! assignment may differ, and the model says for which share. Numbers
 //! are `f64`, but for [`fit_matrix_f32`](cluster::kmeans::KMeans::fit_matrix_f32).
 
+mod bitplanes;
 pub mod cluster;
 pub mod data;
 mod distance;
@@ -102,6 +103,7 @@ pub mod history;
 pub mod metrics;
 mod panels;
 mod parallel;
+pub mod privacy;
 pub mod profile;
 mod quantile;
 mod random;

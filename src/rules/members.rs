@@ -1,5 +1,7 @@
 //! Which rows of a table are in which segments.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use crate::segmenter::{SegmentIndex, Truth};
@@ -114,6 +116,23 @@ impl Memberships {
         let count = |plane: &[u64]| plane.iter().map(|w| u64::from(w.count_ones())).sum();
         let (members, non_members) = (count(&planes.holds), count(&planes.fails));
         MembershipCount::new(self.n_rows as u64, members, non_members)
+    }
+
+    /// The rows of which a rule is True, Unknown and False, a bit each; no words where none is
+    /// Unknown.
+    pub(crate) fn three_planes(&self, segment: SegmentIndex) -> [Cow<'_, [u64]>; 3] {
+        let Some(planes) = self.planes.get(segment.get()) else {
+            return std::array::from_fn(|_| Cow::Borrowed(&[][..]));
+        };
+        let words = planes.holds.iter().zip(&planes.fails);
+        let mut open: Vec<u64> = words.map(|(yes, no)| !(yes | no)).collect();
+        if let (Some(last), 1..) = (open.last_mut(), self.n_rows % 64) {
+            *last &= (1 << (self.n_rows % 64)) - 1;
+        }
+        if open.iter().all(|&word| word == 0) {
+            open = Vec::new();
+        }
+        [(&planes.holds).into(), open.into(), (&planes.fails).into()]
     }
 }
 

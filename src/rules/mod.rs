@@ -71,6 +71,7 @@ mod live;
 mod members;
 mod model;
 mod ordered;
+mod overlap;
 mod pin;
 mod point;
 mod points;
@@ -105,6 +106,7 @@ pub use self::live::{
 };
 pub use self::members::{MembershipCount, Memberships};
 pub use self::model::{RuleSegmenter, RulesBuilder, RulesRepr};
+pub use self::overlap::{Overlap, SegmentOverlap};
 pub use self::pin::Share;
 pub use self::points::{
     CompiledPoints, PartPoints, Points, PointsFor, PointsModel, PointsPart,
@@ -113,6 +115,7 @@ pub use self::revisions::{Redefinition, Renaming, Reversion, Revisions, VersionS
 pub use self::score::{ScoreRule, ScoreTest, score};
 pub use self::sequence::{Sequence, SequenceStep, SequenceTest, sequence, step};
 pub use self::set::{RestSegment, RuleSet, SegmentRule, SegmentStay};
+pub(crate) use self::snapshot::Plane;
 pub use self::snapshot::{
     Difference, DifferenceCount, Estimate, Hysteresis, LiveStickyBook, MemberChange,
     SavedStickyCustomer, SegmentDifference, SegmentPreview, SegmentSnapshot, Snapshot,

@@ -22,6 +22,7 @@ mod live_cases;
 mod live_stays;
 mod live_zones;
 mod nested;
+mod overlap;
 mod pin;
 mod points;
 mod properties;

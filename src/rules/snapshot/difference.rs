@@ -49,7 +49,7 @@ pub struct Difference {
     /// Where those of the later snapshot are among them.
     pub(super) places: Places,
     /// Who was there, and who is.
-    present: [Plane; 2],
+    pub(super) present: [Plane; 2],
     pub(super) segments: Vec<Matched>,
     added: Vec<SegmentId>,
     removed: Vec<SegmentId>,
@@ -172,7 +172,7 @@ impl Difference {
 #[derive(Clone, Copy, Debug)]
 pub struct SegmentDifference<'d> {
     difference: &'d Difference,
-    matched: &'d Matched,
+    pub(super) matched: &'d Matched,
 }
 
 /// A customer whose membership of a segment is another.
@@ -321,31 +321,31 @@ impl<'d> SegmentDifference<'d> {
         self.matched.before.differing(&self.matched.after)
     }
 
-    fn plane_entered(&self) -> Plane {
+    pub(super) fn plane_entered(&self) -> Plane {
         let Matched { before, after, .. } = self.matched;
         after.members.and_not(&before.members).and(&self.difference.present[0])
     }
 
-    fn plane_arrived(&self) -> Plane {
+    pub(super) fn plane_arrived(&self) -> Plane {
         self.matched.after.members.and_not(&self.difference.present[0])
     }
 
-    fn plane_left(&self) -> Plane {
+    pub(super) fn plane_left(&self) -> Plane {
         let Matched { before, after, .. } = self.matched;
         before.members.and_not(&after.members).and(&self.difference.present[1])
     }
 
-    fn plane_gone(&self) -> Plane {
+    pub(super) fn plane_gone(&self) -> Plane {
         self.matched.before.members.and_not(&self.difference.present[1])
     }
 
-    fn plane_undecided(&self) -> Plane {
+    pub(super) fn plane_undecided(&self) -> Plane {
         let Matched { before, after, .. } = self.matched;
         let became = after.undecided.and_not(&before.undecided);
         became.and(&self.difference.present[0])
     }
 
-    fn plane_decided(&self) -> Plane {
+    pub(super) fn plane_decided(&self) -> Plane {
         let Matched { before, after, .. } = self.matched;
         let became = before.undecided.and_not(&after.undecided);
         became.and(&self.difference.present[1])

@@ -1,5 +1,6 @@
 //! What was true at an instant, kept, and compared with what is true later.
 
+mod aligned;
 mod cause;
 mod difference;
 mod ids;
@@ -20,7 +21,8 @@ use self::ids::{IdList, Places};
 pub use self::live_sticky::{
     LiveStickyBook, SavedStickyCustomer, StickyChange, StickyCustomer, StickyScratch,
 };
-use self::plane::{Plane, Truths};
+pub(crate) use self::plane::Plane;
+use self::plane::Truths;
 pub use self::preview::{Estimate, SegmentPreview};
 use self::saved::Saved;
 pub use self::stays::Stays;

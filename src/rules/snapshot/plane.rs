@@ -10,7 +10,7 @@ use crate::segmenter::Truth;
 /// A set of places, the lowest bit first. It has no words of zeros at the end.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub(super) struct Plane(Vec<u64>);
+pub(crate) struct Plane(Vec<u64>);
 
 impl Plane {
     pub(super) fn new(mut words: Vec<u64>) -> Plane {
@@ -40,6 +40,11 @@ impl Plane {
         Plane(words)
     }
 
+    /// Those of places beyond are zeros.
+    pub(crate) fn words(&self) -> &[u64] {
+        &self.0
+    }
+
     fn word(&self, at: usize) -> u64 {
         self.0.get(at).copied().unwrap_or(0)
     }
@@ -48,7 +53,7 @@ impl Plane {
         self.word(place / 64) >> (place % 64) & 1 == 1
     }
 
-    pub(super) fn count(&self) -> u64 {
+    pub(crate) fn count(&self) -> u64 {
         self.0.iter().map(|word| u64::from(word.count_ones())).sum()
     }
 

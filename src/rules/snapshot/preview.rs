@@ -7,8 +7,8 @@ use crate::error::{Error, Result};
 use crate::random::Random;
 use crate::rules::book::RuleBook;
 use crate::rules::computed::check_ids;
-use crate::rules::members::MembershipCount;
-use crate::segmenter::SegmentId;
+use crate::rules::members::{MembershipCount, Memberships};
+use crate::segmenter::{SegmentId, SegmentIndex};
 
 /// How many customers are in a segment, of how many it is not known, and how many are not, as
 /// [`RuleBook::preview`] gives it.
@@ -106,20 +106,61 @@ impl RuleBook {
         n: usize,
         seed: u64,
     ) -> Result<Vec<SegmentPreview>> {
-        let counts = if n >= table.len() {
-            self.count(table)?
-        } else if n == 0 {
-            return Err(Error::parameter("n", "at least 1", n));
-        } else {
-            // Rows that are drawn have ids, be it their numbers.
-            check_ids(table, self.compiled().rules.iter())?;
-            let rows = draw(table.len(), n, seed);
-            let count = self.count(&table.select_rows(&rows)?);
-            count.map_err(|e| e.with_row(|at| rows.get(at).copied()))?
+        let counts = match self.drawn(table, n, seed)? {
+            None => self.count(table)?,
+            Some(rows) => {
+                let count = self.count(&table.select_rows(&rows)?);
+                count.map_err(|e| e.with_row(|at| rows.get(at).copied()))?
+            }
         };
+        Ok(self.previews(table, counts))
+    }
+
+    /// A preview, and which of the rows that were drawn are in which segments.
+    pub(crate) fn preview_with_rows(
+        &self,
+        table: &Table<'_>,
+        n: usize,
+        seed: u64,
+    ) -> Result<(Vec<SegmentPreview>, Memberships)> {
+        let memberships = match self.drawn(table, n, seed)? {
+            None => self.memberships(table)?,
+            Some(rows) => {
+                let memberships = self.memberships(&table.select_rows(&rows)?);
+                memberships.map_err(|e| e.with_row(|at| rows.get(at).copied()))?
+            }
+        };
+        let segments = (0..memberships.n_segments() as u32).map(SegmentIndex::new);
+        let counts = segments.map(|segment| memberships.count(segment)).collect();
+        Ok((self.previews(table, counts), memberships))
+    }
+
+    /// The rows that are drawn; nothing where it is all of them.
+    fn drawn(
+        &self,
+        table: &Table<'_>,
+        n: usize,
+        seed: u64,
+    ) -> Result<Option<Vec<usize>>> {
+        if n >= table.len() {
+            return Ok(None);
+        }
+        if n == 0 {
+            return Err(Error::parameter("n", "at least 1", n));
+        }
+        // Rows that are drawn have ids, be it their numbers.
+        check_ids(table, self.compiled().rules.iter())?;
+        Ok(Some(draw(table.len(), n, seed)))
+    }
+
+    fn previews(
+        &self,
+        table: &Table<'_>,
+        counts: Vec<MembershipCount>,
+    ) -> Vec<SegmentPreview> {
         let n_rows = table.len() as u64;
         let segments = self.compiled().segments.iter().zip(counts);
-        Ok(segments
+        segments
             .map(|(segment, count)| {
                 let MembershipCount { members, undecided, non_members } = count;
                 let n = members + undecided + non_members;
@@ -133,7 +174,7 @@ impl RuleBook {
                     non_members: share(non_members),
                 }
             })
-            .collect())
+            .collect()
     }
 }
 
