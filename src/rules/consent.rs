@@ -101,3 +101,9 @@ impl Consent {
         Rule::Consent(self.0)
     }
 }
+
+impl From<Consent> for ConsentTest {
+    fn from(consent: Consent) -> ConsentTest {
+        consent.0
+    }
+}

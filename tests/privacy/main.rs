@@ -5,6 +5,7 @@
 mod attacker;
 mod audience;
 mod changes;
+mod policy;
 
 use segmenta::data::{Column, FeatureSpec, Ids, Schema, Table, Validity};
 use segmenta::rules::{Rule, RuleBook, RuleSet, field};
