@@ -5,12 +5,15 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::consents::Asking;
+use super::consents::{Asking, is_left_without};
 use super::policy::{Policy, Ruling, Subject};
 use super::reads::{Read, Told, Walk};
 use crate::data::{FeatureSpec, Schema, Sensitivity};
 use crate::error::{ErrorKind, Issue, Result};
-use crate::rules::{ConsentTest, Hysteresis, Rule, RuleSet};
+use crate::rules::{
+    Aggregate, ConsentTest, EventTest, Hysteresis, PointsFor, Rule, RuleSet, ScoreRule,
+    Test,
+};
 use crate::segmenter::SegmentId;
 
 /// Findings that are told; others are counted.
@@ -85,10 +88,14 @@ pub enum AuditCode {
     LacksConsent,
     /// A set whose segments need a consent has a rest, where those are who have not given it.
     RestWithoutConsent,
+    /// A segment that is not left at once by those who withdraw a consent which it needs.
+    StaysWithoutConsent,
     /// A name that is not in the schema, so that nothing is known of it.
     UnknownName,
     /// A reference to a segment that is not in the set.
     UnknownSegment,
+    /// A test of a score that is not in the set.
+    UnknownScore,
 }
 
 impl AuditCode {
@@ -102,8 +109,10 @@ impl AuditCode {
             AuditCode::NeedsConsent => "needs-consent",
             AuditCode::LacksConsent => "lacks-consent",
             AuditCode::RestWithoutConsent => "rest-without-consent",
+            AuditCode::StaysWithoutConsent => "stays-without-consent",
             AuditCode::UnknownName => "unknown-name",
             AuditCode::UnknownSegment => "unknown-segment",
+            AuditCode::UnknownScore => "unknown-score",
         }
     }
 
@@ -251,6 +260,8 @@ struct Auditor<'a> {
     asking: Vec<Asking<'a>>,
     /// Segments by id, the first of each.
     places: BTreeMap<&'a SegmentId, usize>,
+    /// Scores by id, likewise; they are looked at after the segments.
+    scores: BTreeMap<&'a str, usize>,
 }
 
 impl<'a> Auditor<'a> {
@@ -264,21 +275,31 @@ impl<'a> Auditor<'a> {
         let asking = consents.iter().map(|consent| Asking::new(set, consent)).collect();
         let segments = set.segments.iter().enumerate().rev();
         let places = segments.map(|(i, segment)| (&segment.id, i)).collect();
-        Auditor { policy, schema, set, consents, asking, places }
+        let n = set.segments.len();
+        let scores = set.scores.iter().enumerate().rev();
+        let scores = scores.map(|(i, score)| (&score.id[..], n + i)).collect();
+        Auditor { policy, schema, set, consents, asking, places, scores }
     }
 
     fn audit(&self, leaves: &[Hysteresis]) -> Audit {
         let rules = &self.set.segments;
-        let looked: Vec<(Vec<Raw>, Vec<usize>)> = rules
+        let of_segments = rules
             .iter()
             .enumerate()
-            .map(|(i, segment)| self.look(&segment.rule, &format!("/segments/{i}/rule")))
-            .collect();
+            .map(|(i, segment)| self.look(&segment.rule, &format!("/segments/{i}/rule")));
+        let of_scores = self.set.scores.iter().enumerate();
+        let of_scores = of_scores.map(|(i, score)| self.look_at_score(i, score));
+        let looked: Vec<(Vec<Raw>, Vec<usize>)> = of_segments.chain(of_scores).collect();
         let mut audit = Audit::default();
         for (i, segment) in rules.iter().enumerate() {
             let (own, links) = &looked[i];
             self.tell(&mut audit, &segment.id, &segment.rule, own, links, &looked);
             self.required(&mut audit, i);
+            let leave = segment.stay.as_ref().and_then(|stay| stay.leave.as_ref());
+            if let Some(rule) = leave {
+                let (own, links) = self.look(rule, &format!("/segments/{i}/stay/leave"));
+                self.tell(&mut audit, &segment.id, rule, &own, &links, &looked);
+            }
         }
         for (i, hysteresis) in leaves.iter().enumerate() {
             if let Some(rule) = &hysteresis.leave {
@@ -305,7 +326,37 @@ impl<'a> Auditor<'a> {
         audit
     }
 
-    /// What is to be said of a rule itself, and to which segments it refers, each once.
+    /// What is to be said of the parts of a score.
+    fn look_at_score(&self, at: usize, score: &ScoreRule) -> (Vec<Raw>, Vec<usize>) {
+        let mut raw = Vec::new();
+        for (i, part) in score.points.parts.iter().enumerate() {
+            let path = format!("/scores/{at}/points/parts/{i}/for");
+            let looked = match &part.given_for {
+                PointsFor::Rule(rule) => self.look(rule, &format!("{path}/rule")).0,
+                PointsFor::Events { name, filter, window } => {
+                    let rule = Rule::Event(EventTest {
+                        name: name.clone(),
+                        filter: filter.clone(),
+                        agg: Aggregate::Count,
+                        window: window.clone(),
+                        is: Test::Set,
+                        when_missing: None,
+                    });
+                    let (mut looked, _) = self.look(&rule, &path);
+                    for raw in &mut looked {
+                        raw.path = raw.path.replacen("/event/", "/events/", 1);
+                    }
+                    looked
+                }
+            };
+            raw.extend(looked);
+        }
+        // Scores refer to nothing.
+        (raw, Vec::new())
+    }
+
+    /// What is to be said of a rule itself, and to which segments and scores it refers, each
+    /// once.
     fn look(&self, rule: &Rule, at: &str) -> (Vec<Raw>, Vec<usize>) {
         let asks = |rule: &Rule, consent: usize| {
             self.asking[consent].of_rule(rule, self.consents[consent])
@@ -313,9 +364,12 @@ impl<'a> Auditor<'a> {
         let (mut raw, mut links) = (Vec::new(), Vec::new());
         let mut seen = BTreeSet::new();
         Walk::new(self.consents.len(), &asks).tell(rule, &mut |told| {
-            if let Read::Segment(id) = told.read
-                && let Some(&place) = self.places.get(id)
-            {
+            let place = match told.read {
+                Read::Segment(id) => self.places.get(id),
+                Read::Score(id) => self.scores.get(id),
+                _ => None,
+            };
+            if let Some(&place) = place {
                 if seen.insert(place) {
                     links.push(place);
                 }
@@ -376,7 +430,7 @@ impl<'a> Auditor<'a> {
                 let mut via = Vec::new();
                 let mut step = Some(at);
                 while let Some((place, before)) = step.map(|step| found[step]) {
-                    via.push(self.set.segments[place].id.clone());
+                    via.push(self.name_of(place));
                     step = before;
                 }
                 via.reverse();
@@ -386,29 +440,55 @@ impl<'a> Auditor<'a> {
         }
     }
 
+    /// The id of a segment, or what a score is called in rules.
+    fn name_of(&self, place: usize) -> SegmentId {
+        let n = self.set.segments.len();
+        match self.set.segments.get(place) {
+            Some(segment) => segment.id.clone(),
+            None => {
+                let score = self.set.scores.get(place - n);
+                let id = score.map_or("", |score| &score.id);
+                SegmentId::new(format!("score '{id}'"))
+            }
+        }
+    }
+
     /// Tells which consents a segment needs and does not ask.
     fn required(&self, audit: &mut Audit, at: usize) {
         let segment = &self.set.segments[at];
         let first = self.consents.len() - self.policy.consents.len();
         for (i, required) in self.policy.consents.iter().enumerate() {
             let asking = &self.asking[first + i];
-            if !required.is_of(&segment.id)
-                || asking.of_rule(&segment.rule, &required.consent)
-            {
+            if !required.is_of(&segment.id) {
                 continue;
             }
             let rule = Rule::Consent(required.consent.clone());
-            let code = AuditCode::LacksConsent;
-            audit.push(AuditFinding {
-                severity: code.severity(),
-                code,
-                segment: segment.id.clone(),
-                via: Vec::new(),
-                path: format!("/segments/{at}/rule"),
-                feature: None,
-                sensitivity: None,
-                reason: format!("its members need not have given `{rule}`"),
-            });
+            let mut lacks = |code: AuditCode, place: &str, reason: String| {
+                audit.push(AuditFinding {
+                    severity: code.severity(),
+                    code,
+                    segment: segment.id.clone(),
+                    via: Vec::new(),
+                    path: format!("/segments/{at}/{place}"),
+                    feature: None,
+                    sensitivity: None,
+                    reason,
+                });
+            };
+            if !asking.of_rule(&segment.rule, &required.consent) {
+                let reason = format!("its members need not have given `{rule}`");
+                lacks(AuditCode::LacksConsent, "rule", reason);
+            }
+            if let Some(stay) = &segment.stay {
+                if !is_left_without(stay, &required.consent) {
+                    let reason = format!("those who withdraw `{rule}` stay");
+                    lacks(AuditCode::StaysWithoutConsent, "stay/leave", reason);
+                }
+                if stay.minimum_stay.is_some() {
+                    let reason = format!("those who withdraw `{rule}` stay for a while");
+                    lacks(AuditCode::StaysWithoutConsent, "stay/minimum_stay", reason);
+                }
+            }
         }
     }
 
@@ -428,6 +508,13 @@ impl<'a> Auditor<'a> {
                 return Some(Raw {
                     feature: None,
                     ..raw(AuditCode::UnknownSegment, String::new(), reason)
+                });
+            }
+            Read::Score(id) => {
+                let reason = format!("no score has the id `{id}`");
+                return Some(Raw {
+                    feature: None,
+                    ..raw(AuditCode::UnknownScore, String::new(), reason)
                 });
             }
             Read::OfConsent(name) if self.is_of_policy(name) => return None,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::policy::{Policy, RequiredConsent};
 use crate::error::{ErrorKind, Issue, Result, similar_names};
-use crate::rules::{ConsentTest, Rule, RuleSet, SegmentRule};
+use crate::rules::{ConsentTest, Rule, RuleSet, SegmentRule, SegmentStay};
 use crate::segmenter::SegmentId;
 
 /// How deep a part that asks a consent may lie in a rule to be seen.
@@ -78,6 +78,24 @@ impl<'r> Asking<'r> {
     }
 }
 
+/// Whether a segment is left by whoever has no such consent, as the form of its rules shows; of
+/// one without a rule to leave, if its own rule asks the consent.
+pub(super) fn is_left_without(stay: &SegmentStay, required: &ConsentTest) -> bool {
+    let Some(leave) = &stay.leave else { return true };
+    let parts = match leave {
+        Rule::Any(rules) => &rules[..],
+        rule => std::slice::from_ref(rule),
+    };
+    parts.iter().any(|part| match part {
+        Rule::Everyone => true,
+        // What is not given is False and never Unknown.
+        Rule::Not(rule) => {
+            matches!(&**rule, Rule::Consent(test) if implies(test, required))
+        }
+        _ => false,
+    })
+}
+
 impl Policy {
     /// The same segments, whose rules hold only of those who have given the required consents.
     ///
@@ -85,6 +103,9 @@ impl Policy {
     /// already. Nothing else changes: the members of a segment are those from before who have
     /// given all of its consents. A reference to a segment that needs a consent which the referring
     /// one does not need means the rule from before, and so that rule is written in its place.
+    ///
+    /// A segment with a rule to leave is also left by whoever has not given the consent; one in
+    /// which members stay for a least time is refused, since they would stay after they withdrew it.
     ///
     /// The rest has no rule. Those who have not given a consent are in it, and it is not to be
     /// addressed.
@@ -108,7 +129,8 @@ impl Policy {
     ///
     /// # Errors
     /// [`ErrorKind::Definition`] when a segment that the policy names is none of the set or its
-    /// rest (`unknown-segment`, `no-rule`); where a rule is written in place of a reference, also when
+    /// rest (`unknown-segment`, `no-rule`); when one has a least time of stay
+    /// (`stays-without-consent`); where a rule is written in place of a reference, also when
     /// segments refer to themselves (`segments-in-a-circle`) or the rule
     /// comes to have more than 10,000 parts or a depth of 256 (`too-large`).
     pub fn apply(&self, set: &RuleSet) -> Result<RuleSet> {
@@ -143,6 +165,21 @@ impl Policy {
                 Ok(Some(rule)) => segment.rule = rule,
             }
             for (required, asking) in self.consents.iter().zip(&asking) {
+                if let (true, Some(stay)) =
+                    (required.is_of(&segment.id), &mut segment.stay)
+                {
+                    if stay.minimum_stay.is_some() {
+                        let path = format!("/segments/{i}/stay/minimum_stay");
+                        let message =
+                            "those who withdraw a consent would stay for a while";
+                        let issue = Issue::new("stays-without-consent", path, message);
+                        issues.push(issue.expected("no least time"));
+                    }
+                    if !is_left_without(stay, &required.consent) {
+                        let without = !Rule::Consent(required.consent.clone());
+                        stay.leave = stay.leave.take().map(|leave| leave | without);
+                    }
+                }
                 if !required.is_of(&segment.id)
                     || asking.of_rule(&segment.rule, &required.consent)
                 {

@@ -13,6 +13,7 @@ pub(super) enum Read<'r> {
     /// Of the events of a stream.
     Property(&'r str, &'r str),
     Segment(&'r SegmentId),
+    Score(&'r str),
 }
 
 /// Where something stands in a rule.
@@ -159,8 +160,11 @@ impl<'r, 'a> Walk<'r, 'a> {
                     read(Read::OfConsent(on), &names);
                 }
             }
-            Rule::Segment(SegmentRef { id }) => {
+            Rule::Segment(SegmentRef { id, .. }) => {
                 read(Read::Segment(id), &[Name("segment"), Name("id")]);
+            }
+            Rule::Score(test) => {
+                read(Read::Score(&test.id), &[Name("score"), Name("id")]);
             }
             // Draws look at the id only.
             Rule::Everyone | Rule::Nobody | Rule::Bucket(_) => {}

@@ -3,10 +3,14 @@
 use proptest::prelude::*;
 use segmenta::ErrorKind;
 use segmenta::data::{
-    Basis, FeatureSpec, OwnedCustomer, Schema, Sensitivity, Span, StreamSpec,
+    Basis, FeatureSpec, OwnedCustomer, Schema, Sensitivity, Span, StreamSpec, Table,
+    Timestamp,
 };
 use segmenta::privacy::{Audit, AuditCode, Policy, Proxy, Ruling, Severity, Subject};
-use segmenta::rules::{Hysteresis, Rule, RuleSet, consent, field, segment};
+use segmenta::rules::{
+    ConsentTest, Hysteresis, PointsModel, Rule, RuleSet, SegmentStay, Stays, consent,
+    events, field, score, segment,
+};
 use segmenta::segmenter::Truth;
 
 fn schema() -> Schema {
@@ -586,4 +590,93 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn scores_are_audited_like_rules() {
+    let points = PointsModel::new()
+        .when("faith", 5.0, field("faith").is_set())
+        .per_event("drugs", 1.0, events("order").filter(field("drug").is_set()));
+    let set = RuleSet::new()
+        .score("odd", points)
+        .segment("a", "A", score("odd").ge(1))
+        .segment("b", "B", !segment("a"))
+        .segment("c", "C", score("even").ge(1));
+    let audit = Policy::new().audit(&schema(), &set).unwrap();
+    let told: Vec<String> = audit
+        .findings
+        .iter()
+        .map(|f| {
+            let via: Vec<&str> = f.via.iter().map(|id| id.as_str()).collect();
+            format!("{} {} {} {}", f.segment, f.code.name(), f.path, via.join(" "))
+        })
+        .collect();
+    let (faith, drug) = (
+        "/scores/0/points/parts/0/for/rule/field/name",
+        "/scores/0/points/parts/1/for/events/where/field/name",
+    );
+    assert_eq!(
+        told,
+        [
+            format!("a too-sensitive {faith} score 'odd'"),
+            format!("a too-sensitive {drug} score 'odd'"),
+            format!("b too-sensitive {faith} a score 'odd'"),
+            format!("b too-sensitive {drug} a score 'odd'"),
+            "c unknown-score /segments/2/rule/score/id ".to_owned(),
+        ]
+    );
+    assert!(Policy::new().enforce(&schema(), &set).is_err());
+}
+
+/// Who withdraws her consent is let go at once, whatever the rule to leave.
+#[test]
+fn segments_with_stays_are_left_without_consent() {
+    let news =
+        || Rule::Consent(ConsentTest { purpose: "news".into(), is: None, given: None });
+    let policy = Policy::new().require_consent(consent("news"));
+    let set = |stay: SegmentStay| set(&[("a", "orders > 10")]).stay(stay);
+    let leave = || SegmentStay::new().leave(field("orders").lt(5));
+    let codes = |set: &RuleSet| -> Vec<(String, String)> {
+        let audit = policy.audit(&schema(), set).unwrap();
+        audit
+            .findings
+            .iter()
+            .map(|f| (f.code.name().to_owned(), f.path.clone()))
+            .collect()
+    };
+    let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
+    assert_eq!(
+        codes(&set(leave())),
+        [
+            pair("lacks-consent", "/segments/0/rule"),
+            pair("stays-without-consent", "/segments/0/stay/leave"),
+        ]
+    );
+    let applied = policy.apply(&set(leave())).unwrap();
+    assert_eq!(codes(&applied), []);
+    assert_eq!(policy.apply(&applied).unwrap(), applied);
+    let stay = applied.segments[0].stay.clone().unwrap();
+    assert_eq!(stay.leave, Some(field("orders").lt(5) | !news()));
+    // Without a rule to leave, its own rule says it.
+    let plain = policy.apply(&set(SegmentStay::new())).unwrap();
+    assert_eq!(plain.segments[0].stay, Some(SegmentStay::new()));
+    assert_eq!(codes(&plain), []);
+    // A least time would hold her.
+    let least = set(leave().minimum_stay(Span::days(3)));
+    let error = policy.apply(&least).unwrap_err().to_string();
+    assert!(error.contains("/segments/0/stay/minimum_stay"), "{error}");
+    assert_eq!(codes(&least).len(), 3);
+    // And she does leave.
+    let schema = schema();
+    let sticky = applied.compile_sticky(&schema).unwrap();
+    let table = |news: bool| {
+        let ann = OwnedCustomer::new(&schema, 7).set("orders", 20.0).unwrap();
+        let ann = ann.set("news", news).unwrap();
+        Table::from_customers(&schema, [ann]).unwrap()
+    };
+    let stays =
+        sticky.update(&Stays::new(), &table(true), Timestamp::from_millis(0)).unwrap();
+    assert!(stays.since("a", 7).is_some());
+    let later = sticky.update(&stays, &table(false), Timestamp::from_millis(1)).unwrap();
+    assert!(later.since("a", 7).is_none());
 }
