@@ -145,6 +145,20 @@ fn how_a_segment_is_left_is_compared_by_what_it_says() {
     assert!(!by_stay(set(leave(segment("b")), 1), set(leave(segment("b")), 1)));
 }
 
+#[test]
+fn of_two_segments_with_one_id_the_first_counts() {
+    let set = |x: i32, y: i32| {
+        RuleSet::new().segment("a", "A", field("x").eq(x)).segment(
+            "a",
+            "B",
+            field("y").eq(y),
+        )
+    };
+    assert!(set(1, 2).revisions(&set(1, 1)).is_empty());
+    let revisions = set(2, 1).revisions(&set(1, 1));
+    assert_eq!(revisions.to_string(), "redefined: `a` by its rule\n");
+}
+
 const IDS: [&str; 4] = ["a", "b", "c", "d"];
 
 /// A set with different ids.
