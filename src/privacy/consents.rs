@@ -139,12 +139,23 @@ impl Policy {
             let what = "the policy".into();
             return Err(ErrorKind::Definition { what, issues }.into());
         }
+        let mut issues = Vec::new();
+        for (i, segment) in set.segments.iter().enumerate() {
+            if is_too_deep(&segment.rule) {
+                let path = format!("/segments/{i}/rule");
+                let fault = Fault::TooLarge;
+                issues.push(Issue::new(fault.code(), path, fault.message()));
+            }
+        }
+        if !issues.is_empty() {
+            // To copy it would go as deep.
+            return Err(ErrorKind::Definition { what: "the rules".into(), issues }.into());
+        }
         let needs = |id: &SegmentId| -> Vec<&RequiredConsent> {
             self.consents.iter().filter(|required| required.is_of(id)).collect()
         };
         let rules: BTreeMap<&SegmentId, &SegmentRule> =
             set.segments.iter().rev().map(|segment| (&segment.id, segment)).collect();
-        let mut issues = Vec::new();
         let mut applied = set.clone();
         let asking: Vec<Asking<'_>> =
             self.consents.iter().map(|c| Asking::new(set, &c.consent)).collect();
@@ -222,6 +233,24 @@ impl Policy {
         }
         issues
     }
+}
+
+/// Whether a rule lies deeper than [`MAX_DEPTH`]; without recursion.
+fn is_too_deep(rule: &Rule) -> bool {
+    let mut open = vec![(rule, 0)];
+    while let Some((rule, depth)) = open.pop() {
+        if depth > MAX_DEPTH {
+            return true;
+        }
+        match rule {
+            Rule::All(rules) | Rule::Any(rules) | Rule::AtLeast { of: rules, .. } => {
+                open.extend(rules.iter().map(|rule| (rule, depth + 1)));
+            }
+            Rule::Not(rule) => open.push((rule, depth + 1)),
+            _ => {}
+        }
+    }
+    false
 }
 
 /// Writes rules in place of references to them.
