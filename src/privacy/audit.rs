@@ -7,12 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use super::consents::{Asking, is_left_without};
 use super::policy::{Policy, Ruling, Subject};
-use super::reads::{Read, Told, Walk};
 use crate::data::{FeatureSpec, Schema, Sensitivity};
 use crate::error::{ErrorKind, Issue, Result};
 use crate::rules::{
-    Aggregate, ConsentTest, EventTest, Hysteresis, PointsFor, Rule, RuleSet, ScoreRule,
-    Test,
+    Aggregate, ConsentTest, EventTest, Hysteresis, PointsFor, Read, Rule, RuleSet,
+    ScoreRule, Test, Told, Walk,
 };
 use crate::segmenter::SegmentId;
 

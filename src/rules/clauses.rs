@@ -62,6 +62,7 @@ impl Walk<'_> {
             path: self.path.clone(),
             depth,
             text: rule.head(),
+            reads: rule.names_read(),
             observed: None,
             truth: Truth::Unknown,
         });
@@ -97,7 +98,14 @@ impl Walk<'_> {
             | Rule::Consent(_) => {
                 let first = self.test(at);
                 if let Rule::Score(test) = rule {
+                    let below = self.out.len();
                     self.below("score", |w| w.parts(&test.id, depth + 1));
+                    // Who sees the score learns of all that it is made of.
+                    let reads = self.out[below..].iter().flat_map(|part| &part.reads);
+                    let mut reads: Vec<String> = reads.cloned().collect();
+                    reads.sort_unstable();
+                    reads.dedup();
+                    self.out[at].reads = reads;
                 }
                 (1..rule.n_tests())
                     .fold(first, |truth, _| truth.and(self.more(at, truth)))
@@ -125,6 +133,7 @@ impl Walk<'_> {
                 path: format!("{}/parts/{i}", self.path),
                 depth,
                 text,
+                reads: named.names_read(),
                 observed: times.ok().map(|times| part.points(times).into()),
                 truth,
             });

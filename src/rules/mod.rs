@@ -75,6 +75,7 @@ mod overlap;
 mod pin;
 mod point;
 mod points;
+mod reads;
 mod references;
 mod revisions;
 mod score;
@@ -111,6 +112,7 @@ pub use self::pin::Share;
 pub use self::points::{
     CompiledPoints, PartPoints, Points, PointsFor, PointsModel, PointsPart,
 };
+pub(crate) use self::reads::{Read, Told, Walk};
 pub use self::revisions::{Redefinition, Renaming, Reversion, Revisions, VersionStep};
 pub use self::score::{ScoreRule, ScoreTest, score};
 pub use self::sequence::{Sequence, SequenceStep, SequenceTest, sequence, step};

@@ -231,6 +231,7 @@ impl CompiledSet {
                 path: String::new(),
                 depth: 0,
                 text: format!("{}: no other segment", segment.name),
+                reads: Vec::new(),
                 observed: None,
                 truth: Truth::from(assignment.segment() == Some(rest)),
             });

@@ -328,6 +328,14 @@ impl PointsPart {
         }
     }
 
+    /// At what it looks, see [`Rule::names_read`].
+    pub(super) fn names_read(&self) -> Vec<String> {
+        match &self.given_for {
+            PointsFor::Rule(rule) => rule.all_names_read(),
+            PointsFor::Events { .. } => self.rule("").0.names_read(),
+        }
+    }
+
     /// How its events count for less.
     pub(super) fn decay(&self) -> Option<Decay> {
         Some(Decay::new(self.half_life?, self.every))

@@ -206,6 +206,10 @@ pub struct ClauseResult {
     pub depth: usize,
     /// The clause in words.
     pub text: String,
+    /// The names of the features at which a test looks, of streams of events, and of their
+    /// properties as `stream.property`; empty for clauses that are made of others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reads: Vec<String>,
     /// What the customer has, for a test of a feature.
     pub observed: Option<OwnedValue>,
     /// Whether it holds.

@@ -5,6 +5,8 @@
 mod attacker;
 mod audience;
 mod changes;
+mod forget;
+mod mask;
 mod policy;
 
 use segmenta::data::{Column, FeatureSpec, Ids, Schema, Table, Validity};

@@ -110,6 +110,20 @@ impl IdList {
         }
     }
 
+    /// Takes an id out, and says where it was.
+    pub(super) fn remove(&mut self, id: CustomerId<'_>) -> Option<usize> {
+        let place = self.find(id)?;
+        match self {
+            IdList::Numbers(ids) => {
+                ids.remove(place);
+            }
+            IdList::Texts(ids) => {
+                ids.remove(place);
+            }
+        }
+        Some(place)
+    }
+
     pub(super) fn is_valid(&self) -> bool {
         match self {
             IdList::Numbers(ids) => ids.is_sorted_by(|a, b| a < b),

@@ -3,6 +3,7 @@
 mod aligned;
 mod cause;
 mod difference;
+mod forget;
 mod ids;
 mod live_sticky;
 mod plane;

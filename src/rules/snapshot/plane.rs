@@ -95,6 +95,22 @@ impl Plane {
         }
     }
 
+    /// Takes a place out; those behind it move up.
+    pub(super) fn remove(&mut self, place: usize) {
+        let at = place / 64;
+        if at >= self.0.len() {
+            return;
+        }
+        let below = (1 << (place % 64)) - 1;
+        for i in at..self.0.len() {
+            let kept = if i == at { below } else { 0 };
+            let carry = self.word(i + 1) << 63;
+            // Those before the place stay, the others come from one place on.
+            self.0[i] = self.0[i] & kept | (self.0[i] >> 1 & !kept) | carry;
+        }
+        *self = Plane::new(std::mem::take(&mut self.0));
+    }
+
     /// Whether it is as this module makes it, of places below `n`.
     pub(super) fn is_valid(&self, n: usize) -> bool {
         self.0.last().is_none_or(|&last| {

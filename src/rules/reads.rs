@@ -1,11 +1,14 @@
 //! What rules look at.
 
-use crate::rules::{ConsentAge, ConsentTest, EventTest, Rule, SegmentRef, SequenceTest};
+use super::ast::{Rule, SegmentRef};
+use super::consent::{ConsentAge, ConsentTest};
+use super::event::EventTest;
+use super::sequence::SequenceTest;
 use crate::segmenter::SegmentId;
 
 /// Something that a rule looks at.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Read<'r> {
+pub(crate) enum Read<'r> {
     Feature(&'r str),
     /// A feature of a test of what a customer has agreed to.
     OfConsent(&'r str),
@@ -16,6 +19,33 @@ pub(super) enum Read<'r> {
     Score(&'r str),
 }
 
+impl Rule {
+    /// The names of the features, streams (`order`) and their properties (`order.amount`) at which
+    /// a test looks, each once; none where it is made of other rules.
+    pub(super) fn names_read(&self) -> Vec<String> {
+        if self.n_tests() > 0 { self.all_names_read() } else { Vec::new() }
+    }
+
+    /// Those at which any part looks. What segments and scores look at, to which it refers, is
+    /// not among them.
+    pub(super) fn all_names_read(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        Walk::new(0, &|_, _| false).tell(self, &mut |told| {
+            let name = match told.read {
+                Read::Feature(name) | Read::OfConsent(name) | Read::Stream(name) => {
+                    name.to_owned()
+                }
+                Read::Property(stream, name) => format!("{stream}.{name}"),
+                Read::Segment(_) | Read::Score(_) => return,
+            };
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        });
+        names
+    }
+}
+
 /// Where something stands in a rule.
 #[derive(Clone, Copy)]
 enum Token {
@@ -24,7 +54,7 @@ enum Token {
 }
 
 /// A rule that is walked through, whatever its depth.
-pub(super) struct Walk<'r, 'a> {
+pub(crate) struct Walk<'r, 'a> {
     /// What is known of the consents that a part of a rule asks.
     asks: &'a dyn Fn(&Rule, usize) -> bool,
     n_consents: usize,
@@ -43,9 +73,9 @@ struct Open<'r> {
 }
 
 /// A [`Read`], where it stands, and the consents without which it makes no difference.
-pub(super) struct Told<'r, 'w> {
-    pub(super) read: Read<'r>,
-    pub(super) consents: &'w [usize],
+pub(crate) struct Told<'r, 'w> {
+    pub(crate) read: Read<'r>,
+    pub(crate) consents: &'w [usize],
     places: &'w [(usize, Token)],
     place: usize,
     names: &'w [Token],
@@ -53,7 +83,7 @@ pub(super) struct Told<'r, 'w> {
 
 impl Told<'_, '_> {
     /// The JSON pointer inside the rule.
-    pub(super) fn path(&self) -> String {
+    pub(crate) fn path(&self) -> String {
         let mut tokens: Vec<Token> = self.names.iter().rev().copied().collect();
         let mut place = self.place;
         while let Some(&(around, token)) = place.checked_sub(1).map(|i| &self.places[i]) {
@@ -75,7 +105,7 @@ impl Told<'_, '_> {
 impl<'r, 'a> Walk<'r, 'a> {
     /// A walk that knows of so many consents which of them a part of a rule asks of all for whom
     /// it holds.
-    pub(super) fn new(
+    pub(crate) fn new(
         n_consents: usize,
         asks: &'a dyn Fn(&Rule, usize) -> bool,
     ) -> Walk<'r, 'a> {
@@ -83,7 +113,7 @@ impl<'r, 'a> Walk<'r, 'a> {
     }
 
     /// Tells all that a rule looks at, in its order.
-    pub(super) fn tell(mut self, rule: &'r Rule, tell: &mut dyn FnMut(Told<'r, '_>)) {
+    pub(crate) fn tell(mut self, rule: &'r Rule, tell: &mut dyn FnMut(Told<'r, '_>)) {
         let outermost = Open { rule, place: 0, stream: None, consents: Vec::new() };
         self.open.push(outermost);
         while let Some(mut at) = self.open.pop() {
