@@ -1,10 +1,12 @@
 //! What a whole book takes: sequences over a table, and the analysis of many rules.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use segmenta::Segmenter;
 use segmenta::data::{
     Column, FeatureSpec, Flags, Schema, SchemaBuilder, Span, StreamSpec, Table,
     Timestamp, Validity,
 };
+use segmenta::privacy::MinimumAudience;
 use segmenta::rules::{PointsModel, Rule, RuleBook, RuleSet, events, field, score};
 use segmenta_benches as setup;
 
@@ -224,5 +226,35 @@ fn verdicts(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, sequences, verdicts, analysis);
+/// Half a million pairs of segments of a million customers, and what may be told of them.
+fn overlap(c: &mut Criterion) {
+    let book = thousand();
+    let mut builder = Table::builder(book.schema(), 10 * CUSTOMERS);
+    for (i, spec) in book.schema().features().iter().enumerate() {
+        let draws = setup::numbers(10 * CUSTOMERS, 41 + i as u64);
+        builder = match spec.get_levels() {
+            [] => {
+                let numbers: Vec<f64> = draws.iter().map(|x| x * 10.0).collect();
+                builder.numbers(spec.name(), numbers)
+            }
+            levels => {
+                let codes: Vec<u32> =
+                    draws.iter().map(|x| ((x + 1.0) * 5.0) as u32 % 10).collect();
+                builder.categories(spec.name(), codes, levels)
+            }
+        };
+    }
+    let table = builder.build().expect("sound columns");
+    let memberships = book.memberships(&table).expect("sound values");
+    let audience = MinimumAudience::new(100).expect("a least number");
+    let mut group = c.benchmark_group("1,000 segments of 1,000,000 customers");
+    group.sample_size(10);
+    group.bench_function("overlap of all pairs", |b| b.iter(|| memberships.overlap()));
+    group.bench_function("counts that may be told", |b| {
+        b.iter(|| audience.publish(&memberships));
+    });
+    group.finish();
+}
+
+criterion_group!(benches, sequences, verdicts, analysis, overlap);
 criterion_main!(benches);

@@ -9,10 +9,10 @@ use crate::segmenter::SegmentId;
 
 /// The least number of people of whom counts may be told, and whom an action may address.
 ///
-/// How many that are is the host's choice. Advertising platforms ask for audiences of at least
-/// 100 matched people (Meta) or 300 (LinkedIn); statistical offices mostly take thresholds from
-/// 3 to 10 for tables of counts (Hundepool et al. 2012, §5.2). The least is 3: of a count that is
-/// withheld where 2 would be told, everybody knows that it is 1.
+/// How many that are is the host's choice. Advertising platforms ask for audiences of at
+/// least 100 matched people (Meta) or 300 (LinkedIn); statistical offices mostly take
+/// thresholds from 3 to 10 for tables of counts (Hundepool et al. 2012, chapter 5). The least
+/// is 3: of a count that is withheld where 2 would be told, everybody knows that it is 1.
 ///
 /// ```
 /// use segmenta::privacy::{MinimumAudience, ShownCount};

@@ -171,10 +171,10 @@ impl Policy {
     /// What the policy has to say of the rules of a set, be they ready to be compiled or not.
     ///
     /// Looked at are tests of features, of events and their filters, of sequences, places and
-    /// consents, each whatever it asks: also whether a value is there, and what stands for one that is
-    /// missing. A draw by lot looks at nothing. A test of a consent that the policy itself
-    /// requires may be asked. A segment is told also of what those ask to which it refers, be it
-    /// through others: of each segment and thing once, by the shortest way.
+    /// consents, each whatever it asks: also whether a value is there, and what stands for
+    /// one that is missing. A draw by lot looks at nothing. A test of a consent that the
+    /// policy itself requires may be asked. A segment is told also of what those ask to which
+    /// it refers, be it through others: of each segment and thing once, by the shortest way.
     ///
     /// Whether a rule holds only of those who have given a consent is told by its form: by a
     /// test of the consent in an `all`, in every part of an `any`, in enough of an `at_least`,

@@ -82,12 +82,13 @@ impl MinimumAudience {
     /// earlier snapshots.
     ///
     /// # What is guaranteed
-    /// Think of the groups of all of these snapshots whose counts are told; of the customers of each
-    /// snapshot whose number is told or is the sum of groups that do not overlap; and of what is left of
-    /// these beside each group. Whatever one of these leaves of another, or any number of them
-    /// of which no two overlap, is nobody or at least the least. So the one who joined a segment since,
-    /// or the few newcomers, are not the difference of two counts. The number of customers is admitted
-    /// first, then groups as by [`publish`](MinimumAudience::publish).
+    /// Think of the groups of all of these snapshots whose counts are told; of the customers
+    /// of each snapshot whose number is told or is the sum of groups that do not overlap; and
+    /// of what is left of these beside each group. Whatever one of these leaves of another,
+    /// or any number of them of which no two overlap, is nobody or at least the least. So the
+    /// one who joined a segment since, or the few newcomers, are not the difference of two
+    /// counts. The number of customers is admitted first, then groups as by
+    /// [`publish`](MinimumAudience::publish).
     ///
     /// It holds for the snapshots that are passed: a host passes all whose
     /// counts its readers may remember, each with what was told of it. Customers who were
@@ -192,12 +193,13 @@ impl MinimumAudience {
     }
 
     /// The counts of a difference that can be told together: customers before and after, then
-    /// members before and after, then those who entered, arrived, left, are gone and
-    /// stayed, then those whose membership has become open or is so no more; of each sort the largest first.
+    /// members before and after, then those who entered, arrived, left, are gone and stayed,
+    /// then those whose membership has become open or is so no more; of each sort the largest
+    /// first.
     ///
-    /// The guarantee is that of [`publish_snapshot`](MinimumAudience::publish_snapshot) for the
-    /// groups of both snapshots that are told here. It is told in place of the counts of the two snapshots,
-    /// not beside them, since these are not known here.
+    /// The guarantee is that of [`publish_snapshot`](MinimumAudience::publish_snapshot) for
+    /// the groups of both snapshots that are told here. It is told in place of the counts of
+    /// the two snapshots, not beside them, since these are not known here.
     #[must_use]
     pub fn publish_difference(&self, difference: &Difference) -> PublishedDifference {
         let present = difference.presence();

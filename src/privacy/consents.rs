@@ -99,10 +99,11 @@ pub(super) fn is_left_without(stay: &SegmentStay, required: &ConsentTest) -> boo
 impl Policy {
     /// The same segments, whose rules hold only of those who have given the required consents.
     ///
-    /// A consent is added by `all` to the rule of each segment that needs it and does not ask it
-    /// already. Nothing else changes: the members of a segment are those from before who have
-    /// given all of its consents. A reference to a segment that needs a consent which the referring
-    /// one does not need means the rule from before, and so that rule is written in its place.
+    /// A consent is added by `all` to the rule of each segment that needs it and does not ask
+    /// it already. Nothing else changes: the members of a segment are those from before who
+    /// have given all of its consents. A reference to a segment that needs a consent which
+    /// the referring one does not need means the rule from before, and so that rule is
+    /// written in its place.
     ///
     /// A segment with a rule to leave is also left by whoever has not given the consent; one in
     /// which members stay for a least time is refused, since they would stay after they withdrew it.

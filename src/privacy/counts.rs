@@ -120,10 +120,9 @@ impl MinimumAudience {
     /// rows, are told. Nothing is told of fewer rows than the least.
     ///
     /// # What is not guaranteed
-    /// - Groups that overlap are not added up, and no sum is taken from another sum: where `A`, `B`,
-    ///   their union and their intersection are segments, `A + B` less the two tells nothing,
-    ///   but if the union lacks one of them, that is the one who is left. More such equations of
-    ///   many segments can be solved.
+    /// - Nothing is taken from a sum, and groups that overlap are not added up: where `A` and
+    ///   `B` do not overlap and a segment `C` has all of their members but one, `A + B - C`
+    ///   tells of the one. More such equations of many segments can be solved.
     /// - That a count is withheld tells that some count would be small.
     /// - Counts of everybody and nobody tell something of each.
     /// - Counts at different times are compared by
@@ -133,7 +132,7 @@ impl MinimumAudience {
     ///
     /// Where it would take too long to rule out all sums, a count is withheld. Complementary
     /// suppression is described by Hundepool et al. (2012, chapter 4); differences by nested
-    /// queries by Denning et al. (1979).
+    /// queries (trackers) by Denning, Denning & Schwartz (1979).
     ///
     /// ```
     /// use segmenta::data::{FeatureSpec, Schema, Table};
@@ -167,11 +166,11 @@ impl MinimumAudience {
     /// The counts of all segments, and of what some pairs of them have in common, that can be
     /// told together.
     ///
-    /// The four counts of a pair (both, only the one, only the other, neither) are
-    /// groups as those of [`publish`](MinimumAudience::publish), with the same guarantee for
-    /// all. They are admitted after the segments, pair by pair in their order, if the members of both
-    /// segments and all four can be told. It takes half a byte for each row and pair, and time in
-    /// proportion to the rows and to the square of segments and pairs.
+    /// The four counts of a pair (both, only the one, only the other, neither) are groups as
+    /// those of [`publish`](MinimumAudience::publish), with the same guarantee for all. They
+    /// are admitted after the segments, pair by pair in their order, if the members of both
+    /// segments and all four can be told. It takes half a byte for each row and pair, and
+    /// time in proportion to the rows and to the square of segments and pairs.
     ///
     /// # Errors
     /// When there is no such segment, or there are more than 1,000 pairs.

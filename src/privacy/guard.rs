@@ -79,12 +79,17 @@ enum Found {
     GaveUp,
 }
 
-/// What is left of frames beside groups that lie within them, where there are several
-/// frames: the places of these for each group, with the frame, and what they are.
-fn rests(
-    frames: &[Frame],
-    groups: &[Group<'_>],
-) -> (Vec<Vec<(usize, usize)>>, Vec<Vec<u64>>) {
+/// What is left of frames beside groups that lie within them.
+struct Rests {
+    /// For each group, which frames these are, and where what is left stands among the groups.
+    of: Vec<Vec<(usize, usize)>>,
+    /// What is left, after the groups.
+    planes: Vec<Vec<u64>>,
+}
+
+/// The rests of all groups, where there are several frames. Where there is one, sums are made
+/// of groups and their rests anyway.
+fn rests(frames: &[Frame], groups: &[Group<'_>]) -> Rests {
     let mut rests = vec![Vec::new(); groups.len()];
     let mut left = Vec::new();
     let frames = frames.iter().enumerate().filter(|_| frames.len() > 1);
@@ -104,7 +109,7 @@ fn rests(
         }
     }
     rests.resize(groups.len() + left.len(), Vec::new());
-    (rests, left)
+    Rests { of: rests, planes: left }
 }
 
 /// A search for sums in one frame.
@@ -125,7 +130,7 @@ impl Guard {
         groups: &[Group<'_>],
         known: &[usize],
     ) -> Guard {
-        let (rests, left) = rests(&frames, groups);
+        let Rests { of: rests, planes: left } = rests(&frames, groups);
         let left = left.iter().map(|plane| Group::Plane(plane));
         let groups: Vec<Group<'_>> = groups.iter().copied().chain(left).collect();
         let mut is_needed = vec![false; groups.len()];

@@ -103,10 +103,10 @@ impl SegmentOverlap {
         ratio(self.both, self.in_b)
     }
 
-    /// How much more often rows are in both than if being in one said nothing of the other (Brin
-    /// et al. 1997, who call it interest): the share of both over the product of the
-    /// shares, `both · n_rows / (in_a · in_b)`. 1 where it says nothing. Nothing where nobody is in
-    /// one of the two.
+    /// How much more often rows are in both than if being in one said nothing of the other
+    /// (Brin et al. 1997, who call it interest): the share of both over the product of the
+    /// shares, `both · n_rows / (in_a · in_b)`. 1 where it says nothing. Nothing where nobody
+    /// is in one of the two.
     #[must_use]
     pub fn lift(&self) -> Option<f64> {
         // Products of two counts lose digits in `f64` only beyond 2^53.

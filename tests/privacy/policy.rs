@@ -309,7 +309,7 @@ fn features_are_asked_of_those_who_agreed() {
         (format!("at least 2 of (age > 3, {ok}, {ok})"), true),
         (format!("at least 1 of (age > 3, {ok}, {ok})"), false),
         (format!("(age > 3 or orders > 1) and ({ok} or ({ok} and orders > 1))"), true),
-        (format!("age > 3 and segment 'agreed'"), true),
+        ("age > 3 and segment 'agreed'".to_owned(), true),
         (format!("not (age > 3 and {ok})"), true),
         ("age > 3".to_owned(), false),
         (format!("age > 3 or {ok}"), false),
