@@ -2,7 +2,8 @@
 
 use rusqlite::Connection;
 use segmenta::data::{
-    Date, FeatureSpec, OwnedCustomer, Schema, Span, StreamSpec, Timestamp,
+    Date, EventLog, FeatureSpec, Moment, OwnedCustomer, OwnedValue, Schema, Span,
+    StreamSpec, Timestamp, Zone,
 };
 use segmenta::rules::{
     Dialect, LeapDay, Rule, RuleSet, SqlLayout, SqlStream, Test, events, field, segment,
@@ -234,4 +235,76 @@ fn there_may_be_any_number_of_first_and_last_values() {
     let expected: Vec<i64> =
         (1..=130).map(|span| if span < 40 { 1 } else { 2 }).collect();
     assert_eq!(counts, expected);
+}
+
+#[test]
+fn days_of_events_at_the_ends_of_the_calendar_are_the_same() {
+    let stream = StreamSpec::new("order", []);
+    let schema = Schema::builder().stream(stream).build().unwrap();
+    let stream = SqlStream::new("orders", "customer", "at");
+    let layout = layout().stream("order", stream);
+    let at = |text: &str| text.parse::<Timestamp>().unwrap();
+    let mut times = vec![Timestamp::MIN, Timestamp::MAX];
+    for day in ["9999-12-30", "9999-12-31", "9998-12-31", "-9999-01-01", "-9999-01-02"] {
+        times.extend(["05:00Z", "12:00Z", "20:00Z"].map(|t| at(&format!("{day}T{t}"))));
+    }
+    // Before the years that databases write with four digits.
+    times.extend(["-4714-02-28T12:00Z", "-0044-03-01T12:00Z", "0000-02-29T12:00Z"].map(at));
+    let db = Connection::open_in_memory().unwrap();
+    db.execute_batch(
+        "CREATE TABLE customers (id INTEGER);
+         CREATE TABLE orders (customer INTEGER, at INTEGER);",
+    )
+    .unwrap();
+    // All pairs: also one instant by itself, and nothing.
+    let mut people: Vec<Vec<Timestamp>> = vec![Vec::new()];
+    for (i, a) in times.iter().enumerate() {
+        people.extend(times[i..].iter().map(|b| vec![*a, *b]));
+    }
+    for (id, times) in people.iter().enumerate() {
+        db.execute("INSERT INTO customers VALUES (?)", [id as i64]).unwrap();
+        for at in times {
+            let row = (id as i64, at.as_millis());
+            db.execute("INSERT INTO orders VALUES (?, ?)", row).unwrap();
+        }
+    }
+    let rules = [
+        "events(order).last_day has anniversary in next 3d",
+        "events(order).first_day has anniversary in next 366d",
+        "events(order).first_day has anniversary in next 2d",
+        "events(order).active_days = 1",
+        "events(order).active_days in last 48h = 1",
+    ];
+    let nows = [
+        Timestamp::MAX.as_millis(),
+        Timestamp::MAX.as_millis() + 1,
+        at("9999-12-31T21:00Z").as_millis(),
+        at("2023-02-27T12:00Z").as_millis(),
+        at("-0043-03-01T00:00Z").as_millis(),
+    ];
+    for zone in [-720, -60, 0, 60, 840] {
+        for now in nows {
+            let moment = Moment::new(Timestamp::from_millis(now));
+            let moment = moment.zone(Zone::fixed(zone).unwrap());
+            let set = rules.iter().enumerate().fold(RuleSet::new(), |set, (i, rule)| {
+                set.segment(format!("s{i}"), "S", rule.parse().unwrap())
+            });
+            let book = set.compile_book(&schema).unwrap().at(moment);
+            let sql = book.to_sql(&layout).unwrap();
+            let text = format!(
+                "SELECT q.truth FROM ({}) AS q ORDER BY q.customer, q.segment",
+                sql.membership()
+            );
+            let mut query = db.prepare(&text).unwrap();
+            let found = query.query_map([], |row| row.get(0)).unwrap();
+            let found: Vec<_> = found.map(|x| truth(x.unwrap()).unwrap()).collect();
+            for (times, found) in people.iter().zip(found.chunks(rules.len())) {
+                let events = times.iter().map(|at| (*at, Vec::<OwnedValue>::new()));
+                let log = EventLog::new(&schema.streams()[0], events).unwrap();
+                let ann = OwnedCustomer::new(&schema, 1).set_events("order", log).unwrap();
+                let expected = book.membership(&ann).unwrap();
+                assert_eq!(found, expected, "{times:?} at {now}, zone {zone}\n{text}");
+            }
+        }
+    }
 }

@@ -1,10 +1,12 @@
 //! Dates against today, and the days of instants.
 
+use std::ops::Range;
+
 use super::dialect::{Dialect, first_day, timestamp};
 use super::expression::Sql;
 use super::layout::TimeForm;
 use super::write::Writer;
-use crate::data::Date;
+use crate::data::{DAY, Date, Timestamp};
 use crate::rules::ast::LeapDay;
 use crate::rules::day::DayCheck;
 use crate::rules::leaf::NumberCheck;
@@ -15,7 +17,14 @@ impl Writer<'_> {
         let Some(today) = self.today() else { return Sql::constant(false) };
         let days = match check {
             DayCheck::Anniversary(n, leap_day) => {
-                return self.anniversary(date, is_text, today, n, leap_day);
+                let number = self.layout.dialect.month_and_day(date, is_text);
+                let parts = returns(today, n, leap_day).into_iter();
+                let parts = parts.filter_map(|Return { year, numbers }| {
+                    let start = self.date(first_of(year), is_text)?;
+                    let before = Sql::test(format!("{date} < {start}"));
+                    Some(Sql::all(vec![before, among(&number, &numbers)]))
+                });
+                return Sql::any(parts.collect());
             }
             check => check.range(today),
         };
@@ -35,53 +44,6 @@ impl Writer<'_> {
             }
             _ => Sql::constant(false),
         }
-    }
-
-    /// A yearly return of a date in the next days. Today is a constant, and so are the
-    /// months and days that return, by the year in which they do.
-    fn anniversary(
-        &mut self,
-        date: &str,
-        is_text: bool,
-        today: Date,
-        n: i32,
-        leap_day: LeapDay,
-    ) -> Sql {
-        let mut years: Vec<(i32, Vec<String>)> = Vec::new();
-        for ahead in 0..n {
-            let Ok(day) = Date::from_days(today.days_since_epoch() + ahead) else {
-                break;
-            };
-            let (year, month, of_month) = day.to_ymd();
-            if years.last().is_none_or(|(last, _)| *last != year) {
-                years.push((year, Vec::new()));
-            }
-            let number = u32::from(month) * 100 + u32::from(of_month);
-            let has_leap_day = Date::from_ymd(year, 2, 29).is_ok();
-            let stands_for_leap_day = match leap_day {
-                LeapDay::Feb28 => number == 228,
-                LeapDay::Mar1 => number == 301,
-                LeapDay::Skip => false,
-            };
-            if let Some((_, numbers)) = years.last_mut() {
-                numbers.push(number.to_string());
-                if stands_for_leap_day && !has_leap_day {
-                    numbers.push("229".to_owned());
-                }
-            }
-        }
-        let number = self.layout.dialect.month_and_day(date, is_text);
-        let mut parts = Vec::new();
-        for (year, numbers) in years {
-            let start = Date::from_ymd(year, 1, 1);
-            let start = start.map_or(f64::MIN, |day| f64::from(day.days_since_epoch()));
-            let Some(start) = self.date(start, is_text) else { continue };
-            parts.push(Sql::all(vec![
-                Sql::test(format!("{date} < {start}")),
-                Sql::test(format!("{number} IN ({})", numbers.join(", "))),
-            ]));
-        }
-        Sql::any(parts)
     }
 
     /// An instant whose day is one of these: since days follow one another, it lies between
@@ -130,10 +92,18 @@ impl Writer<'_> {
         if let Some(days) = check.range(today) {
             return self.instant(time, &days);
         }
-        match self.date_of(time) {
-            Some((date, is_text)) => self.day(&date, is_text, check),
-            None => Sql::constant(false),
-        }
+        let DayCheck::Anniversary(n, leap_day) = check else {
+            return Sql::constant(false);
+        };
+        let Some(number) = self.month_and_day(time) else { return Sql::constant(false) };
+        let least = f64::from(Date::MIN.days_since_epoch());
+        let parts = returns(today, n, leap_day).into_iter();
+        let parts = parts.map(|Return { year, numbers }| {
+            // Told by the instant: its date may be one that engines cannot write.
+            let before = self.between_days(time, least, first_of(year) - 1.0);
+            Sql::all(vec![before, among(&number, &numbers)])
+        });
+        Sql::any(parts.collect())
     }
 
     /// An instant as a constant.
@@ -150,26 +120,49 @@ impl Writer<'_> {
         text
     }
 
-    /// Something that tells the local days of times apart.
-    pub(super) fn day_key(&mut self, time: &str) -> Option<String> {
+    /// Something that tells the local days of times in a window apart.
+    pub(super) fn day_key(&mut self, time: &str, window: &Range<i64>) -> Option<String> {
         let offset = self.offset()?;
+        let time = self.in_calendar(time, window)?;
         let dialect = self.layout.dialect;
         Some(match self.layout.times {
-            TimeForm::Millis => dialect.day_number(time, offset),
-            TimeForm::Timestamp => dialect.date_of_timestamp(time, offset),
+            TimeForm::Millis => dialect.day_number(&time, offset),
+            TimeForm::Timestamp => dialect.date_of_timestamp(&time, offset),
         })
     }
 
-    /// The local date of a time, and whether it is a text.
-    fn date_of(&mut self, time: &str) -> Option<(String, bool)> {
-        let key = self.day_key(time)?;
+    /// Times in a window, those whose local days lie beyond the calendar moved to its first
+    /// or last day, as the crate does.
+    fn in_calendar(&mut self, time: &str, window: &Range<i64>) -> Option<String> {
+        let zone = self.bound?.moment.get_zone();
+        let [first, last] =
+            [Date::MIN, Date::MAX].map(|day| zone.start_of(day).as_millis());
+        let mut time = time.to_owned();
+        let events = Timestamp::MIN.as_millis()..Timestamp::MAX.as_millis() + 1;
+        // No timestamp says an instant that early.
+        let are_early = self.layout.times == TimeForm::Millis;
+        if are_early && window.start.max(events.start) < first {
+            time = format!("CASE WHEN {time} < {first} THEN {first} ELSE {time} END");
+        }
+        if window.end.min(events.end) > last + DAY {
+            let last = self.time(last)?;
+            time = format!("CASE WHEN {time} > {last} THEN {last} ELSE {time} END");
+        }
+        Some(time)
+    }
+
+    /// Month and day of the local date of a time, as a number such as 229. It is of no use
+    /// after the calendar's last day, which has no return.
+    fn month_and_day(&mut self, time: &str) -> Option<String> {
+        let key = self.day_key(time, &(i64::MIN..i64::MIN))?;
         let dialect = self.layout.dialect;
-        Some(match self.layout.times {
+        let (date, is_text) = match self.layout.times {
             TimeForm::Millis => {
-                (dialect.date_of_number(&key), dialect == Dialect::Sqlite)
+                (dialect.like_date_of_number(&key), dialect == Dialect::Sqlite)
             }
             TimeForm::Timestamp => (key, false),
-        })
+        };
+        Some(dialect.month_and_day(&date, is_text))
     }
 
     fn offset(&mut self) -> Option<i64> {
@@ -182,4 +175,49 @@ impl Writer<'_> {
         }
         offset
     }
+}
+
+/// The months and days that return in a year.
+struct Return {
+    year: i32,
+    /// Each a number such as 229.
+    numbers: Vec<u32>,
+}
+
+/// What returns in the next `n` days. Today is a constant, and so are the months and days, by
+/// the year in which they return.
+fn returns(today: Date, n: i32, leap_day: LeapDay) -> Vec<Return> {
+    let mut returns: Vec<Return> = Vec::new();
+    for ahead in 0..n {
+        let Ok(day) = Date::from_days(today.days_since_epoch() + ahead) else { break };
+        let (year, month, of_month) = day.to_ymd();
+        if returns.last().is_none_or(|last| last.year != year) {
+            returns.push(Return { year, numbers: Vec::new() });
+        }
+        let number = u32::from(month) * 100 + u32::from(of_month);
+        let has_leap_day = Date::from_ymd(year, 2, 29).is_ok();
+        let stands_for_leap_day = match leap_day {
+            LeapDay::Feb28 => number == 228,
+            LeapDay::Mar1 => number == 301,
+            LeapDay::Skip => false,
+        };
+        if let Some(Return { numbers, .. }) = returns.last_mut() {
+            numbers.push(number);
+            if stands_for_leap_day && !has_leap_day {
+                numbers.push(229);
+            }
+        }
+    }
+    returns
+}
+
+/// The first day of a year of the calendar.
+fn first_of(year: i32) -> f64 {
+    let day = Date::from_ymd(year, 1, 1);
+    day.map_or(f64::MIN, |day| f64::from(day.days_since_epoch()))
+}
+
+fn among(number: &str, numbers: &[u32]) -> Sql {
+    let numbers: Vec<String> = numbers.iter().map(u32::to_string).collect();
+    Sql::test(format!("{number} IN ({})", numbers.join(", ")))
 }

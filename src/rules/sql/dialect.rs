@@ -27,6 +27,9 @@ pub enum Dialect {
 /// that cuts off is division that rounds down.
 const AHEAD: i64 = 5_000_000;
 
+/// Days of 400 years, after which the calendar repeats itself.
+const CYCLE: i64 = 146_097;
+
 impl Dialect {
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -130,9 +133,17 @@ impl Dialect {
         }
     }
 
-    /// The date of what [`day_number`](Dialect::day_number) gives.
-    pub(super) fn date_of_number(self, day: &str) -> String {
-        let days = format!("{day} - {AHEAD}");
+    /// A date from 1970 to 2369 of the same month and day as that of which
+    /// [`day_number`](Dialect::day_number) gives this: engines write no dates of all years.
+    pub(super) fn like_date_of_number(self, day: &str) -> String {
+        // 1970-01-01 has the number of days by which all are ahead.
+        let ahead = CYCLE - AHEAD % CYCLE;
+        let days = match self {
+            Dialect::Ansi => format!("MOD({day} + {ahead}, {CYCLE})"),
+            Dialect::Sqlite | Dialect::DuckDb | Dialect::Postgres => {
+                format!("({day} + {ahead}) % {CYCLE}")
+            }
+        };
         match self {
             Dialect::Ansi => {
                 format!("(DATE '1970-01-01' + ({days}) * INTERVAL '1' DAY)")

@@ -78,7 +78,7 @@ impl<'a> Writer<'a> {
             (summary, value) => {
                 let value = value.unwrap_or_else(|| "1".to_owned());
                 if self.place == Place::Row {
-                    let what = self.summary(summary, &value, &time)?;
+                    let what = self.summary(summary, &value, &time, &window)?;
                     let what = self.subquery(&what, layout, &passes, "");
                     let is_sum = summary == Summary::Sum;
                     let what = if is_sum { format!("COALESCE({what}, 0)") } else { what };
@@ -86,7 +86,7 @@ impl<'a> Writer<'a> {
                 }
                 let [value, time] = [&value, &time]
                     .map(|of| format!("CASE WHEN {} THEN {of} END", passes.as_str()));
-                Made::Grouped(self.summary(summary, &value, &time)?)
+                Made::Grouped(self.summary(summary, &value, &time, &window)?)
             }
         };
         if self.place == Place::Row {
@@ -136,7 +136,13 @@ impl<'a> Writer<'a> {
     }
 
     /// What is made of a value of each event, or of its time.
-    fn summary(&mut self, summary: Summary, value: &str, time: &str) -> Option<String> {
+    fn summary(
+        &mut self,
+        summary: Summary,
+        value: &str,
+        time: &str,
+        window: &Range<i64>,
+    ) -> Option<String> {
         let dialect = self.layout.dialect;
         Some(match summary {
             Summary::Sum => dialect.sum(value),
@@ -146,7 +152,9 @@ impl<'a> Writer<'a> {
             Summary::Distinct => format!("COUNT(DISTINCT {value})"),
             Summary::FirstDay => format!("MIN({time})"),
             Summary::LastDay => format!("MAX({time})"),
-            Summary::ActiveDays => format!("COUNT(DISTINCT {})", self.day_key(time)?),
+            Summary::ActiveDays => {
+                format!("COUNT(DISTINCT {})", self.day_key(time, window)?)
+            }
             Summary::Count | Summary::First | Summary::Last | Summary::Decayed(_) => {
                 format!("COUNT({value})")
             }
