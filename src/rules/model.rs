@@ -75,6 +75,10 @@ impl RuleSegmenter {
         RuleSegmenter(set)
     }
 
+    pub(super) fn compiled(&self) -> &CompiledSet {
+        &self.0
+    }
+
     /// The definition, with the segments' current ids and names.
     #[must_use]
     pub fn definition(&self) -> RuleSet {

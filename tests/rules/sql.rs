@@ -53,10 +53,17 @@ fn sql(dialect: Dialect, rule: &str) -> String {
     rule.to_sql(&layout(dialect)).unwrap()
 }
 
+/// Without how texts are told to be compared, and with one sign of division.
+fn plain(text: &str) -> String {
+    let text = text.replace("(CAST(", "").replace(" // ", " / ");
+    let text = text.replace(" AS VARCHAR) COLLATE \"binary\")", "");
+    text.replace(" AS TEXT) COLLATE \"C\")", "")
+}
+
 #[track_caller]
 fn everywhere(rule: &str, expected: &str) {
     for dialect in [Dialect::Ansi, Dialect::DuckDb, Dialect::Postgres] {
-        assert_eq!(sql(dialect, rule), expected, "{dialect:?}");
+        assert_eq!(plain(&sql(dialect, rule)), expected, "{dialect:?}");
     }
 }
 
@@ -70,7 +77,28 @@ fn kleenes_logic_is_that_of_sql() {
     everywhere("not not opted_out", r#"NOT (NOT "c"."opted_out")"#);
     everywhere(
         "at least 2 of (opted_out, orders < 3, city = 'x')",
-        r#"CASE WHEN CASE WHEN "c"."opted_out" IS TRUE THEN 1 ELSE 0 END + CASE WHEN ("c"."orders" < 3) IS TRUE THEN 1 ELSE 0 END + CASE WHEN ("c"."city" = 'x') IS TRUE THEN 1 ELSE 0 END >= 2 THEN TRUE WHEN CASE WHEN "c"."opted_out" IS FALSE THEN 0 ELSE 1 END + CASE WHEN ("c"."orders" < 3) IS FALSE THEN 0 ELSE 1 END + CASE WHEN ("c"."city" = 'x') IS FALSE THEN 0 ELSE 1 END < 2 THEN FALSE END"#,
+        r#"CASE (CASE "c"."opted_out" WHEN TRUE THEN 8 WHEN FALSE THEN 1 ELSE 0 END + CASE ("c"."orders" < 3) WHEN TRUE THEN 8 WHEN FALSE THEN 1 ELSE 0 END + CASE ("c"."city" = 'x') WHEN TRUE THEN 8 WHEN FALSE THEN 1 ELSE 0 END + 2) / 4 WHEN 0 THEN NULL WHEN 1 THEN FALSE WHEN 2 THEN NULL WHEN 3 THEN FALSE ELSE TRUE END"#,
+    );
+    // Or the number of those that are False.
+    everywhere(
+        "at least 3 of (opted_out, opted_out, opted_out, opted_out)",
+        &format!(
+            "CASE ({} + 2) / 5 WHEN 0 THEN NULL WHEN 1 THEN TRUE WHEN 2 THEN NULL WHEN 3 THEN TRUE ELSE FALSE END",
+            [r#"CASE "c"."opted_out" WHEN FALSE THEN 10 WHEN TRUE THEN 1 ELSE 0 END"#; 4]
+                .join(" + ")
+        ),
+    );
+    everywhere(
+        "at least 1 of (opted_out, orders < 3)",
+        r#""c"."opted_out" OR "c"."orders" < 3"#,
+    );
+    everywhere(
+        "at least 2 of (opted_out, orders < 3)",
+        r#""c"."opted_out" AND "c"."orders" < 3"#,
+    );
+    assert!(
+        sql(Dialect::DuckDb, "at least 2 of (opted_out, opted_out, opted_out)")
+            .contains(" + 2) // 4 WHEN 0 ")
     );
 }
 
@@ -143,7 +171,8 @@ fn texts_are_compared_byte_by_byte() {
         sql(Dialect::Sqlite, rule),
         r#"instr(("c"."city" COLLATE BINARY), '5%_''ä') > 0"#
     );
-    assert_eq!(sql(Dialect::DuckDb, rule), r#"strpos("c"."city", '5%_''ä') > 0"#);
+    let duck = r#"(CAST("c"."city" AS VARCHAR) COLLATE "binary")"#;
+    assert_eq!(sql(Dialect::DuckDb, rule), format!("strpos({duck}, '5%_''ä') > 0"));
     let rule = "city ends with 'äb'";
     assert_eq!(
         sql(Dialect::Ansi, rule),
@@ -153,15 +182,39 @@ fn texts_are_compared_byte_by_byte() {
         sql(Dialect::Sqlite, rule),
         r#"substr(("c"."city" COLLATE BINARY), -2) = 'äb'"#
     );
-    assert_eq!(sql(Dialect::DuckDb, rule), r#"suffix("c"."city", 'äb')"#);
-    assert_eq!(sql(Dialect::Postgres, rule), r#"right("c"."city", 2) = 'äb'"#);
+    let postgres = r#"(CAST("c"."city" AS TEXT) COLLATE "C")"#;
+    assert_eq!(sql(Dialect::DuckDb, rule), format!("suffix({duck}, 'äb')"));
+    assert_eq!(sql(Dialect::Postgres, rule), format!("right({postgres}, 2) = 'äb'"));
     let rule = "city starts with 'äb'";
     assert_eq!(sql(Dialect::Ansi, rule), r#"SUBSTRING("c"."city" FROM 1 FOR 2) = 'äb'"#);
     // Whether or not the server takes backslashes for escapes.
     let backslash = field("city").eq(r"a\'").compile(&schema()).unwrap();
     let text = |dialect| backslash.to_sql(&layout(dialect)).unwrap();
-    assert_eq!(text(Dialect::Postgres), r#""c"."city" = E'a\\'''"#);
-    assert_eq!(text(Dialect::DuckDb), r#""c"."city" = 'a\'''"#);
+    assert_eq!(text(Dialect::Postgres), format!(r#"{postgres} = E'a\\'''"#));
+    assert_eq!(text(Dialect::DuckDb), format!(r#"{duck} = 'a\'''"#));
+    // So are levels, tags, and dates that are texts.
+    for (dialect, end) in [
+        (Dialect::Sqlite, "\"{}\" COLLATE BINARY"),
+        (Dialect::DuckDb, "\"{}\" AS VARCHAR) COLLATE \"binary\""),
+        (Dialect::Postgres, "\"{}\" AS TEXT) COLLATE \"C\""),
+    ] {
+        let layout = layout(dialect).dates(DateForm::Text);
+        for (rule, column) in [
+            ("tier >= 'silver'", "tier"),
+            ("interests has any of ('tea')", "tag"),
+            ("interests has all of ('tea')", "tag"),
+            ("born < '2000-01-01'", "born"),
+            ("born has anniversary in next 3d", "born"),
+            ("events(order where channel = 'web')", "channel"),
+            ("events(order).first(channel) = 'web'", "channel"),
+            ("events(order).distinct(channel) = 2", "channel"),
+        ] {
+            let rule: Rule = rule.parse().unwrap();
+            let rule = rule.compile(&schema()).unwrap().at(now());
+            let text = rule.to_sql(&layout).unwrap();
+            assert!(text.contains(&end.replace("{}", column)), "{text}");
+        }
+    }
 }
 
 #[test]
@@ -449,6 +502,108 @@ fn layouts_are_checked() {
 }
 
 #[test]
+fn names_that_are_the_same_to_the_engine_are_refused() {
+    let schema = Schema::builder()
+        .feature(FeatureSpec::number("age"))
+        .feature(FeatureSpec::number("Age"))
+        .feature(FeatureSpec::tags("AGE"))
+        .stream(StreamSpec::new(
+            "order",
+            [FeatureSpec::number("at"), FeatureSpec::tags("Items")],
+        ))
+        .build()
+        .unwrap();
+    let rule = Rule::Everyone.compile(&schema).unwrap();
+    let stream = || SqlStream::new("orders", "customer", "at");
+    let tags = || SqlTags::new("tags", "customer", "tag");
+    for dialect in DIALECTS {
+        let on = || SqlLayout::new(dialect, "customers", "id");
+        let are_same = matches!(dialect, Dialect::Sqlite | Dialect::DuckDb);
+        let apart = || on().column("Age", "age 2");
+        let check = |layout: SqlLayout, found: &str| match rule.to_sql(&layout) {
+            Ok(_) => assert!(!are_same, "{dialect:?}, {found}"),
+            Err(error) => {
+                let text = error.to_string();
+                assert!(are_same && text.contains(found), "{text}");
+                let expected = "whose names differ in more than upper and lower case, which are the same to";
+                assert!(text.contains(expected) && text.contains("`layout`"), "{text}");
+            }
+        };
+        check(on(), r#"columns whose"#);
+        check(on(), r#""Age" and "age""#);
+        check(apart().column("age", "ID"), r#""ID" and "id""#);
+        check(apart().tags("AGE", tags().known("AGE 2")), r#""AGE 2" and "age 2""#);
+        check(
+            apart().tags("AGE", SqlTags::new("tags", "tag", "Tag")),
+            r#""Tag" and "tag""#,
+        );
+        check(
+            apart().tags("AGE", SqlTags::new("Customers", "customer", "tag")),
+            r#"tables whose"#,
+        );
+        check(
+            apart().stream("order", SqlStream::new("orders", "At", "time")),
+            r#""At" and "at""#,
+        );
+        check(apart().stream("order", stream().order("AT")), r#""AT" and "at""#);
+        check(
+            apart().stream("order", stream().column("at", "CUSTOMER")),
+            r#""CUSTOMER" and "customer""#,
+        );
+        // By itself, too.
+        let same = on().column("a", "B").column("b", "b").validate();
+        assert_eq!(same.is_err(), are_same);
+        // One name may say two things, tags have no column, and other letters differ.
+        let other = apart()
+            .column("age", "id")
+            .tags("AGE", tags())
+            .stream("order", stream().order("at"));
+        assert!(rule.to_sql(&other).is_ok());
+        assert!(on().column("a", "Ä").column("b", "ä").validate().is_ok());
+    }
+}
+
+#[test]
+fn segments_by_priority_are_one_statement() {
+    let of = |set: RuleSet, layout: &SqlLayout| {
+        set.compile(&schema()).unwrap().at(now()).to_sql(layout)
+    };
+    let rule = |text: &str| text.parse::<Rule>().unwrap();
+    let set = RuleSet::new().segment("it's", "A", rule("opted_out")).segment(
+        "b",
+        "B",
+        rule("segment 'it''s' or born in last 3d"),
+    );
+    let text = of(set.clone(), &layout(Dialect::DuckDb)).unwrap();
+    assert!(
+        text.starts_with("WITH \"sg_customers\" AS (")
+            && text.ends_with(
+                ")\nSELECT \"c\".\"id\" AS \"customer\", CASE WHEN \"c\".\"m0\" THEN 'it''s' \
+                 WHEN \"c\".\"m1\" THEN 'b' ELSE NULL END AS \"segment\"\n\
+                 FROM \"sg_level1\" AS \"c\""
+            ),
+        "{text}"
+    );
+    let with_rest = of(set.clone().rest("r", "R"), &layout(Dialect::DuckDb)).unwrap();
+    assert_eq!(with_rest, text.replace("ELSE NULL", "ELSE 'r'"));
+    // What it needs, and what it cannot say.
+    let error = set.compile(&schema()).unwrap().to_sql(&layout(Dialect::DuckDb));
+    assert!(error.unwrap_err().to_string().contains("must be stated with `at`"));
+    let bad = RuleSet::new().segment("a", "A", rule("opted_out")).segment(
+        "b",
+        "B",
+        rule("not bucket('x') < 0.5"),
+    );
+    let found = faults_of(of(bad, &layout(Dialect::Sqlite)).unwrap_err());
+    assert_eq!(found[0].1, "/segments/1/rule/not/bucket");
+    let bad = RuleSet::new().segment("a", "A", Rule::Everyone).rest("r\0", "R");
+    let found = faults_of(of(bad, &layout(Dialect::Sqlite)).unwrap_err());
+    assert_eq!(found[0].1, "/rest/id");
+    let other = SqlLayout::new(Dialect::Sqlite, "c", "id").column("nothing", "x");
+    assert!(of(set, &other).is_err());
+}
+
+#[test]
 fn statements_are_small_however_often_segments_are_referred_to() {
     let schema = Schema::new([FeatureSpec::number("x")]).unwrap();
     let first = RuleSet::new().segment("s0", "S", field("x").ge(1));
@@ -503,12 +658,16 @@ fn statements_are_small_however_often_segments_are_referred_to() {
         error.map(|error| faults_of(error)[0].0.clone()).unwrap(),
         "sql-too-large"
     );
-    // Parts of `at_least` are written twice.
-    let deep =
-        (0..30).fold(field("x").ge(1), |rule, _| Rule::AtLeast { n: 1, of: vec![rule] });
-    let deep = deep.compile(&schema).unwrap();
-    let error = deep.to_sql(&SqlLayout::new(Dialect::Sqlite, "customers", "id"));
-    assert_eq!(faults_of(error.unwrap_err())[0].0, "sql-too-large");
+    // Parts of `at_least` are written once, however deep.
+    for n in [1, 2, 3] {
+        let deep = (0..30)
+            .fold(x(1), |rule, i| Rule::AtLeast { n, of: vec![x(i), rule, x(i + 40)] });
+        let deep = deep.compile(&schema).unwrap();
+        let text = deep.to_sql(&SqlLayout::new(Dialect::Sqlite, "customers", "id"));
+        let text = text.unwrap();
+        assert_eq!(text.matches("\"x\"").count(), 61, "{text}");
+        assert!(text.len() < 30 * 300, "{text}");
+    }
 }
 
 #[test]

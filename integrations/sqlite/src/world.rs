@@ -4,7 +4,9 @@ use segmenta::data::{
     Calendar, Date, Moment, OwnedCustomer, OwnedValue, Schema, StreamSpec, Timestamp,
     Zone,
 };
-use segmenta::rules::{DateForm, Dialect, FlagForm, RuleBook, RuleSet, TimeForm};
+use segmenta::rules::{
+    DateForm, Dialect, FlagForm, RuleBook, RuleSegmenter, RuleSet, TimeForm,
+};
 use segmenta::rules::{SqlLayout, SqlStream, SqlTags};
 use segmenta::segmenter::Truth;
 
@@ -93,6 +95,12 @@ impl World {
     pub fn book(&self) -> RuleBook {
         let book = self.set.compile_book(&self.schema).expect("a valid book");
         book.at(self.moment())
+    }
+
+    /// The same segments, of which each customer has the first one.
+    pub fn segmenter(&self) -> RuleSegmenter {
+        let segmenter = self.set.compile(&self.schema).expect("valid segments");
+        segmenter.at(self.moment())
     }
 
     pub fn customer(&self, person: &Person) -> OwnedCustomer {

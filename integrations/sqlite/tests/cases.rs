@@ -1,14 +1,16 @@
 //! What random books seldom show: numbers to the bit, and books of unusual shapes.
 
 use rusqlite::Connection;
+use segmenta::Segmenter;
 use segmenta::data::{
     Date, EventLog, FeatureSpec, Moment, OwnedCustomer, OwnedValue, Schema, Span,
     StreamSpec, Timestamp, Zone,
 };
 use segmenta::rules::{
-    Dialect, LeapDay, Rule, RuleSet, SqlLayout, SqlStream, Test, events, field, segment,
+    Dialect, LeapDay, Rule, RuleBook, RuleSet, SqlLayout, SqlStream, SqlTags, Test,
+    events, field, segment,
 };
-use segmenta::segmenter::SegmentIndex;
+use segmenta::segmenter::{SegmentIndex, Truth};
 use segmenta_sqlite::database::truth;
 
 fn layout() -> SqlLayout {
@@ -249,7 +251,9 @@ fn days_of_events_at_the_ends_of_the_calendar_are_the_same() {
         times.extend(["05:00Z", "12:00Z", "20:00Z"].map(|t| at(&format!("{day}T{t}"))));
     }
     // Before the years that databases write with four digits.
-    times.extend(["-4714-02-28T12:00Z", "-0044-03-01T12:00Z", "0000-02-29T12:00Z"].map(at));
+    times.extend(
+        ["-4714-02-28T12:00Z", "-0044-03-01T12:00Z", "0000-02-29T12:00Z"].map(at),
+    );
     let db = Connection::open_in_memory().unwrap();
     db.execute_batch(
         "CREATE TABLE customers (id INTEGER);
@@ -301,10 +305,164 @@ fn days_of_events_at_the_ends_of_the_calendar_are_the_same() {
             for (times, found) in people.iter().zip(found.chunks(rules.len())) {
                 let events = times.iter().map(|at| (*at, Vec::<OwnedValue>::new()));
                 let log = EventLog::new(&schema.streams()[0], events).unwrap();
-                let ann = OwnedCustomer::new(&schema, 1).set_events("order", log).unwrap();
+                let ann =
+                    OwnedCustomer::new(&schema, 1).set_events("order", log).unwrap();
                 let expected = book.membership(&ann).unwrap();
                 assert_eq!(found, expected, "{times:?} at {now}, zone {zone}\n{text}");
             }
         }
     }
+}
+
+/// What a statement and the expressions of a book answer, in the order of ids.
+fn answers(db: &Connection, book: &RuleBook, layout: &SqlLayout) -> Vec<Vec<Truth>> {
+    let sql = book.to_sql(layout).unwrap();
+    let run = |text: &str| {
+        let mut query = db.prepare(text).unwrap_or_else(|e| panic!("{e}\n{text}"));
+        let rows = query.query_map([], |row| row.get(0)).unwrap();
+        rows.map(|row| truth(row.unwrap()).unwrap()).collect::<Vec<Truth>>()
+    };
+    let n = book.segments().len();
+    let ordered = "ORDER BY q.customer COLLATE BINARY, q.segment";
+    let whole =
+        run(&format!("SELECT q.truth FROM ({}) AS q {ordered}", sql.membership()));
+    let mut rows: Vec<Vec<Truth>> = vec![Vec::new(); whole.len() / n];
+    for at in 0..n {
+        let expression = sql.expression(SegmentIndex::new(at as u32)).unwrap();
+        let ordered = "ORDER BY c.id COLLATE BINARY";
+        let each =
+            run(&format!("SELECT ({expression}) FROM customers AS \"c\" {ordered}"));
+        for (row, truth) in rows.iter_mut().zip(each) {
+            row.push(truth);
+        }
+    }
+    assert_eq!(rows.concat(), whole, "{}", sql.membership());
+    rows
+}
+
+#[test]
+fn upper_and_lower_case_differ_in_ids_too_whatever_the_columns_say() {
+    let stream = StreamSpec::new("order", [FeatureSpec::category("shop")]);
+    let schema = Schema::builder()
+        .feature(FeatureSpec::category("city"))
+        .feature(FeatureSpec::tags("likes"))
+        .stream(stream)
+        .build()
+        .unwrap();
+    let set = [
+        "city = 'a'",
+        "city in ('A', 'c')",
+        "likes has any of ('tea')",
+        "likes has all of ('tea', 'Tea')",
+        "size of likes = 2",
+        "events(order).count = 2",
+        "events(order).distinct(shop) = 2",
+        "events(order).last(shop) = 'x'",
+        "events(order).first(shop) = 'x'",
+        "events(order where shop = 'X').count = 1",
+    ];
+    let set = set.iter().enumerate().fold(RuleSet::new(), |set, (i, rule)| {
+        set.segment(format!("s{i}"), "S", rule.parse().unwrap())
+    });
+    let book = set.compile_book(&schema).unwrap().at(Timestamp::from_millis(10));
+    let stream = SqlStream::new("orders", "customer", "at").order("nth");
+    let layout = layout()
+        .tags("likes", SqlTags::new("likes", "customer", "tag"))
+        .stream("order", stream);
+    let yes = |at: &[usize]| -> Vec<Truth> {
+        (0..10)
+            .map(|i| if at.contains(&i) { Truth::True } else { Truth::False })
+            .collect()
+    };
+    // Events of "A": X at "B", x at "a", which is after "B" by its bytes.
+    let expected = [yes(&[1, 3, 2, 4, 5, 6, 7, 9]), yes(&[0, 9])];
+    // In each table by itself, in none, and in all.
+    for mask in 0..8 {
+        let kind =
+            |bit: u32| if mask >> bit & 1 == 1 { "TEXT COLLATE NOCASE" } else { "TEXT" };
+        let (of_customers, of_events, of_tags) = (kind(0), kind(1), kind(2));
+        let db = Connection::open_in_memory().unwrap();
+        db.execute_batch(&format!(
+            "CREATE TABLE customers (id {of_customers}, city {of_customers});
+             INSERT INTO customers VALUES ('a', 'a'), ('A', 'A');
+             CREATE TABLE likes (customer {of_tags}, tag {of_tags});
+             INSERT INTO likes VALUES ('A', 'tea'), ('A', 'Tea'), ('a', 'TEA');
+             CREATE TABLE orders (customer {of_events}, at INTEGER, nth {of_events}, shop {of_events});
+             INSERT INTO orders VALUES ('A', 1, 'a', 'x'), ('A', 1, 'B', 'X'), ('a', 0, 'c', 'X');",
+        ))
+        .unwrap();
+        assert_eq!(answers(&db, &book, &layout), expected, "{mask}");
+    }
+}
+
+#[test]
+fn at_least_counts_all_truths_alike() {
+    for m in 1..=5_usize {
+        let names: Vec<String> = (0..m).map(|i| format!("x{i}")).collect();
+        let schema = Schema::new(names.iter().map(FeatureSpec::flag)).unwrap();
+        let db = Connection::open_in_memory().unwrap();
+        let columns: String =
+            names.iter().map(|name| format!(", {name} INTEGER")).collect();
+        db.execute(&format!("CREATE TABLE customers (id INTEGER{columns})"), []).unwrap();
+        let truths = |row: usize| {
+            (0..m).map(move |i| {
+                [None, Some(false), Some(true)][row / 3_usize.pow(i as u32) % 3]
+            })
+        };
+        let n_rows = 3_usize.pow(m as u32);
+        for row in 0..n_rows {
+            let values = truths(row).map(|truth| match truth {
+                None => ", NULL".to_owned(),
+                Some(truth) => format!(", {}", i32::from(truth)),
+            });
+            let values: String = values.collect();
+            db.execute(&format!("INSERT INTO customers VALUES ({row}{values})"), [])
+                .unwrap();
+        }
+        let parts = || names.iter().map(|name| field(name).eq(true));
+        let set = (1..=m).fold(RuleSet::new(), |set, n| {
+            set.segment(format!("s{n}"), "S", Rule::at_least(n, parts()))
+        });
+        // Within each other, and denied.
+        let nested = (0..20).fold(Rule::at_least(m.div_ceil(2), parts()), |rule, _| {
+            Rule::at_least(m.div_ceil(2), parts().map(|part| !part).chain([!rule]))
+        });
+        let set = set.segment("t", "T", nested);
+        let book = set.compile_book(&schema).unwrap();
+        let found = answers(&db, &book, &layout());
+        assert_eq!(found.len(), n_rows);
+        for (row, found) in found.iter().enumerate() {
+            let ann = names.iter().zip(truths(row)).fold(
+                OwnedCustomer::new(&schema, 1),
+                |ann, (name, truth)| match truth {
+                    None => ann,
+                    Some(truth) => ann.set(name, truth).unwrap(),
+                },
+            );
+            assert_eq!(*found, book.membership(&ann).unwrap(), "{m}, {row}");
+        }
+    }
+}
+
+#[test]
+fn at_least_has_room_for_many_parts() {
+    let numbers: Vec<f64> = (0..20).map(f64::from).collect();
+    let db = table(&numbers);
+    let each = || (0..990).map(|i| field("x").ge(f64::from(i % 19)));
+    let set = RuleSet::new()
+        .segment("half", "S", Rule::at_least(500, each()))
+        .segment("most", "S", Rule::at_least(989, each()))
+        .segment("few", "S", Rule::at_least(2, each()));
+    assert_eq!(members(&db, &set), [11, 2, 20]);
+}
+
+#[test]
+fn the_rest_alone_has_everyone() {
+    let db = table(&[1.0, 2.0]);
+    let set = RuleSet::new().rest("rest", "R");
+    assert_eq!(members(&db, &set), [2]);
+    let text = set.compile(&schema()).unwrap().to_sql(&layout()).unwrap();
+    let mut query = db.prepare(&text).unwrap();
+    let rows = query.query_map([], |row| row.get("segment")).unwrap();
+    assert_eq!(rows.map(Result::unwrap).collect::<Vec<String>>(), ["rest", "rest"]);
 }

@@ -1,9 +1,9 @@
 //! What SQLite answers is what the crate answers, for random books and customers.
 
 use proptest::prelude::*;
-use segmenta::Segmenter;
 use segmenta::rules::{Dialect, SqlBook};
 use segmenta::segmenter::{SegmentIndex, Truth};
+use segmenta::{Segmenter, SegmenterExt};
 use segmenta_sqlite::database::{load, truth};
 use segmenta_sqlite::random;
 use segmenta_sqlite::tables::quoted;
@@ -69,6 +69,22 @@ fn check(world: &World, sql: &SqlBook) {
     }
 }
 
+/// Asks SQLite for the segment of each customer, by the priority of segments.
+fn check_assignment(world: &World, text: &str) {
+    let (db, model) = (load(world).unwrap(), world.segmenter());
+    let text = format!("SELECT * FROM ({text}) AS q ORDER BY q.customer");
+    let mut query = db.prepare(&text).unwrap_or_else(|e| panic!("{e}\n{text}"));
+    let found =
+        query.query_map([], |row| Ok((row.get("customer")?, row.get("segment")?)));
+    let found: Vec<(i64, Option<String>)> = found.unwrap().map(Result::unwrap).collect();
+    let expected = world.people.iter().map(|person| {
+        let assignment = model.assign(&world.customer(person)).unwrap();
+        let segment = model.segment_of(&assignment);
+        (person.id as i64, segment.map(|segment| segment.id.as_str().to_owned()))
+    });
+    assert_eq!(found, expected.collect::<Vec<_>>(), "{text}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig {
         failure_persistence: None,
@@ -78,7 +94,11 @@ proptest! {
     #[test]
     fn sqlite_answers_as_the_crate_does(world in random::world()) {
         match world.book().to_sql(&world.layout(Dialect::Sqlite)) {
-            Ok(sql) => check(&world, &sql),
+            Ok(sql) => {
+                check(&world, &sql);
+                let layout = world.layout(Dialect::Sqlite);
+                check_assignment(&world, &world.segmenter().to_sql(&layout).unwrap());
+            }
             // Days of events in a zone that SQLite does not know.
             Err(error) => {
                 let text = error.to_string();

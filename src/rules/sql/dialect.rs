@@ -63,12 +63,40 @@ impl Dialect {
         }
     }
 
-    /// Whether texts that stand for dates must be told to be ordered by bytes.
-    pub(super) fn collation(self) -> &'static str {
+    /// A text that is compared and ordered by its bytes, whatever the collation of its column
+    /// takes for the same. The standard has no name of one that does so everywhere.
+    pub(super) fn by_bytes(self, text: &str) -> String {
         match self {
-            Dialect::Postgres => " COLLATE \"C\"",
+            Dialect::Ansi => text.to_owned(),
+            Dialect::Sqlite => format!("({text} COLLATE BINARY)"),
+            Dialect::DuckDb => format!("(CAST({text} AS VARCHAR) COLLATE \"binary\")"),
+            // Also where upper and lower case are the same by the type, as for `citext`.
+            Dialect::Postgres => format!("(CAST({text} AS TEXT) COLLATE \"C\")"),
+        }
+    }
+
+    /// What stands after a value of any type, if it may be a text, to compare it by its bytes.
+    /// Others than SQLite refuse a collation of numbers.
+    pub(super) fn any_by_bytes(self) -> &'static str {
+        match self {
             Dialect::Sqlite => " COLLATE BINARY",
-            Dialect::Ansi | Dialect::DuckDb => "",
+            Dialect::Ansi | Dialect::DuckDb | Dialect::Postgres => "",
+        }
+    }
+
+    /// Whether names in quotes that differ only by upper and lower case are the same.
+    pub(super) fn ignores_case_of_names(self) -> bool {
+        match self {
+            Dialect::Sqlite | Dialect::DuckDb => true,
+            Dialect::Ansi | Dialect::Postgres => false,
+        }
+    }
+
+    /// The quotient of integers that are not negative, as an integer.
+    pub(super) fn quotient(self, of: &str, by: i64) -> String {
+        match self {
+            Dialect::DuckDb => format!("{of} // {by}"),
+            Dialect::Ansi | Dialect::Sqlite | Dialect::Postgres => format!("{of} / {by}"),
         }
     }
 
@@ -124,13 +152,7 @@ impl Dialect {
 
     /// Milliseconds, by an integer that tells days of a zone apart and ascends with them.
     pub(super) fn day_number(self, millis: &str, offset: i64) -> String {
-        let sum = format!("({millis} + {})", AHEAD * DAY + offset);
-        match self {
-            Dialect::DuckDb => format!("{sum} // {DAY}"),
-            Dialect::Ansi | Dialect::Sqlite | Dialect::Postgres => {
-                format!("{sum} / {DAY}")
-            }
-        }
+        self.quotient(&format!("({millis} + {})", AHEAD * DAY + offset), DAY)
     }
 
     /// A date from 1970 to 2369 of the same month and day as that of which

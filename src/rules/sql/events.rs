@@ -94,6 +94,7 @@ impl<'a> Writer<'a> {
             let way = if *is_last { " DESC" } else { "" };
             let order = quoted(layout.order.as_deref().unwrap_or(&layout.time));
             let row = self.layout.dialect.first_row();
+            let order = format!("{order}{}", self.layout.dialect.any_by_bytes());
             let end = format!(" ORDER BY {time}{way}, \"e\".{order}{way} {row}");
             return Some(operand(self.subquery(value, layout, passes, &end)));
         }
@@ -127,10 +128,11 @@ impl<'a> Writer<'a> {
         end: &str,
     ) -> String {
         format!(
-            "(SELECT {what} FROM {} AS \"e\" WHERE \"e\".{} = \"c\".{} AND ({}){end})",
+            "(SELECT {what} FROM {} AS \"e\" WHERE \"e\".{} = \"c\".{}{} AND ({}){end})",
             layout.table.quoted(),
             quoted(&layout.customer),
             quoted(&self.layout.id),
+            self.layout.dialect.any_by_bytes(),
             passes.as_str(),
         )
     }

@@ -1,5 +1,7 @@
 //! Pieces of SQL, and how they are joined.
 
+use super::dialect::Dialect;
+
 /// How tightly a piece holds together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Strength {
@@ -23,6 +25,9 @@ pub(super) struct Sql {
 /// as deep as it is long.
 const CHAIN: usize = 50;
 
+/// Parts of `at_least` whose weights add up to less than 2^31.
+const SMALL: usize = 30_000;
+
 impl Sql {
     pub(super) fn atom(text: impl Into<String>) -> Sql {
         Sql { text: text.into(), strength: Strength::Atom }
@@ -43,11 +48,17 @@ impl Sql {
     }
 
     pub(super) fn all(parts: Vec<Sql>) -> Sql {
-        Sql::joined(parts, "AND", Strength::And)
+        match parts.is_empty() {
+            true => Sql::constant(true),
+            false => Sql::joined(parts, "AND", Strength::And),
+        }
     }
 
     pub(super) fn any(parts: Vec<Sql>) -> Sql {
-        Sql::joined(parts, "OR", Strength::Or)
+        match parts.is_empty() {
+            true => Sql::constant(false),
+            false => Sql::joined(parts, "OR", Strength::Or),
+        }
     }
 
     fn joined(mut parts: Vec<Sql>, operator: &str, strength: Strength) -> Sql {
@@ -64,19 +75,38 @@ impl Sql {
         Sql { text: format!("NOT {}", self.bracketed()), strength: Strength::Not }
     }
 
-    /// At least `n` hold: TRUE if so many are TRUE, NULL if so many are not FALSE.
-    pub(super) fn at_least(n: usize, parts: &[Sql]) -> Sql {
-        let count = |are: &str, others: &str, test: &str| {
-            let each = |part: &Sql| {
-                let part = part.bracketed();
-                format!("CASE WHEN {part} IS {test} THEN {are} ELSE {others} END")
-            };
-            chain(&parts.iter().map(each).collect::<Vec<_>>(), "+")
+    /// At least `n` hold: TRUE if so many are TRUE, FALSE if too many are FALSE, else NULL.
+    ///
+    /// Each part is written once, so that what is nested does not double with each level. Of
+    /// `m` parts of which `t` are TRUE and `f` FALSE, the quotient of
+    /// `2 (m + 1) t + f + n` by `m + 1` is `2 t`, and one more if `f > m - n`.
+    pub(super) fn at_least(dialect: Dialect, n: usize, parts: Vec<Sql>) -> Sql {
+        let m = parts.len();
+        if n <= 1 {
+            return Sql::any(parts);
+        }
+        if n >= m {
+            return Sql::all(parts);
+        }
+        // Or so many are not FALSE: what is told apart is less.
+        let (n, of) = if 2 * n <= m + 1 { (n, true) } else { (m - n + 1, false) };
+        let [often, seldom] = [of, !of].map(|truth| Sql::constant(truth).text);
+        let mut weight = (2 * (m + 1)).to_string();
+        if m > SMALL {
+            weight = format!("CAST({weight} AS BIGINT)");
+        }
+        let each = |part: &Sql| {
+            let part = part.bracketed();
+            format!(
+                "CASE {part} WHEN {often} THEN {weight} WHEN {seldom} THEN 1 ELSE 0 END"
+            )
         };
-        let (yes, maybe) = (count("1", "0", "TRUE"), count("0", "1", "FALSE"));
-        Sql::atom(format!(
-            "CASE WHEN {yes} >= {n} THEN TRUE WHEN {maybe} < {n} THEN FALSE END"
-        ))
+        let sum = chain(&parts.iter().map(each).collect::<Vec<_>>(), "+");
+        let quotient = dialect.quotient(&format!("({sum} + {n})"), m as i64 + 1);
+        let fewer: Vec<String> = (0..n)
+            .map(|t| format!("WHEN {} THEN NULL WHEN {} THEN {seldom}", 2 * t, 2 * t + 1))
+            .collect();
+        Sql::atom(format!("CASE {quotient} {} ELSE {often} END", fewer.join(" ")))
     }
 
     pub(super) fn is_true(&self) -> Sql {

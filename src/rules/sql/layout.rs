@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::dialect::{Dialect, quoted};
-use crate::data::Schema;
+use crate::data::{FeatureKind, FeatureSpec, Schema, StreamSpec};
 use crate::error::{Error, ErrorKind, Result, similar_names};
 
 /// How flags lie in the database.
@@ -168,7 +168,9 @@ impl SqlTags {
 /// How a database holds what a schema describes.
 ///
 /// Columns have the names of their features, unless told otherwise. All names are written
-/// in quotes, so that upper and lower case differ where they do for the engine.
+/// in quotes, so that upper and lower case differ where they do for the engine. To SQLite and
+/// DuckDB they are the same: there the columns of features `age` and `Age` of a schema must be
+/// given names that differ in more.
 ///
 /// ```
 /// use segmenta::rules::{Dialect, SqlLayout, SqlStream, SqlTags, TimeForm};
@@ -297,7 +299,9 @@ impl SqlLayout {
     /// Checks the layout itself.
     ///
     /// # Errors
-    /// When a name cannot be a name of the dialect, or the dialect has no such form.
+    /// When a name cannot be a name of the dialect; when two names of tables, or of columns
+    /// of one table, differ only by upper and lower case, which SQLite and DuckDB take for the
+    /// same; or when the dialect has no such form.
     pub fn validate(&self) -> Result<()> {
         if self.dialect == Dialect::Sqlite && self.times == TimeForm::Timestamp {
             let expected = "`millis`, since SQLite has no type for timestamps";
@@ -307,6 +311,7 @@ impl SqlLayout {
             return Err(Error::parameter("regexp", "false but for SQLite", "true"));
         }
         self.names().try_for_each(|name| self.check_name(name))?;
+        self.check_cases(None)?;
         let mut tables = self.tables();
         match tables.find(|table| !(1..=3).contains(&table.0.len())) {
             Some(table) => {
@@ -336,7 +341,55 @@ impl SqlLayout {
                 return Err(ErrorKind::UnknownFeature { name, similar }.into());
             }
         }
-        Ok(())
+        self.check_cases(Some(schema))
+    }
+
+    /// Refuses two names of which an engine would take one for the other: in each table those
+    /// that the layout says, and of all features that have a column.
+    fn check_cases(&self, schema: Option<&Schema>) -> Result<()> {
+        if !self.dialect.ignores_case_of_names() {
+            return Ok(());
+        }
+        let columns_of = |own: &'_ BTreeMap<String, String>, specs: &[FeatureSpec]| {
+            let specs = specs.iter().filter(|spec| spec.kind() != FeatureKind::Tags);
+            let names = specs.map(|spec| spec.name().to_owned());
+            let names = names.map(|name| own.get(&name).cloned().unwrap_or(name));
+            own.values().cloned().chain(names).collect::<Vec<_>>()
+        };
+        let tables = self.tables().map(SqlTable::quoted);
+        self.check_case("tables", tables.collect())?;
+        let mut customers =
+            columns_of(&self.columns, schema.map_or(&[], Schema::features));
+        customers.push(self.id.clone());
+        customers.extend(self.tags.values().filter_map(|tags| tags.known.clone()));
+        self.check_case("columns", customers)?;
+        for (name, events) in &self.streams {
+            let streams = schema.map_or(&[][..], Schema::streams);
+            let stream = streams.iter().find(|stream| stream.name() == name);
+            let properties = stream.map_or(&[][..], StreamSpec::properties);
+            let mut columns = columns_of(&events.columns, properties);
+            columns.extend([events.customer.clone(), events.time.clone()]);
+            columns.extend(events.order.clone());
+            self.check_case("columns", columns)?;
+        }
+        self.tags.values().try_for_each(|tags| {
+            self.check_case("columns", vec![tags.customer.clone(), tags.tag.clone()])
+        })
+    }
+
+    fn check_case(&self, what: &str, mut names: Vec<String>) -> Result<()> {
+        // The engines fold ASCII only.
+        names.sort_unstable_by_key(|name| (name.to_ascii_lowercase(), name.clone()));
+        let same = names.windows(2).find_map(|pair| match pair {
+            [a, b] if a != b && a.eq_ignore_ascii_case(b) => Some((a, b)),
+            _ => None,
+        });
+        let Some((a, b)) = same else { return Ok(()) };
+        let expected = format!(
+            "{what} whose names differ in more than upper and lower case, which are the same to {}",
+            self.dialect.name()
+        );
+        Err(Error::parameter("layout", expected, format!("{a:?} and {b:?}")))
     }
 
     pub(super) fn tables(&self) -> impl Iterator<Item = &SqlTable> {

@@ -14,6 +14,7 @@ mod test;
 mod write;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 pub use self::dialect::Dialect;
 use self::expression::Sql;
@@ -24,6 +25,7 @@ use self::statement::{Prepared, depths};
 use self::write::{Place, Writer, check_bound};
 use super::book::RuleBook;
 use super::compile::CompiledRule;
+use super::model::RuleSegmenter;
 use super::set::CompiledSet;
 use crate::error::{Error, Result};
 use crate::segmenter::SegmentIndex;
@@ -84,7 +86,7 @@ use crate::segmenter::SegmentIndex;
 /// | rule | SQL |
 /// |---|---|
 /// | `all`, `any`, `not` | `AND`, `OR`, `NOT`, which are Kleene's |
-/// | `at_least` | `CASE` over the number of parts that are TRUE, and of those that are not FALSE |
+/// | `at_least` | `CASE` over a sum that tells how many parts are TRUE, and how many FALSE; each is written once |
 /// | a test of NULL | NULL; with `when_missing`, `COALESCE` |
 /// | `set`, `missing` | `IS NOT NULL`, `IS NULL` |
 /// | numbers | integers below 2^31 as such, others in double precision, to the bit |
@@ -108,7 +110,8 @@ use crate::segmenter::SegmentIndex;
 /// |---|---|
 /// | numbers | in double precision or as integers below 2^53, neither NaN nor infinite |
 /// | flags, dates, times | as [`FlagForm`], [`DateForm`] and [`TimeForm`] say |
-/// | categories | as texts of Unicode, without the character NUL and without padding. SQLite may collate them in any way; elsewhere equal means the same bytes, as it does unless a collation says otherwise |
+/// | categories | as texts of Unicode, without the character NUL and without padding. They are compared by their bytes, whatever the collation of their columns; only in the standard, which names no such collation, it must not take others for the same |
+/// | ids of customers | such that equal means the same. In SQLite texts are compared by their bytes, whatever the collation of their columns |
 /// | levels | only those of the schema: SQL does not refuse others, they are of no level |
 /// | events | times are never NULL; NULL as the customer's id is nobody's event |
 /// | settings | none matter: names are quoted, and texts mean the same whether or not a backslash is an escape. Engines for which double quotes do not make names are not supported |
@@ -162,23 +165,65 @@ impl RuleBook {
         layout.check_against(&set.schema)?;
         check_bound(set.depends_on_time(), set.bound.as_deref())?;
         let prepared = Prepared::new(set, layout)?;
-        let mut writer = Writer::new(&set.schema, None, layout, Place::Row);
-        let mut names = Vec::new();
-        for (i, segment) in set.segments.iter().enumerate() {
-            let id = segment.id.as_str();
-            let path = match i < set.rules.len() {
-                true => format!("/segments/{i}/id"),
-                false => "/rest/id".to_owned(),
-            };
-            writer.faults.of_segment(id, path);
-            names.push(writer.text(id));
-        }
-        writer.faults.finish(SqlBook {
-            set: set.clone(),
-            layout: layout.clone(),
-            prepared,
-            names,
-        })
+        let names = names(set, layout)?;
+        Ok(SqlBook { set: set.clone(), layout: layout.clone(), prepared, names })
+    }
+}
+
+/// The segments' ids as texts of the dialect.
+fn names(set: &CompiledSet, layout: &SqlLayout) -> Result<Vec<String>> {
+    let mut writer = Writer::new(&set.schema, None, layout, Place::Row);
+    let mut names = Vec::new();
+    for (i, segment) in set.segments.iter().enumerate() {
+        let id = segment.id.as_str();
+        let path = match i < set.rules.len() {
+            true => format!("/segments/{i}/id"),
+            false => "/rest/id".to_owned(),
+        };
+        writer.faults.of_segment(id, path);
+        names.push(writer.text(id));
+    }
+    writer.faults.finish(names)
+}
+
+impl RuleSegmenter {
+    /// The segments as a statement that gives a row for each customer: `customer`, and as
+    /// `segment` the id of the one to which she is [assigned](crate::Segmenter::assign), which
+    /// is the first whose rule is TRUE, or else the rest, or NULL if there is none. Segments
+    /// whose rules are NULL are passed over. [`SqlBook`] says what the database must keep to.
+    ///
+    /// ```
+    /// use segmenta::data::{FeatureSpec, Schema};
+    /// use segmenta::rules::{Dialect, RuleSegmenter, SqlLayout, field};
+    ///
+    /// let schema = Schema::new([FeatureSpec::number("orders")])?;
+    /// let model = RuleSegmenter::builder(&schema)
+    ///     .segment("vip", "VIP customers", field("orders").ge(10))
+    ///     .segment("active", "Active customers", field("orders").ge(1))
+    ///     .rest("other", "Everyone else")
+    ///     .build()?;
+    /// let sql = model.to_sql(&SqlLayout::new(Dialect::Postgres, "customers", "id"))?;
+    /// assert!(sql.ends_with(
+    ///     "SELECT \"c\".\"id\" AS \"customer\", CASE WHEN \"c\".\"m0\" THEN 'vip' \
+    ///      WHEN \"c\".\"m1\" THEN 'active' ELSE 'other' END AS \"segment\"\n\
+    ///      FROM \"sg_level0\" AS \"c\""
+    /// ));
+    /// # Ok::<(), segmenta::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`RuleBook::to_sql`].
+    pub fn to_sql(&self, layout: &SqlLayout) -> Result<String> {
+        let set = self.compiled();
+        layout.check_against(&set.schema)?;
+        check_bound(set.depends_on_time(), set.bound.as_deref())?;
+        // The rest is what no other takes, and is not computed.
+        let segments = Arc::new(set.segments[..set.rules.len()].to_vec());
+        let without_rest = CompiledSet { segments, ..set.clone() };
+        let prepared = Prepared::new(&without_rest, layout)?;
+        let names = names(set, layout)?;
+        let (named, rest) = names.split_at(set.rules.len());
+        Ok(prepared.assignment(named, rest.first()))
     }
 }
 

@@ -73,6 +73,7 @@ impl Prepared {
     /// Queries of what the events of each customer give; for each the places of its columns.
     fn aggregates(&mut self, writer: &mut Writer<'_>) -> Vec<(String, Vec<u32>)> {
         let mut sources = Vec::new();
+        let by_bytes = self.dialect.any_by_bytes();
         let aggregates = std::mem::take(&mut writer.aggregates);
         let mut grouped: BTreeMap<StreamIndex, Vec<(u32, &Column<'_>, &str)>> =
             BTreeMap::new();
@@ -92,8 +93,8 @@ impl Prepared {
                     let query = format!(
                         "SELECT \"q\".\"id\" AS \"id\", \"q\".\"a\" AS \"a{place}\" FROM \
                          (SELECT \"e\".{customer} AS \"id\", {value} AS \"a\", \
-                         ROW_NUMBER() OVER (PARTITION BY \"e\".{customer} \
-                         ORDER BY \"e\".{time}{way}, \"e\".{order}{way}) AS \"n\" \
+                         ROW_NUMBER() OVER (PARTITION BY \"e\".{customer}{by_bytes} \
+                         ORDER BY \"e\".{time}{way}, \"e\".{order}{by_bytes}{way}) AS \"n\" \
                          FROM {table} AS \"e\" WHERE {}) AS \"q\" WHERE \"q\".\"n\" = 1",
                         passes.as_str()
                     );
@@ -117,7 +118,7 @@ impl Prepared {
             let name = self.name(&format!("events{}", stream.get()));
             let query = format!(
                 "SELECT \"e\".{customer} AS \"id\",\n    {}\n  FROM {table} AS \"e\" \
-                 WHERE {} GROUP BY \"e\".{customer}",
+                 WHERE {} GROUP BY \"e\".{customer}{by_bytes}",
                 list.join(",\n    "),
                 Sql::all(window).as_str(),
             );
@@ -153,7 +154,8 @@ impl Prepared {
                 (id, n_kept) = (quoted("id"), n_kept + 1);
             }
             from.push_str(&format!(
-                "\n  LEFT JOIN {name} AS \"s{i}\" ON \"s{i}\".\"id\" = \"c\".{id}"
+                "\n  LEFT JOIN {name} AS \"s{i}\" ON \"s{i}\".\"id\" = \"c\".{id}{}",
+                self.dialect.any_by_bytes(),
             ));
             for place in places {
                 let column = format!("\"s{i}\".\"a{place}\"");
@@ -183,7 +185,8 @@ impl Prepared {
             let sql = any.negated();
             levels.push(vec![format!("{} AS \"m{}\"", sql.as_str(), rest.get())]);
         }
-        for (i, columns) in levels.into_iter().enumerate() {
+        let levels = levels.into_iter().filter(|columns| !columns.is_empty());
+        for (i, columns) in levels.enumerate() {
             let before = self.last_name();
             let query = format!(
                 "SELECT \"c\".*,\n    {}\n  FROM {before} AS \"c\"",
@@ -194,6 +197,15 @@ impl Prepared {
         }
     }
 
+    /// The parts, without a comma after the last one.
+    fn with(&self) -> String {
+        let parts = self.parts.iter().map(|Part { name, query, is_kept }| {
+            let kept = if *is_kept { self.dialect.materialized() } else { "" };
+            format!("{name} AS {kept}(\n  {query}\n)")
+        });
+        format!("WITH {}", parts.collect::<Vec<_>>().join(",\n"))
+    }
+
     /// A statement with a last part of its own, which reads the names of the segments from
     /// `g`, with their numbers, and customers from `c`.
     fn statement(
@@ -201,17 +213,13 @@ impl Prepared {
         names: &[String],
         last: impl FnOnce(&str, &str) -> String,
     ) -> String {
-        let mut text = "WITH ".to_owned();
-        for Part { name, query, is_kept } in &self.parts {
-            let kept = if *is_kept { self.dialect.materialized() } else { "" };
-            text.push_str(&format!("{name} AS {kept}(\n  {query}\n),\n"));
-        }
+        let mut text = self.with();
         let segments = self.name("segments");
         let rows = names.iter().enumerate().map(|(i, name)| format!("({i}, {name})"));
         let rows: Vec<String> = rows.collect();
         let rows = rows.join(",\n    ");
         text.push_str(&format!(
-            "{segments}(\"n\", \"segment\") AS (\n  VALUES {rows}\n)\n"
+            ",\n{segments}(\"n\", \"segment\") AS (\n  VALUES {rows}\n)\n"
         ));
         text.push_str(&last(self.last_name(), &segments));
         text
@@ -226,6 +234,23 @@ impl Prepared {
                  {truth} AS \"truth\"\nFROM {customers} AS \"c\" CROSS JOIN {segments} AS \"g\""
             )
         })
+    }
+
+    /// A row for each customer, with the first segment of which she is a member.
+    pub(super) fn assignment(&self, names: &[String], rest: Option<&String>) -> String {
+        let rest = rest.map_or("NULL", String::as_str);
+        let each = names.iter().enumerate();
+        let each: Vec<String> =
+            each.map(|(i, name)| format!("WHEN \"c\".\"m{i}\" THEN {name}")).collect();
+        let segment = match each.is_empty() {
+            true => rest.to_owned(),
+            false => format!("CASE {} ELSE {rest} END", each.join(" ")),
+        };
+        format!(
+            "{}\nSELECT \"c\".\"id\" AS \"customer\", {segment} AS \"segment\"\nFROM {} AS \"c\"",
+            self.with(),
+            self.last_name(),
+        )
     }
 
     /// A row for each segment.

@@ -180,15 +180,13 @@ impl<'a> Writer<'a> {
             return self.test(test, leaf, &operand);
         }
         let from = format!(
-            "FROM {} AS \"t\" WHERE \"t\".{} = \"c\".{id}",
+            "FROM {} AS \"t\" WHERE \"t\".{} = \"c\".{id}{}",
             tags.table.quoted(),
-            quoted(&tags.customer)
+            quoted(&tags.customer),
+            self.layout.dialect.any_by_bytes(),
         );
         let tag = format!("\"t\".{}", quoted(&tags.tag));
-        let tag = match self.layout.dialect {
-            Dialect::Sqlite => format!("({tag} COLLATE BINARY)"),
-            _ => tag,
-        };
+        let tag = self.layout.dialect.by_bytes(&tag);
         let at = self.faults.enter(format!("is/{}", test.operator()));
         let mut exists = |names: &[&str]| {
             let is_one = self.among(&tag, names);

@@ -125,13 +125,7 @@ impl<'a> Writer<'a> {
             Rule::Any(rules) => Sql::any(self.rules("any", rules, cursor)),
             Rule::AtLeast { n, of } => {
                 let parts = self.rules("at_least/of", of, cursor);
-                let n_bytes: usize = parts.iter().map(Sql::len).sum();
-                // The parts are written twice: before that, not after.
-                self.n_bytes = self.n_bytes.saturating_add(n_bytes);
-                if self.is_too_large() {
-                    return Sql::constant(false);
-                }
-                Sql::at_least(*n, &parts)
+                Sql::at_least(self.layout.dialect, *n, parts)
             }
             Rule::Not(rule) => {
                 let at = self.faults.enter("not");
@@ -302,18 +296,10 @@ impl<'a> Writer<'a> {
         let dialect = self.layout.dialect;
         let is_text = match spec.kind() {
             FeatureKind::Date => self.layout.are_dates_texts(),
-            // Columns of SQLite may take upper and lower case for the same.
-            FeatureKind::Category | FeatureKind::Ordinal => {
-                dialect == super::Dialect::Sqlite
-            }
+            FeatureKind::Category | FeatureKind::Ordinal => true,
             _ => false,
         };
-        match dialect.collation() {
-            collation if is_text && !collation.is_empty() => {
-                format!("({column}{collation})")
-            }
-            _ => column,
-        }
+        if is_text { dialect.by_bytes(&column) } else { column }
     }
 
     fn check_name(&mut self, name: &str) {
