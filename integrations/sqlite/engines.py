@@ -39,6 +39,9 @@ class Postgres:
         self.db.execute("DROP SCHEMA IF EXISTS cases CASCADE")
         self.db.execute("CREATE SCHEMA cases")
         self.db.execute("SET search_path = cases")
+        self.db.execute(
+            "CREATE COLLATION nocase (provider = icu, locale = 'und-u-ks-level2', deterministic = false)"
+        )
 
     def run(self, text):
         self.db.execute(text)
@@ -72,6 +75,9 @@ def main():
         if found != expected:
             wrong = {key: (found.get(key), truth) for key, truth in expected.items() if found.get(key) != truth}
             sys.exit(f"{wrong} (found, expected) in\n{case['membership']}\n{case['tables']}")
+        assigned = dict(zip(case["customers"], case["assigned"]))
+        if dict(engine.rows(case["assignment"])) != assigned:
+            sys.exit(f"{engine.rows(case['assignment'])}, not {assigned} in\n{case['assignment']}\n{case['tables']}")
         counts = [
             (segment, *(sum(expected[id, segment] is truth for id in case["customers"]) for truth in (True, None, False)))
             for segment in case["segments"]

@@ -106,8 +106,14 @@ pub fn tables(world: &World, dialect: Dialect) -> Vec<Table> {
 }
 
 fn text_type(dialect: Dialect) -> &'static str {
-    // SQLite's own way to take upper and lower case for the same must not matter.
-    if dialect == Dialect::Sqlite { "TEXT COLLATE NOCASE" } else { "VARCHAR" }
+    // That columns take upper and lower case for the same must not matter.
+    match dialect {
+        Dialect::Sqlite => "TEXT COLLATE NOCASE",
+        Dialect::DuckDb => "VARCHAR COLLATE NOCASE",
+        // Made by `engines.py`.
+        Dialect::Postgres => "VARCHAR COLLATE nocase",
+        _ => "VARCHAR",
+    }
 }
 
 fn column_type(world: &World, dialect: Dialect, spec: &FeatureSpec) -> &'static str {

@@ -424,7 +424,7 @@ fn at_least_counts_all_truths_alike() {
             set.segment(format!("s{n}"), "S", Rule::at_least(n, parts()))
         });
         // Within each other, and denied.
-        let nested = (0..20).fold(Rule::at_least(m.div_ceil(2), parts()), |rule, _| {
+        let nested = (0..12).fold(Rule::at_least(m.div_ceil(2), parts()), |rule, _| {
             Rule::at_least(m.div_ceil(2), parts().map(|part| !part).chain([!rule]))
         });
         let set = set.segment("t", "T", nested);
@@ -454,15 +454,4 @@ fn at_least_has_room_for_many_parts() {
         .segment("most", "S", Rule::at_least(989, each()))
         .segment("few", "S", Rule::at_least(2, each()));
     assert_eq!(members(&db, &set), [11, 2, 20]);
-}
-
-#[test]
-fn the_rest_alone_has_everyone() {
-    let db = table(&[1.0, 2.0]);
-    let set = RuleSet::new().rest("rest", "R");
-    assert_eq!(members(&db, &set), [2]);
-    let text = set.compile(&schema()).unwrap().to_sql(&layout()).unwrap();
-    let mut query = db.prepare(&text).unwrap();
-    let rows = query.query_map([], |row| row.get("segment")).unwrap();
-    assert_eq!(rows.map(Result::unwrap).collect::<Vec<String>>(), ["rest", "rest"]);
 }

@@ -48,17 +48,11 @@ impl Sql {
     }
 
     pub(super) fn all(parts: Vec<Sql>) -> Sql {
-        match parts.is_empty() {
-            true => Sql::constant(true),
-            false => Sql::joined(parts, "AND", Strength::And),
-        }
+        Sql::joined(parts, "AND", Strength::And)
     }
 
     pub(super) fn any(parts: Vec<Sql>) -> Sql {
-        match parts.is_empty() {
-            true => Sql::constant(false),
-            false => Sql::joined(parts, "OR", Strength::Or),
-        }
+        Sql::joined(parts, "OR", Strength::Or)
     }
 
     fn joined(mut parts: Vec<Sql>, operator: &str, strength: Strength) -> Sql {

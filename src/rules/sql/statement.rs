@@ -185,8 +185,7 @@ impl Prepared {
             let sql = any.negated();
             levels.push(vec![format!("{} AS \"m{}\"", sql.as_str(), rest.get())]);
         }
-        let levels = levels.into_iter().filter(|columns| !columns.is_empty());
-        for (i, columns) in levels.enumerate() {
+        for (i, columns) in levels.into_iter().enumerate() {
             let before = self.last_name();
             let query = format!(
                 "SELECT \"c\".*,\n    {}\n  FROM {before} AS \"c\"",
@@ -242,10 +241,7 @@ impl Prepared {
         let each = names.iter().enumerate();
         let each: Vec<String> =
             each.map(|(i, name)| format!("WHEN \"c\".\"m{i}\" THEN {name}")).collect();
-        let segment = match each.is_empty() {
-            true => rest.to_owned(),
-            false => format!("CASE {} ELSE {rest} END", each.join(" ")),
-        };
+        let segment = format!("CASE {} ELSE {rest} END", each.join(" "));
         format!(
             "{}\nSELECT \"c\".\"id\" AS \"customer\", {segment} AS \"segment\"\nFROM {} AS \"c\"",
             self.with(),

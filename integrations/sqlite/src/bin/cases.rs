@@ -5,9 +5,9 @@
 
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
-use segmenta::Segmenter;
 use segmenta::rules::Dialect;
 use segmenta::segmenter::{SegmentIndex, Truth};
+use segmenta::{Segmenter, SegmenterExt};
 use segmenta_sqlite::random;
 use segmenta_sqlite::tables::{quoted, tables};
 use serde_json::json;
@@ -20,7 +20,14 @@ fn main() {
     let mut runner = TestRunner::deterministic();
     for _ in 0..n {
         let world = random::world().new_tree(&mut runner).expect("a case").current();
-        let Ok(sql) = world.book().to_sql(&world.layout(dialect)) else { continue };
+        let layout = world.layout(dialect);
+        let Ok(sql) = world.book().to_sql(&layout) else { continue };
+        let model = world.segmenter();
+        let assigned = world.people.iter().map(|person| {
+            let assignment =
+                model.assign(&world.customer(person)).expect("usable values");
+            model.segment_of(&assignment).map(|segment| segment.id.as_str().to_owned())
+        });
         let truths = world.truths().into_iter().map(|truths| {
             let truths = truths.into_iter().map(|truth| match truth {
                 Truth::True => Some(true),
@@ -33,7 +40,7 @@ fn main() {
             json!({
                 "create": table.create(),
                 "name": quoted(&table.name),
-                "types": table.columns.iter().map(|(_, kind)| kind).collect::<Vec<_>>(),
+                "types": table.columns.iter().map(|(_, kind)| value_type(kind)).collect::<Vec<_>>(),
                 "rows": table.rows,
             })
         });
@@ -46,6 +53,8 @@ fn main() {
         let case = json!({
             "tables": tables.collect::<Vec<_>>(),
             "membership": sql.membership(),
+            "assignment": world.segmenter().to_sql(&layout).expect("what the book says"),
+            "assigned": assigned.collect::<Vec<_>>(),
             "counts": sql.counts(),
             "expressions": rows.collect::<Vec<_>>(),
             "customers": world.people.iter().map(|person| person.id).collect::<Vec<_>>(),
@@ -54,4 +63,9 @@ fn main() {
         });
         println!("{case}");
     }
+}
+
+/// Without how the column compares its values.
+fn value_type(kind: &str) -> &str {
+    kind.split(" COLLATE").next().unwrap_or(kind)
 }
