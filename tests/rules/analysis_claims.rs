@@ -8,7 +8,7 @@ use segmenta::data::{
 };
 use segmenta::rules::{
     Analysis, AnalysisLimits, FieldTest, Finding, Literal, OpenQuestion, Relation, Rule,
-    RuleBook, RuleSet, Test,
+    RuleBook, RuleSet, Test, segment,
 };
 use segmenta::segmenter::{SegmentId, Truth};
 
@@ -470,6 +470,26 @@ fn small() -> impl Strategy<Value = (Vec<FeatureSpec>, RuleSet)> {
     })
 }
 
+/// The same, where segments refer to those before them.
+fn referring() -> impl Strategy<Value = (Vec<FeatureSpec>, RuleSet)> {
+    let links = prop::collection::vec((any::<prop::sample::Index>(), 0..6_u8), 3);
+    (small(), links).prop_map(|((specs, mut set), links)| {
+        for (at, (other, how)) in (1..set.segments.len()).zip(links) {
+            let other = Rule::from(segment(set.segments[other.index(at)].id.as_str()));
+            let own = set.segments[at].rule.clone();
+            set.segments[at].rule = match how {
+                0 => !other,
+                1 => !(other & own),
+                2 => Rule::AtLeast { n: 2, of: vec![!other.clone(), own, other] },
+                3 => !!other | own,
+                4 => !(!other | own),
+                _ => own & !other,
+            };
+        }
+        (specs, set)
+    })
+}
+
 /// For each customer of a small domain who is in which segment.
 fn memberships(schema: &Schema, book: &RuleBook) -> Vec<Vec<bool>> {
     let mut customers = vec![Vec::new()];
@@ -606,6 +626,17 @@ proptest! {
                 prop_assert_eq!(can, segment.id.as_str().starts_with("can"), "{}", segment.rule);
             }
         }
+    }
+
+    #[test]
+    fn without_needless_clauses_all_segments_of_a_set_have_the_same_members(
+        (specs, set) in referring(),
+    ) {
+        let schema = Schema::new(specs).unwrap();
+        let book = set.compile_book(&schema).unwrap();
+        let tidied = tidied(&set, &book.analyse());
+        let rows = memberships(&schema, &tidied.compile_book(&schema).unwrap());
+        prop_assert_eq!(memberships(&schema, &book), rows);
     }
 
     #[test]

@@ -84,9 +84,14 @@ pub enum Finding {
         /// Those that take everyone, as few as with [`Finding::Shadowed`].
         by: Vec<SegmentId>,
     },
-    /// A clause makes no difference: without it the rule has the same members. All clauses
-    /// of one rule that are found can be taken out together. Clauses inside one that is found
-    /// are not looked at, nor are rules that hold never or always.
+    /// A clause makes no difference: without it the rule has the same members, and so has
+    /// every other segment. All clauses that are found, in all rules, can be taken out together.
+    /// Clauses inside one that is found are not looked at, nor are rules that hold never or
+    /// always.
+    ///
+    /// Of a customer who is no member, the rule may say Unknown with the clause and False
+    /// without it, or the other way round, unless another segment of the set asks whether this
+    /// one is False (`not segment 'a'`): then all three answers stay.
     Needless {
         /// Whose rule.
         segment: SegmentId,

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use super::inquiry::{Answer, Inquiry};
 use super::model::{Join, Model, Part};
-use crate::rules::batch::graph::Answers;
-use crate::rules::batch::graph::Signal;
+use crate::rules::ast::Rule;
+use crate::rules::batch::graph::{Answers, Signal};
+use crate::rules::compile::Compiled;
 
 /// Formulas that are made of one rule. Its clauses are open beyond.
 const MOST_FORMULAS: usize = 1 << 18;
@@ -17,12 +18,44 @@ pub(super) struct Clause {
     pub(super) is_needless: bool,
 }
 
-/// The clauses of a rule that can be taken out together, and those not decided.
-pub(super) fn clauses(inquiry: &mut Inquiry, rule: usize) -> Vec<Clause> {
+/// Whose being False matters, since others ask about it: for them Unknown is another answer,
+/// while it makes the same members. `order` has each rule after those to which it refers.
+pub(super) fn denied(rules: &[&Compiled], order: &[u32]) -> Vec<bool> {
+    let mut denied = vec![false; rules.len()];
+    for at in order.iter().rev().map(|&at| at as usize) {
+        let mut segments = rules[at].segments.iter();
+        let mut open = vec![(&rules[at].rule, denied[at])];
+        while let Some((rule, is_denied)) = open.pop() {
+            match rule {
+                Rule::All(parts) | Rule::Any(parts) | Rule::AtLeast { of: parts, .. } => {
+                    open.extend(parts.iter().rev().map(|part| (part, is_denied)));
+                }
+                // Of a rule that is denied itself both answers matter, everywhere in it.
+                Rule::Not(part) => open.push((part, !is_denied || denied[at])),
+                Rule::Segment(_) => {
+                    if let Some(&other) = segments.next() {
+                        denied[other as usize] |= is_denied;
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+    denied
+}
+
+/// The clauses of a rule that can be taken out together, and those not decided. Without them
+/// its members are the same, and if it is denied, so are those of whom it is False.
+pub(super) fn clauses(
+    inquiry: &mut Inquiry,
+    rule: usize,
+    is_denied: bool,
+) -> Vec<Clause> {
     let Some(root) = inquiry.model.rules.get(rule).cloned() else { return Vec::new() };
     let mut search = Search {
         root: &root,
-        present: root.answers.holds,
+        is_denied,
+        present: root.answers,
         most: inquiry.size() + MOST_FORMULAS,
         removed: BTreeSet::new(),
         open: BTreeSet::new(),
@@ -55,8 +88,9 @@ pub(super) fn clauses(inquiry: &mut Inquiry, rule: usize) -> Vec<Clause> {
 
 struct Search<'p> {
     root: &'p Part,
-    /// Whether the rule holds, without what was removed.
-    present: Signal,
+    is_denied: bool,
+    /// The answers of the rule, without what was removed.
+    present: Answers,
     /// How many formulas there may be.
     most: usize,
     removed: BTreeSet<Vec<usize>>,
@@ -97,9 +131,14 @@ impl Search<'_> {
         );
         inquiry.spend(size);
         inquiry.samples.update(&inquiry.model);
-        match is_same(inquiry, self.present, without.holds) {
+        let mut same = is_same(inquiry, self.present.holds, without.holds);
+        if self.is_denied && same != Some(false) {
+            let other = is_same(inquiry, self.present.fails, without.fails);
+            same = if other == Some(true) { same } else { other };
+        }
+        match same {
             Some(true) => {
-                self.present = without.holds;
+                self.present = without;
                 return true;
             }
             Some(false) => {}

@@ -10,7 +10,7 @@ use super::finding::{Finding, OpenQuestion, Relation};
 use super::inquiry::{Answer, Inquiry, answer};
 use super::limits::AnalysisLimits;
 use super::model::Model;
-use super::needless::clauses;
+use super::needless::{clauses, denied};
 use super::priority::shadows;
 use crate::error::{ErrorKind, Issue, Result, similar_names};
 use crate::rules::batch::graph::Signal;
@@ -129,7 +129,8 @@ impl RuleBook {
             limits: *limits,
         };
         let mut inquiry = Inquiry::new(model, limits);
-        analysis.look(&mut inquiry, rules.len(), set.has_rest());
+        let denied = denied(&rules, &set.order);
+        analysis.look(&mut inquiry, &denied, set.has_rest());
         analysis
     }
 }
@@ -190,7 +191,8 @@ impl Analysis {
         })
     }
 
-    fn look(&mut self, inquiry: &mut Inquiry, n_rules: usize, has_rest: bool) {
+    fn look(&mut self, inquiry: &mut Inquiry, denied: &[bool], has_rest: bool) {
+        let n_rules = denied.len();
         let ids = Arc::clone(&self.ids);
         let id = |rule: usize| ids[rule].clone();
         let known: Vec<Alone> = (0..n_rules).map(|rule| alone(inquiry, rule)).collect();
@@ -266,7 +268,7 @@ impl Analysis {
             if inquiry.size() > graph.nodes().len() + MOST_SPARE {
                 inquiry.back_to(&graph);
             }
-            for clause in clauses(inquiry, rule) {
+            for clause in clauses(inquiry, rule, denied[rule]) {
                 let (segment, path) = (id(rule), clause.path);
                 if clause.is_needless {
                     self.findings.push(Finding::Needless { segment, clause: path });
