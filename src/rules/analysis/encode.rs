@@ -11,9 +11,6 @@ use crate::rules::batch::graph::{Node, Signal};
 /// The largest counter of tags: groups times how many are counted.
 const MOST_COUNTED: usize = 1 << 12;
 
-/// Tests of pieces of names that are compared with each other.
-const MOST_PIECES: usize = 1 << 10;
-
 /// Some formulas, ready to be asked about.
 #[derive(Clone, Debug)]
 pub(super) struct Encoding {
@@ -33,6 +30,8 @@ pub(super) struct Encoding {
     pub(super) is_exact: bool,
     /// Whether all that is known is said, and nothing was left out to save work.
     pub(super) is_whole: bool,
+    /// Steps that comparisons of subjects with each other may still take.
+    left: u64,
 }
 
 impl Encoding {
@@ -52,15 +51,17 @@ impl Encoding {
             Node::Test { test } => Some(test),
             _ => None,
         });
-        let mut encoding = Encoding::of_terms(model, &tests.collect::<Vec<_>>());
+        let tests: Vec<u32> = tests.collect();
+        let mut encoding = Encoding::of_terms(model, &tests, model.most_facts);
         for node in nodes {
             encoding.node(model, node);
         }
         encoding
     }
 
-    /// What is known of these terms and their subjects.
-    pub(super) fn of_terms(model: &Model, terms: &[u32]) -> Encoding {
+    /// What is known of these terms and their subjects. So many steps may go into comparing
+    /// subjects with each other, of which there are as many as pairs.
+    pub(super) fn of_terms(model: &Model, terms: &[u32], most: u64) -> Encoding {
         let mut solver = Solver::default();
         let yes = solver.var();
         solver.clause(&[yes]);
@@ -74,6 +75,7 @@ impl Encoding {
             n_cuts: 0,
             is_exact: true,
             is_whole: true,
+            left: most,
         };
         encoding.ladders(model, terms);
         for &term in terms {
@@ -84,6 +86,18 @@ impl Encoding {
         encoding.sizes(model);
         facts::state(&mut encoding, model);
         encoding
+    }
+
+    /// Whether a comparison may still be made. If not, there is more to know than is said.
+    pub(super) fn may_compare(&mut self, steps: u64) -> bool {
+        if self.left < steps {
+            self.left = 0;
+            self.is_whole = false;
+            return false;
+        }
+        self.left -= steps;
+        self.solver.charge(steps);
+        true
     }
 
     /// Whether formulas can hold at once.
@@ -244,14 +258,12 @@ impl Encoding {
                 pieces.push((*axis, text, self.terms[&term]));
             }
         }
-        if pieces.len() > MOST_PIECES {
-            self.is_whole = false;
-            return;
-        }
+        pieces.sort_by_key(|&(axis, ..)| axis);
         for (i, &(axis, text, lit)) in pieces.iter().enumerate() {
-            for &(other_axis, other, other_lit) in &pieces[..i] {
-                if axis != other_axis {
-                    continue;
+            let others = pieces[..i].iter().rev();
+            for &(_, other, other_lit) in others.take_while(|other| other.0 == axis) {
+                if !self.may_compare(1 + (text.len() + other.len()) as u64 / 64) {
+                    return;
                 }
                 if text.implies(other) {
                     self.implies(lit, other_lit);

@@ -8,15 +8,12 @@ use super::history::{EventSet, Occurrence, is_at_most, is_at_most_inner};
 use super::model::Model;
 use super::shape::Role;
 use super::solver::Lit;
-use crate::data::FeatureIndex;
+use crate::data::{FeatureIndex, StreamIndex};
 use crate::rules::behaviour::Summary;
 use crate::rules::window::Bounds;
 
 /// Distances and days beyond which the ends of the calendar are near.
 const FAR: f64 = 1e6;
-
-/// Aggregates that are compared with each other.
-const MOST_AGGREGATES: usize = 1 << 10;
 
 /// The cuts of an axis by which it is related to others.
 pub(super) fn cuts(model: &Model, axis: u32) -> Vec<(u32, u32)> {
@@ -46,10 +43,6 @@ pub(super) fn state(encoding: &mut Encoding, model: &Model) {
         })
         .collect();
     if places.is_empty() {
-        return;
-    }
-    if places.len() > MOST_AGGREGATES {
-        encoding.is_whole = false;
         return;
     }
     // A date that is known with its distance says when now is, and that says which
@@ -106,14 +99,22 @@ fn is_free(model: &Model, places: &[(u32, Occurrence)]) -> bool {
                 _ => false,
             }
     };
-    let is_alone = |i: usize| {
-        let stream = places[i].1.events.stream;
-        let mut others = places.iter().enumerate();
-        !others.any(|(j, (_, other))| j != i && other.events.stream == stream)
-    };
-    places.iter().enumerate().all(|(i, (_, occurrence))| {
-        is_simple(occurrence) && (is_alone(i) || ends_now(occurrence))
+    let mut n_of_stream: BTreeMap<StreamIndex, usize> = BTreeMap::new();
+    for (_, occurrence) in places {
+        *n_of_stream.entry(occurrence.events.stream).or_default() += 1;
+    }
+    places.iter().all(|(_, occurrence)| {
+        let is_alone = n_of_stream.get(&occurrence.events.stream) == Some(&1);
+        is_simple(occurrence) && (is_alone || ends_now(occurrence))
     })
+}
+
+/// An aggregate that is asked about.
+struct Aggregate {
+    axis: u32,
+    occurrence: Occurrence,
+    /// From which numbers on which cuts hold, ascending.
+    cuts: Vec<(f64, Lit)>,
 }
 
 struct Events<'e> {
@@ -130,27 +131,44 @@ impl Events<'_> {
         for (axis, occurrence) in places {
             self.presence(*axis, occurrence);
         }
-        for (i, (axis, inner)) in places.iter().enumerate() {
-            for (j, (other, outer)) in places.iter().enumerate() {
-                self.encoding.is_whole &=
-                    self.model.history.is_compared(&inner.events, &outer.events);
-                if i == j
-                    || inner.events.stream != outer.events.stream
-                    || self.model.axes[*axis as usize].role
-                        != self.model.axes[*other as usize].role
-                    || !self.model.history.is_within(&inner.events, &outer.events)
-                {
-                    continue;
-                }
-                if is_at_most(inner, outer) {
-                    self.at_most(*axis, *other);
-                }
-                if is_at_most_inner(outer, inner) {
-                    self.at_most(*other, *axis);
+        let model = self.model;
+        let mut families: BTreeMap<(StreamIndex, Role), Vec<Aggregate>> = BTreeMap::new();
+        for &(axis, occurrence) in places {
+            let starts = &model.axes[axis as usize].starts;
+            let cuts = self.encoding.cuts.range((axis, 2)..(axis + 1, 0));
+            // Those of names have no numbers.
+            let cuts = cuts
+                .filter_map(|(&(_, k), &lit)| Some((*starts.get(k as usize - 2)?, lit)));
+            let aggregate = Aggregate { axis, occurrence, cuts: cuts.collect() };
+            let family = (occurrence.events.stream, model.axes[axis as usize].role);
+            families.entry(family).or_default().push(aggregate);
+        }
+        for family in families.into_values() {
+            for (i, a) in family.iter().enumerate() {
+                for b in &family[..i] {
+                    if !self.encoding.may_compare(1) {
+                        return;
+                    }
+                    let [of_a, of_b] = [a, b].map(|of| &of.occurrence.events);
+                    self.encoding.is_whole &= model.history.is_compared(of_a, of_b);
+                    if !self.compare(a, b) || !self.compare(b, a) {
+                        return;
+                    }
                 }
             }
         }
         self.nested();
+    }
+
+    /// What is known if the events of the one are among those of the other. Whether there was
+    /// time for it.
+    fn compare(&mut self, a: &Aggregate, b: &Aggregate) -> bool {
+        let (inner, outer) = (&a.occurrence, &b.occurrence);
+        if !self.model.history.is_within(&inner.events, &outer.events) {
+            return true;
+        }
+        (!is_at_most(inner, outer) || self.at_most(a, b))
+            && (!is_at_most_inner(outer, inner) || self.at_most(b, a))
     }
 
     fn any(&mut self, events: EventSet) -> Lit {
@@ -209,39 +227,95 @@ impl Events<'_> {
         }
     }
 
-    /// Where both are there, the first is at most the second.
-    fn at_most(&mut self, less: u32, more: u32) {
-        let cuts_of = |axis: u32| -> Vec<(f64, Lit)> {
-            let starts = &self.model.axes[axis as usize].starts;
-            let cuts = self.encoding.cuts.range((axis, 2)..(axis + 1, 0));
-            cuts.map(|(&(_, k), &lit)| (starts[k as usize - 2], lit)).collect()
-        };
-        let (less, higher) = (cuts_of(less), cuts_of(more));
-        let there = self.encoding.cut(self.model, more, 1);
-        for (start, cut) in less {
-            let below = higher.partition_point(|&(other, _)| other <= start);
-            if let Some((_, reached)) = below.checked_sub(1).map(|at| higher[at]) {
+    /// Where both are there, the first is at most the second. Whether there was time to say so.
+    fn at_most(&mut self, less: &Aggregate, more: &Aggregate) -> bool {
+        if !self.encoding.may_compare(less.cuts.len() as u64) {
+            return false;
+        }
+        let there = self.encoding.cut(self.model, more.axis, 1);
+        for &(start, cut) in &less.cuts {
+            let below = more.cuts.partition_point(|&(other, _)| other <= start);
+            if let Some((_, reached)) = below.checked_sub(1).map(|at| more.cuts[at]) {
                 self.encoding.solver.clause(&[!cut, !there, reached]);
             }
         }
+        true
     }
 
     /// Where there are events, there are events of which they are a part.
     fn nested(&mut self) {
         let history = &self.model.history;
-        for (a, &inner) in &self.any {
-            for (b, &outer) in &self.any {
-                if a != b && history.is_within(a, b) {
-                    self.encoding.implies(inner, outer);
+        type Known = Vec<(EventSet, Lit)>;
+        let mut families: BTreeMap<(Option<FeatureIndex>, StreamIndex), Known> =
+            BTreeMap::new();
+        let any = self.any.iter().map(|(&events, &lit)| (None, events, lit));
+        let has = self.has.iter();
+        let has = has.map(|(&(property, events), &lit)| (Some(property), events, lit));
+        for (property, events, lit) in any.chain(has) {
+            let family = families.entry((property, events.stream)).or_default();
+            family.push((events, lit));
+        }
+        for family in families.values() {
+            for (i, (a, of_a)) in family.iter().enumerate() {
+                for (b, of_b) in &family[..i] {
+                    if !self.encoding.may_compare(1) {
+                        return;
+                    }
+                    if history.is_within(a, b) {
+                        self.encoding.implies(*of_a, *of_b);
+                    }
+                    if history.is_within(b, a) {
+                        self.encoding.implies(*of_b, *of_a);
+                    }
                 }
             }
         }
-        for ((p, a), &inner) in &self.has {
-            for ((q, b), &outer) in &self.has {
-                if p == q && a != b && history.is_within(a, b) {
-                    self.encoding.implies(inner, outer);
-                }
-            }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{Schema, StreamSpec};
+    use crate::rules::{AnalysisLimits, Rule, RuleBook, RuleSet};
+
+    /// Counts of events in so many windows, each within the next.
+    fn nested(n: usize) -> RuleBook {
+        let schema = Schema::builder().stream(StreamSpec::new("e", [])).build().unwrap();
+        let counts = (1..=n).map(|i| format!("events(e).count in last {i}d >= {i}"));
+        let parts = counts.map(|text| text.parse().unwrap()).collect();
+        RuleSet::new()
+            .segment("all", "All", Rule::All(parts))
+            .compile_book(&schema)
+            .unwrap()
+    }
+
+    /// Steps for the clauses about all terms, and whether they say all.
+    fn steps(book: &RuleBook, most: u64) -> (u64, bool) {
+        let set = book.compiled();
+        let rules: Vec<_> = set.rules.iter().collect();
+        let model = Model::new(&rules, &set.order, &set.windows, [0, most]);
+        let encoding = Encoding::new(&model, &[model.rules[0].answers.holds]);
+        (encoding.solver.steps(), encoding.is_whole)
+    }
+
+    #[test]
+    fn comparisons_of_aggregates_are_counted_and_end() {
+        let [few, many] = [nested(100), nested(900)];
+        let (whole, is_whole) = steps(&few, u64::MAX);
+        assert!(is_whole && whole > 100 * 99, "{whole}");
+        assert_eq!(steps(&few, 100 * 100 * 2), (whole, true));
+        let alone = [&few, &many].map(|book| steps(book, 0));
+        assert!(!alone[0].1 && !alone[1].1);
+        // What does not depend on pairs grows with the number of aggregates only.
+        assert!(alone[1].0 < 10 * alone[0].0, "{alone:?}");
+        for most in [1000, 20_000, 100_000] {
+            let (steps, is_whole) = steps(&many, most);
+            // Each comparison states few clauses, of three literals at most.
+            assert!(!is_whole && steps <= alone[1].0 + 6 * most, "{most}: {steps}");
         }
+        let limits = AnalysisLimits::new().question(100).total(10_000);
+        let analysis = many.analyse_with(&limits);
+        assert!(analysis.findings().is_empty() && !analysis.undecided().is_empty());
     }
 }

@@ -82,7 +82,7 @@ impl History {
     /// Learns which filters imply which.
     fn compare(&mut self, stream: StreamIndex, filters: &[&Compiled], left: &mut u64) {
         let order: Vec<u32> = (0..filters.len() as u32).collect();
-        let model = Model::new(filters, &order, &[], 0);
+        let model = Model::new(filters, &order, &[], [0, MOST_STEPS]);
         let holds = |at: u32| model.rules[at as usize].answers.holds;
         let mut is_whole = filters.len() <= MOST_FILTERS;
         let mut is_impossible = |question: &[Signal]| {

@@ -122,6 +122,7 @@ impl Inquiry {
     /// Adds some different samples of a formula that can hold.
     pub(super) fn witness(&mut self, signal: Signal) {
         let mut encoding = Encoding::new(&self.model, &[signal]);
+        self.spend(encoding.solver.steps());
         for _ in 0..WITNESSES {
             self.samples.scatter(&mut encoding, &self.model);
             if let Answer::Possible = self.ask_in(&mut encoding, &[signal]) {

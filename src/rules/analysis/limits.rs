@@ -38,7 +38,8 @@ impl AnalysisLimits {
         AnalysisLimits { question: 200_000, total: 100_000_000 }
     }
 
-    /// Steps that one question may take.
+    /// Steps that one question may take. To compare the aggregates of events in it with each
+    /// other may take as many, or a 64th of the total if that is more.
     #[must_use]
     pub const fn question(mut self, steps: u64) -> AnalysisLimits {
         self.question = steps;
@@ -54,6 +55,11 @@ impl AnalysisLimits {
 
     pub(super) fn get_question(&self) -> u64 {
         self.question
+    }
+
+    /// Steps that go into comparing the subjects of one question with each other.
+    pub(super) fn most_facts(&self) -> u64 {
+        self.question.max(self.total / 64).min(self.total)
     }
 
     pub(super) fn get_total(&self) -> u64 {

@@ -130,6 +130,8 @@ pub(super) struct Model {
     /// Of each rule.
     pub(super) rules: Vec<Part>,
     pub(super) history: History,
+    /// Steps that go into comparing subjects of one question with each other.
+    pub(super) most_facts: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -159,12 +161,13 @@ struct Rest<'r> {
 
 impl Model {
     /// Of rules in an order in which each comes after those to which it refers.
-    /// So many steps may go into what is known of events.
+    /// So many steps may go into what is known of events, and into comparing the subjects of
+    /// one question.
     pub(super) fn new(
         rules: &[&Compiled],
         order: &[u32],
         windows: &[Bounds],
-        most: u64,
+        [most, most_facts]: [u64; 2],
     ) -> Model {
         let mut lowering = Lowering {
             graph: Graph::new(),
@@ -188,7 +191,7 @@ impl Model {
         let Shapes { axes, groups, shapes } = Shapes::new(&subjects, &terms);
         let history = History::new(&aggregates, windows, most);
         let rules = parts.into_iter().flatten().collect();
-        Model { graph, shapes, axes, groups, rules, history }
+        Model { graph, shapes, axes, groups, rules, history, most_facts }
     }
 }
 
@@ -372,7 +375,7 @@ mod tests {
             Compiled { leaves: Box::new([]), ..Compiled::clone(&rule.rule) }
         });
         let rules: Vec<&Compiled> = rules.iter().collect();
-        let model = Model::new(&rules, &[0, 1, 2, 3], &[], 0);
+        let model = Model::new(&rules, &[0, 1, 2, 3], &[], [0, 0]);
         let [a, b, either, both] = [0, 1, 2, 3].map(|i: usize| model.rules[i].answers);
         for x in [a.holds, a.fails, !a.holds] {
             assert!([b.holds, b.fails].iter().all(|&y| can(&model, &[x, y])));

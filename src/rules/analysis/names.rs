@@ -104,6 +104,12 @@ pub(super) fn texts(
 }
 
 impl Piece {
+    /// Its length in bytes.
+    pub(super) fn len(&self) -> usize {
+        let (Piece::Start(text) | Piece::End(text) | Piece::Contained(text)) = self;
+        text.len()
+    }
+
     /// Whether each name that has this piece has the other.
     pub(super) fn implies(&self, other: &Piece) -> bool {
         match (self, other) {

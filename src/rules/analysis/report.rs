@@ -111,8 +111,8 @@ impl RuleBook {
     pub fn analyse_with(&self, limits: &AnalysisLimits) -> Analysis {
         let set = self.compiled();
         let rules: Vec<&Compiled> = set.rules.iter().collect();
-        let mut model =
-            Model::new(&rules, &set.order, &set.windows, limits.get_total() / 4);
+        let most = [limits.get_total() / 4, limits.most_facts()];
+        let mut model = Model::new(&rules, &set.order, &set.windows, most);
         let mut holds: Vec<Signal> =
             model.rules.iter().map(|part| part.answers.holds).collect();
         if set.has_rest() {

@@ -66,7 +66,7 @@ impl Samples {
             for (i, &term) in (0..).zip(&terms) {
                 samples.places[term as usize] = (samples.components.len() as u32, i);
             }
-            if !samples.component(model, terms) {
+            if !samples.component(model, terms, most) {
                 samples.components.clear();
                 return samples;
             }
@@ -78,8 +78,9 @@ impl Samples {
     }
 
     /// Whether all is said of these terms, and not too much.
-    fn component(&mut self, model: &Model, terms: Vec<u32>) -> bool {
-        let mut encoding = Encoding::of_terms(model, &terms);
+    fn component(&mut self, model: &Model, terms: Vec<u32>, most: u64) -> bool {
+        let most = most.saturating_sub(self.steps);
+        let mut encoding = Encoding::of_terms(model, &terms, most);
         let mut is_whole = encoding.is_whole;
         let mut pool = vec![0; terms.len()];
         for sample in 0..POOL {

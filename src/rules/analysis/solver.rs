@@ -101,6 +101,11 @@ impl Solver {
         self.steps
     }
 
+    /// Counts work that is done for the sake of clauses.
+    pub(super) fn charge(&mut self, steps: u64) {
+        self.steps = self.steps.saturating_add(steps);
+    }
+
     /// Which value of a variable is to be tried first.
     pub(super) fn prefer(&mut self, lit: Lit) {
         self.phases[lit.var()] = !lit.is_negated();
