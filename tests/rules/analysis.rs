@@ -1,9 +1,11 @@
 //! What is found in books, by hand: each finding, and what looks like one and is none.
 
-use segmenta::data::{FeatureSpec, Schema, StreamSpec};
+use segmenta::data::{FeatureSpec, Schema, StreamSpec, Timestamp};
 use segmenta::rules::{
-    Analysis, AnalysisLimits, Finding, OpenQuestion, Relation, Rule, RuleSet, field,
+    Analysis, AnalysisLimits, Finding, LiveConfig, LiveScratch, OpenQuestion, Relation,
+    Rule, RuleSet, field,
 };
+use segmenta::segmenter::Truth;
 
 fn schema() -> Schema {
     let order = StreamSpec::new(
@@ -171,6 +173,54 @@ fn what_is_missing_is_neither_one_nor_the_other() {
         found(&["events(order).min(amount) > 0 or events(order).min(amount) <= 0"]),
         [""; 0]
     );
+}
+
+#[test]
+fn what_makes_others_unknown_is_not_needless_where_they_are_denied() {
+    let needless = |rules: &[&str]| -> Vec<(String, String)> {
+        let all = analyse(rules).findings().to_vec();
+        all.into_iter()
+            .filter_map(|finding| match finding {
+                Finding::Needless { segment, clause } => {
+                    Some((segment.as_str().to_owned(), clause))
+                }
+                _ => None,
+            })
+            .collect()
+    };
+    // Where `x` is 2 and `y` missing, the first is Unknown, and without its first clause False.
+    let rule = "x = 2 and y = 3 and y = 4 or x = 1";
+    let found = [("s0".to_owned(), "/any/0".to_owned())];
+    assert_eq!(needless(&[rule]), found);
+    assert_eq!(needless(&[rule, "segment 's0'"]), found);
+    assert_eq!(needless(&[rule, "x = 2 and not not segment 's0'"]), found);
+    assert_eq!(needless(&[rule, "not segment 's0'"]), []);
+    assert_eq!(needless(&[rule, "segment 's0' or y = 1", "not segment 's1'"]), []);
+    assert_eq!(needless(&[rule, "not segment 's0' and y = 1", "not segment 's1'"]), []);
+    // What is False anyhow, or another Unknown beside it, may go.
+    let rule = "x = 1 or x = 1 and y = 2";
+    let found = [("s0".to_owned(), "/any/1".to_owned())];
+    assert_eq!(needless(&[rule, "not segment 's0'"]), found);
+}
+
+#[test]
+fn draws_lie_between_0_and_1_and_are_missing_without_an_id() {
+    assert_eq!(never("bucket('x') < 0 and y = 1"), ["/all/0"]);
+    assert_eq!(never("bucket('x') >= 1"), [""]);
+    assert_eq!(never("distance(x, y) from (48, 16) < 0"), [""]);
+    assert_eq!(relation("bucket('x') >= 0", "bucket('x') < 1"), Relation::Equal);
+    assert_eq!(found(&["distance(x, y) from (48, 16) >= 0"]), [""; 0]);
+    // The two halves take everyone who has an id, but not whoever has none yet.
+    let set = set(&["bucket('x') < 0.5", "bucket('x') >= 0.5"]).rest("rest", "Rest");
+    let book = set.compile_book(&schema()).unwrap();
+    assert_eq!(book.analyse().findings(), []);
+    let live = book.live(&LiveConfig::new()).unwrap();
+    let mut scratch = LiveScratch::new();
+    let mut ann = live.customer(Timestamp::from_millis(0));
+    let before = live.membership(&ann, &mut scratch).unwrap().to_vec();
+    assert_eq!(before, [Truth::Unknown, Truth::Unknown, Truth::True]);
+    live.identify(&mut ann, 1, &mut scratch).unwrap();
+    assert_eq!(live.membership(&ann, &mut scratch).unwrap()[2], Truth::False);
 }
 
 #[test]

@@ -97,6 +97,8 @@ pub(super) struct Subject {
     /// How many names are allowed, if they are closed.
     pub(super) n_levels: Option<usize>,
     pub(super) may_be_missing: bool,
+    /// The least and the greatest number that it can be, where that is known.
+    pub(super) ends: Option<[f64; 2]>,
     /// The aggregate, if it is one, by its place; and what it makes of events.
     pub(super) aggregate: Option<(u32, Summary)>,
     /// Whether it is made of what other subjects may be made of, so that not all values go
@@ -301,8 +303,13 @@ impl<'r> Lowering<'r> {
             Source::Computed(at) => {
                 let computed = rule.computed.get(at as usize)?;
                 let subject = Subject {
-                    // Of a customer without an id, what is drawn is not known.
+                    // What is drawn is missing too, as long as a live customer has no id.
                     may_be_missing: !matches!(computed.what, What::Ordered(_)),
+                    ends: match computed.what {
+                        What::Ordered(_) => None,
+                        What::Distance(_) => Some([0.0, f64::MAX]),
+                        What::Bucket(_) => Some([0.0, 1.0_f64.next_down()]),
+                    },
                     is_derived: true,
                     ..Subject::of(&computed.spec)
                 };
@@ -334,6 +341,7 @@ impl Subject {
             kind: spec.kind(),
             n_levels: (n_levels > 0).then_some(n_levels),
             may_be_missing: true,
+            ends: None,
             aggregate: None,
             is_derived: false,
         }

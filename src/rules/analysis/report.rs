@@ -35,8 +35,10 @@ const MOST_SPARE: usize = 1 << 16;
 ///   windows of one kind and by filters that imply each other. So it knows which counts,
 ///   least and greatest values, and first and last days bound each other; but no sums of
 ///   counts, and of sums and averages only what they are over no events.
-/// - Of a distance, a draw and a sequence it knows no more than that they are numbers, or yes
-///   or no: not what they are made of.
+/// - Of a distance, a draw and a sequence it knows no more than that they are a number not
+///   below 0, one from 0 to 1, and yes or no: not what they are made of. A draw may be missing,
+///   as it is for a live customer until [`LiveBook::identify`](super::super::LiveBook::identify):
+///   two halves of a draw leave her for the rest segment.
 ///
 /// Of features alone, without those, `matches`, anniversaries, and absolute dates beside relative
 /// ones, it knows all: what is not found there and not undecided is not so.

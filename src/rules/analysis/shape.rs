@@ -183,7 +183,7 @@ impl Shapes {
         let ends = match subject.kind {
             FeatureKind::Date => [Date::MIN, Date::MAX].map(day),
             _ if is_count => [0.0, subject.n_levels.map_or(MOST, |n| n as f64)],
-            _ => [f64::MIN, f64::MAX],
+            _ => subject.ends.unwrap_or([f64::MIN, f64::MAX]),
         };
         let is_whole = is_count || subject.kind == FeatureKind::Date;
         let tests = checks.iter().filter_map(|(_, check)| match check {
