@@ -81,7 +81,15 @@ use crate::segmenter::SegmentId;
 /// | 0 | 0 | 3 | Unknown | Unknown | Unknown |
 ///
 /// `all` is `at_least` as many as there are, `any` is `at_least` 1.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+///
+/// # Depth
+/// Only code can nest rules without an end: text is read up to 100 levels, JSON up to the 128
+/// of `serde_json`, and [`Limits::MAX_DEPTH`](super::Limits::MAX_DEPTH) bounds what is
+/// compiled. Checking, `Display`, [`digest`](Rule::digest) and [`leaves`](Rule::leaves) take
+/// rules of any depth, and `Serialize` refuses more than 128 levels. To clone, compare, debug-print
+/// and drop one takes a stack in proportion to its depth, as with any tree of Rust: code that
+/// nests rules by the input of a stranger must count, up to some thousands.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Rule {
@@ -225,7 +233,7 @@ pub enum Test {
     HasAll(Vec<String>),
     /// The number of tags satisfies a test of numbers (`eq` to `between`). Tags count as
     /// often as the host gives them.
-    Size(Box<Test>),
+    Size(#[serde(serialize_with = "super::depth::size")] Box<Test>),
     /// The day is today or one of the days before it, this many in all. Today is that of
     /// the instant and zone at which the rule is [asked](super::RuleBook::at).
     InLast(Span),

@@ -9,8 +9,10 @@ use serde_json::{Number, Value as Document};
 
 use super::ast::Rule;
 use super::book::RuleBook;
+use super::points::{PointsFor, PointsModel, PointsPart};
 use super::score::ScoreRule;
 use super::set::RuleSet;
+use super::text::Counted;
 use super::window::End;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fnv::Fnv;
@@ -64,7 +66,8 @@ use crate::fnv::Fnv;
 ///
 /// Instants at the ends of a window are written in UTC. Beyond that, rules that say the same
 /// in other words (`in` of one value and `eq`) have different digests. A rule with a number
-/// that is not finite, which no schema accepts, has the digest of its text.
+/// that is not finite, and one of more than 128 levels, which no schema accepts, has the digest
+/// of its text.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RuleDigest(u64);
 
@@ -112,7 +115,7 @@ impl Rule {
                 Rule::Any(parts) => ("any", parts),
                 Rule::AtLeast { of, .. } => ("at_least/of", of),
                 Rule::Not(part) => {
-                    open.push((format!("{path}/not"), part));
+                    open.push((path + "/not", part));
                     continue;
                 }
                 rule => {
@@ -198,7 +201,7 @@ impl RuleSet {
             let forms = Forms { others: &BTreeMap::new(), scores: &BTreeMap::new() };
             let digest = match serde_json::to_value(points) {
                 Ok(document) => RuleDigest::of(&forms.points(&document)),
-                Err(_) => RuleDigest::of(&format!("{points:?}")),
+                Err(_) => RuleDigest::of(&written(points)),
             };
             digests.entry(id.as_str()).or_insert(digest);
         }
@@ -439,6 +442,24 @@ impl Forms<'_> {
             (_, value) => self.plain(value),
         }
     }
+}
+
+/// A score that has no JSON: with numbers that are not finite, or rules that are too deep.
+fn written(points: &PointsModel) -> String {
+    let part = |part: &PointsPart| {
+        let PointsPart { name: _, points, given_for, cap, half_life, every } = part;
+        let given_for = match given_for {
+            PointsFor::Rule(rule) => rule.to_string(),
+            PointsFor::Events { name, filter, window } => {
+                let filter = filter.as_deref();
+                Counted { name, filter, window, is_short: false }.to_string()
+            }
+        };
+        text(&format!("{points:?} {cap:?} {half_life:?} {every:?} {given_for}"))
+    };
+    let mut parts: Vec<String> = points.parts.iter().map(part).collect();
+    parts.sort_unstable();
+    format!("{:?} {}", points.cap, parts.concat())
 }
 
 /// The form of what belongs to a definition.

@@ -214,30 +214,9 @@ impl Limits {
                     .found("more");
                 return Some(issue);
             }
-            match rule {
-                Rule::All(rules) | Rule::Any(rules) | Rule::AtLeast { of: rules, .. } => {
-                    // One more than allowed is enough to be refused above.
-                    let enough = rules.iter().take(self.nodes.saturating_add(1));
-                    open.extend(enough.map(|rule| (rule, depth + 1)));
-                }
-                Rule::Not(rule) => open.push((rule, depth + 1)),
-                Rule::Event(test) => {
-                    open.extend(test.filter.iter().map(|rule| (&**rule, depth + 1)));
-                }
-                Rule::Sequence(test) => {
-                    let filters = test.steps.iter().filter_map(|s| s.filter.as_deref());
-                    let enough = filters.take(self.nodes.saturating_add(1));
-                    open.extend(enough.map(|rule| (rule, depth + 1)));
-                }
-                Rule::Everyone
-                | Rule::Nobody
-                | Rule::Field(_)
-                | Rule::Distance(_)
-                | Rule::Bucket(_)
-                | Rule::Consent(_)
-                | Rule::Score(_)
-                | Rule::Segment(_) => {}
-            }
+            // One more than allowed is enough to be refused above.
+            let enough = rule.inside().take(self.nodes.saturating_add(1));
+            open.extend(enough.map(|rule| (rule, depth + 1)));
         }
         None
     }

@@ -58,6 +58,7 @@ mod consent;
 mod context;
 mod day;
 mod decay;
+mod depth;
 mod digest;
 mod distance;
 mod event;

@@ -119,16 +119,21 @@ impl RuleSet {
                 }
             }
         }
+        for (i, score) in self.scores.iter().enumerate() {
+            for (j, part) in score.points.parts.iter().enumerate() {
+                let path = format!("/scores/{i}/points/parts/{j}");
+                if let Some(issue) = part.check_size(limits, &path) {
+                    let (what, issues) = ("the rules".into(), vec![issue]);
+                    return Err(ErrorKind::Definition { what, issues }.into());
+                }
+            }
+        }
         let mut set = self.clone();
         let pinning = Pinning { table, moment: &moment, limits, scores: &[] };
         for (i, score) in set.scores.iter_mut().enumerate() {
             for (j, part) in score.points.parts.iter_mut().enumerate() {
                 if let PointsFor::Rule(rule) = &mut part.given_for {
                     let path = format!("/scores/{i}/points/parts/{j}/for/rule");
-                    if let Some(issue) = limits.check_size(rule, &path) {
-                        let (what, issues) = ("the rules".into(), vec![issue]);
-                        return Err(ErrorKind::Definition { what, issues }.into());
-                    }
                     pinning.pin(rule, &path)?;
                 }
             }

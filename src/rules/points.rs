@@ -12,7 +12,7 @@ use super::decay::Decay;
 use super::event::{Aggregate, EventTest, Window};
 use super::field::EventSelection;
 use super::limits::Limits;
-use super::text::events_name;
+use super::text::Counted;
 use crate::data::{Customer, Moment, Remapped, Schema, Span, Table};
 use crate::error::{Error, ErrorKind, Issue, Result};
 use crate::exact::ExactSum;
@@ -227,6 +227,10 @@ impl PointsModel {
         for (i, part) in self.parts.iter().enumerate() {
             let path = format!("/parts/{i}");
             part.check(&path, &mut issues);
+            if let Some(issue) = part.check_size(limits, &path) {
+                issues.push(issue);
+                continue;
+            }
             let (rule, path) = part.rule(&path);
             match rule.compile_with(schema, limits) {
                 Ok(rule) => rules.push(rule),
@@ -268,11 +272,10 @@ impl fmt::Display for PointsPart {
         write!(f, "{name}: {points:+}")?;
         match given_for {
             PointsFor::Rule(rule) => write!(f, " if {}", rule.head())?,
-            PointsFor::Events { .. } => {
-                let (rule, _) = self.rule("");
-                if let Rule::Event(test) = &rule {
-                    write!(f, " times {}", events_name(test))?;
-                }
+            PointsFor::Events { name, filter, window } => {
+                let filter = filter.as_deref();
+                let counted = Counted { name, filter, window, is_short: true };
+                write!(f, " times {counted}")?;
             }
         }
         if let Some(cap) = cap {
@@ -333,6 +336,17 @@ impl PointsPart {
         match &self.given_for {
             PointsFor::Rule(rule) => rule.all_names_read(),
             PointsFor::Events { .. } => self.rule("").0.names_read(),
+        }
+    }
+
+    /// What is too large or too deep of it, which may not even be cloned.
+    pub(super) fn check_size(&self, limits: &Limits, path: &str) -> Option<Issue> {
+        match &self.given_for {
+            PointsFor::Rule(rule) => limits.check_size(rule, &format!("{path}/for/rule")),
+            PointsFor::Events { filter, .. } => {
+                let path = format!("{path}/for/events/where");
+                filter.as_deref().and_then(|filter| limits.check_size(filter, &path))
+            }
         }
     }
 

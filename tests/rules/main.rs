@@ -10,6 +10,7 @@ mod checks;
 mod computed;
 mod corpus;
 mod definitions;
+mod depth;
 mod digests;
 mod evaluation;
 mod events;

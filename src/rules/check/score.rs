@@ -52,10 +52,16 @@ impl Checker {
                     });
                 }
                 let mut parts = Parts::default();
+                let n_faults = c.issues.len() + c.n_more;
                 c.at("points", |c| c.points(points, &mut parts));
+                let is_faulty = c.issues.len() + c.n_more > n_faults;
                 known.entry(id.clone()).or_insert_with(|| KnownScore {
                     place: i as u32,
-                    model: Arc::new(points.clone()),
+                    // What has a fault may be too deep to be cloned, and resolves to nothing.
+                    model: Arc::new(match is_faulty {
+                        true => PointsModel::new(),
+                        false => points.clone(),
+                    }),
                     size: points.parts.len() + parts.inner.len(),
                 });
             });
@@ -147,6 +153,13 @@ impl Checker {
                 Some(GivenFor::Rule { entry, first_leaf, n_leaves })
             }),
             PointsFor::Events { name, filter, window } => self.at("events", |c| {
+                if let Some(rule) = filter
+                    && let Some(issue) =
+                        c.limits.check_size(rule, &format!("{}/where", c.path))
+                {
+                    c.told(issue);
+                    return None;
+                }
                 let test = EventTest {
                     name: name.clone(),
                     filter: filter.clone(),
@@ -155,13 +168,6 @@ impl Checker {
                     is: Test::Ge(1.into()),
                     when_missing: None,
                 };
-                if let Some(rule) = &test.filter
-                    && let Some(issue) =
-                        c.limits.check_size(rule, &format!("{}/where", c.path))
-                {
-                    c.told(issue);
-                    return None;
-                }
                 let leaf = c.event_of(&test, decay, parts)?;
                 parts.leaves.push(Leaf { check: Check::Amount, ..leaf });
                 Some(GivenFor::Times { leaf: (parts.leaves.len() - 1) as u32 })

@@ -7,7 +7,7 @@ mod lexer;
 mod parser;
 mod write;
 
-pub(super) use self::write::{bucket_name, distance_name, events_name, score_name};
+pub(super) use self::write::{Counted, bucket_name, distance_name, score_name};
 
 use std::ops::Range;
 use std::str::FromStr;

@@ -24,51 +24,134 @@ const LONGEST_FILTER: usize = 200;
 /// [`RuleText::parse`](crate::rules::RuleText::parse).
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Rule::Everyone => f.write_str("everyone"),
-            Rule::Nobody => f.write_str("nobody"),
-            Rule::All(rules) => write_joined(f, rules, "all of", " and "),
-            Rule::Any(rules) => write_joined(f, rules, "any of", " or "),
-            Rule::AtLeast { n, of } => {
-                write!(f, "at least {n} of ")?;
-                write_list(f, of, usize::MAX, |f, rule| fmt::Display::fmt(rule, f))
+        // Without recursion: the rule may be of any depth.
+        let mut open = vec![Piece::Rule(self)];
+        while let Some(piece) = open.pop() {
+            match piece {
+                Piece::Text(text) => f.write_str(text)?,
+                Piece::Rule(rule) => write_rule(f, rule, &mut open)?,
+                Piece::Part(rule) => match rule {
+                    Rule::All(rules) | Rule::Any(rules) if rules.len() > 1 => {
+                        f.write_str("(")?;
+                        open.extend([Piece::Text(")"), Piece::Rule(rule)]);
+                    }
+                    _ => open.push(Piece::Rule(rule)),
+                },
+                Piece::AfterFilter(test) => write_after_filter(f, test)?,
+                Piece::Step(test, at) => write_step(f, test, at, &mut open)?,
+                Piece::AfterStep(test, at) => {
+                    write_after_step(f, test, at)?;
+                    open.push(Piece::Step(test, at + 1));
+                }
             }
-            Rule::Not(rule) => write!(f, "not ({rule})"),
-            Rule::Field(test) => fmt::Display::fmt(test, f),
-            Rule::Event(test) => fmt::Display::fmt(test, f),
-            Rule::Sequence(test) => fmt::Display::fmt(test, f),
-            Rule::Distance(test) => fmt::Display::fmt(test, f),
-            Rule::Bucket(test) => fmt::Display::fmt(test, f),
-            Rule::Score(test) => fmt::Display::fmt(test, f),
-            Rule::Consent(test) => fmt::Display::fmt(test, f),
-            Rule::Segment(SegmentRef { id, version }) => {
-                write!(f, "segment {}", quoted(id.as_str()))?;
-                version.map_or(Ok(()), |version| write!(f, " version {version}"))
+        }
+        Ok(())
+    }
+}
+
+/// What of a rule is still to be written.
+enum Piece<'r> {
+    Text(&'static str),
+    Rule(&'r Rule),
+    /// In parentheses where it needs them.
+    Part(&'r Rule),
+    /// What comes after the filter of events.
+    AfterFilter(&'r EventTest),
+    /// From this step of a sequence on.
+    Step(&'r SequenceTest, usize),
+    /// From what comes after the filter of this step on.
+    AfterStep(&'r SequenceTest, usize),
+}
+
+/// The start of a rule; what comes then is `open`, the last first.
+fn write_rule<'r>(
+    f: &mut fmt::Formatter<'_>,
+    rule: &'r Rule,
+    open: &mut Vec<Piece<'r>>,
+) -> fmt::Result {
+    match rule {
+        Rule::Everyone => f.write_str("everyone"),
+        Rule::Nobody => f.write_str("nobody"),
+        Rule::All(rules) => write_joined(f, rules, ["all of (", " and "], open),
+        Rule::Any(rules) => write_joined(f, rules, ["any of (", " or "], open),
+        Rule::AtLeast { n, of } => {
+            write!(f, "at least {n} of (")?;
+            open.push(Piece::Text(")"));
+            push_between(of, ", ", Piece::Rule, open);
+            Ok(())
+        }
+        Rule::Not(rule) => {
+            open.extend([Piece::Text(")"), Piece::Rule(rule)]);
+            f.write_str("not (")
+        }
+        Rule::Field(test) => fmt::Display::fmt(test, f),
+        Rule::Event(test) => match &test.filter {
+            Some(filter) => {
+                write_sizes(f, &test.is)?;
+                f.write_str("events(")?;
+                write_name(f, &test.name)?;
+                open.extend([Piece::AfterFilter(test), Piece::Rule(filter)]);
+                f.write_str(" where ")
             }
+            None => fmt::Display::fmt(test, f),
+        },
+        Rule::Sequence(test) => {
+            open.push(Piece::Step(test, 0));
+            f.write_str("sequence(")
+        }
+        Rule::Distance(test) => fmt::Display::fmt(test, f),
+        Rule::Bucket(test) => fmt::Display::fmt(test, f),
+        Rule::Score(test) => fmt::Display::fmt(test, f),
+        Rule::Consent(test) => fmt::Display::fmt(test, f),
+        Rule::Segment(SegmentRef { id, version }) => {
+            write!(f, "segment {}", quoted(id.as_str()))?;
+            version.map_or(Ok(()), |version| write!(f, " version {version}"))
         }
     }
 }
 
-fn write_joined(
+fn write_joined<'r>(
     f: &mut fmt::Formatter<'_>,
-    rules: &[Rule],
-    alone: &str,
-    between: &str,
+    rules: &'r [Rule],
+    [alone, between]: [&'static str; 2],
+    open: &mut Vec<Piece<'r>>,
 ) -> fmt::Result {
     if rules.len() < 2 {
-        write!(f, "{alone} ")?;
-        return write_list(f, rules, usize::MAX, |f, rule| fmt::Display::fmt(rule, f));
+        f.write_str(alone)?;
+        open.push(Piece::Text(")"));
     }
-    for (i, rule) in rules.iter().enumerate() {
+    let piece = if rules.len() < 2 { Piece::Rule } else { Piece::Part };
+    push_between(rules, between, piece, open);
+    Ok(())
+}
+
+fn push_between<'r>(
+    rules: &'r [Rule],
+    between: &'static str,
+    piece: fn(&'r Rule) -> Piece<'r>,
+    open: &mut Vec<Piece<'r>>,
+) {
+    for (i, rule) in rules.iter().enumerate().rev() {
+        open.push(piece(rule));
         if i > 0 {
-            f.write_str(between)?;
+            open.push(Piece::Text(between));
         }
-        match rule {
-            Rule::All(rules) | Rule::Any(rules) if rules.len() > 1 => {
-                write!(f, "({rule})")?
-            }
-            _ => fmt::Display::fmt(rule, f)?,
-        }
+    }
+}
+
+/// From a step up to its filter; of none, the end of the sequence.
+fn write_step<'r>(
+    f: &mut fmt::Formatter<'_>,
+    test: &'r SequenceTest,
+    at: usize,
+    open: &mut Vec<Piece<'r>>,
+) -> fmt::Result {
+    let Some(step) = test.steps.get(at) else { return write_after_steps(f, test) };
+    write_before_filter(f, test, at)?;
+    open.push(Piece::AfterStep(test, at));
+    if let Some(filter) = &step.filter {
+        f.write_str(" where ")?;
+        open.push(Piece::Rule(filter));
     }
     Ok(())
 }
@@ -211,14 +294,36 @@ fn write_sequence(
 ) -> fmt::Result {
     f.write_str("sequence(")?;
     for (i, step) in test.steps.iter().enumerate() {
-        f.write_str(if i > 0 { " then " } else { "" })?;
-        f.write_str(if step.not { "not " } else { "" })?;
-        write_name(f, &step.name)?;
+        write_before_filter(f, test, i)?;
         write_filter(f, step.filter.as_deref(), is_short)?;
-        if let Some(within) = step.within {
-            write!(f, " within {within}")?;
-        }
+        write_after_step(f, test, i)?;
     }
+    write_after_steps(f, test)
+}
+
+fn write_before_filter(
+    f: &mut fmt::Formatter<'_>,
+    test: &SequenceTest,
+    at: usize,
+) -> fmt::Result {
+    let Some(step) = test.steps.get(at) else { return Ok(()) };
+    f.write_str(if at > 0 { " then " } else { "" })?;
+    f.write_str(if step.not { "not " } else { "" })?;
+    write_name(f, &step.name)
+}
+
+fn write_after_step(
+    f: &mut fmt::Formatter<'_>,
+    test: &SequenceTest,
+    at: usize,
+) -> fmt::Result {
+    match test.steps.get(at).and_then(|step| step.within) {
+        Some(within) => write!(f, " within {within}"),
+        None => Ok(()),
+    }
+}
+
+fn write_after_steps(f: &mut fmt::Formatter<'_>, test: &SequenceTest) -> fmt::Result {
     f.write_str(")")?;
     if let Some(property) = &test.same {
         f.write_str(" with same ")?;
@@ -240,17 +345,22 @@ fn write_name(f: &mut fmt::Formatter<'_>, name: &str) -> fmt::Result {
     }
 }
 
-struct Events<'a>(&'a EventTest);
-
-impl fmt::Display for Events<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_events(f, self.0, true)
-    }
+/// How often events happen: their name, filter and window; the filter cut short, if so wanted.
+pub(in crate::rules) struct Counted<'a> {
+    pub(in crate::rules) name: &'a str,
+    pub(in crate::rules) filter: Option<&'a Rule>,
+    pub(in crate::rules) window: &'a Window,
+    pub(in crate::rules) is_short: bool,
 }
 
-/// The aggregate of a test, its filter cut short.
-pub(in crate::rules) fn events_name(test: &EventTest) -> String {
-    Events(test).to_string()
+impl fmt::Display for Counted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Counted { name, filter, window, is_short } = *self;
+        f.write_str("events(")?;
+        write_name(f, name)?;
+        write_filter(f, filter, is_short)?;
+        write!(f, ").{}{window}", Aggregate::Count)
+    }
 }
 
 fn write_events(
@@ -261,6 +371,10 @@ fn write_events(
     f.write_str("events(")?;
     write_name(f, &test.name)?;
     write_filter(f, test.filter.as_deref(), is_short)?;
+    write_aggregate(f, test)
+}
+
+fn write_aggregate(f: &mut fmt::Formatter<'_>, test: &EventTest) -> fmt::Result {
     write!(f, ").{}{}", test.agg, test.window)?;
     // Else the days of the test would be read as a window.
     let is_days = matches!(test.is, Test::InLast(_));
@@ -349,20 +463,48 @@ impl fmt::Display for Window {
 impl fmt::Display for Written<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Written(Subject { write, is, when_missing }, longest) = self;
-        let mut test: &Test = is;
-        while let Test::Size(inner) = test {
-            f.write_str("size of ")?;
-            test = inner;
-        }
+        let test = write_sizes(f, is)?;
         write(f)?;
-        f.write_str(" ")?;
-        write_test(f, test, *longest)?;
-        match when_missing {
-            Some(true) => f.write_str(" when missing yes"),
-            Some(false) => f.write_str(" when missing no"),
-            None => Ok(()),
-        }
+        write_said(f, test, *when_missing, *longest)
     }
+}
+
+/// The sizes in front of a subject, and what is asked of the innermost.
+fn write_sizes<'t>(
+    f: &mut fmt::Formatter<'_>,
+    mut test: &'t Test,
+) -> std::result::Result<&'t Test, fmt::Error> {
+    while let Test::Size(inner) = test {
+        f.write_str("size of ")?;
+        test = inner;
+    }
+    Ok(test)
+}
+
+/// What is said of a subject.
+fn write_said(
+    f: &mut fmt::Formatter<'_>,
+    test: &Test,
+    when_missing: Option<bool>,
+    longest: usize,
+) -> fmt::Result {
+    f.write_str(" ")?;
+    write_test(f, test, longest)?;
+    match when_missing {
+        Some(true) => f.write_str(" when missing yes"),
+        Some(false) => f.write_str(" when missing no"),
+        None => Ok(()),
+    }
+}
+
+/// A test of events from the end of its filter on.
+fn write_after_filter(f: &mut fmt::Formatter<'_>, test: &EventTest) -> fmt::Result {
+    write_aggregate(f, test)?;
+    let mut is = &test.is;
+    while let Test::Size(inner) = is {
+        is = inner;
+    }
+    write_said(f, is, test.when_missing, usize::MAX)
 }
 
 impl fmt::Display for Test {
@@ -371,7 +513,15 @@ impl fmt::Display for Test {
     }
 }
 
-fn write_test(f: &mut fmt::Formatter<'_>, test: &Test, longest: usize) -> fmt::Result {
+fn write_test(
+    f: &mut fmt::Formatter<'_>,
+    mut test: &Test,
+    longest: usize,
+) -> fmt::Result {
+    while let Test::Size(inner) = test {
+        f.write_str("size ")?;
+        test = inner;
+    }
     let text = |f: &mut fmt::Formatter<'_>, text: &String| f.write_str(&quoted(text));
     match test {
         Test::Eq(x) => write!(f, "= {x}"),
@@ -396,10 +546,8 @@ fn write_test(f: &mut fmt::Formatter<'_>, test: &Test, longest: usize) -> fmt::R
             f.write_str("has all of ")?;
             write_list(f, names, longest, text)
         }
-        Test::Size(test) => {
-            f.write_str("size ")?;
-            write_test(f, test, longest)
-        }
+        // It was written above.
+        Test::Size(_) => Ok(()),
         Test::InLast(span) => write!(f, "in last {span}"),
         Test::InNext(span) => write!(f, "in next {span}"),
         Test::Anniversary { within, leap_day } => {
