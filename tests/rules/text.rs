@@ -192,6 +192,44 @@ fn mistakes_are_told_with_their_places() {
 }
 
 #[test]
+fn mistyped_joints_are_told_with_what_was_meant() {
+    let and = |column| ("unexpected", 1, column, Some("and"));
+    let or = |column| ("unexpected", 1, column, Some("or"));
+    faults("x = 1 adn y = 2", &[and(7)]);
+    faults("x = 1 an y = 2 ANDD z = 3", &[and(7), and(16)]);
+    faults("x = 1 ro y = 2", &[or(7)]);
+    faults("x = 1 or y = 2 orr z = 3", &[or(16)]);
+    faults("(x = 1 adn not y = 2) or z = 3", &[and(8)]);
+    faults("all of (x = 1 adn y = 2, z = 3)", &[and(15)]);
+    faults("events(order where x = 1 adn y = 2)", &[and(26)]);
+    faults("sequence(order where x = 1 adn y then visit)", &[and(28)]);
+    // What comes after it is read as well.
+    faults("x = 1 adn y =", &[and(7), ("unexpected", 1, 14, None)]);
+    // A name alone is a rule, too.
+    faults("member adn y = 2", &[and(8)]);
+    faults("member adn not vip ro gold", &[and(8), or(20)]);
+    faults("member adn any of (x, y)", &[and(8)]);
+    // What a value follows is no joint.
+    faults("x im (1, 2)", &[("unexpected", 1, 3, Some("in"))]);
+    faults("x = 1 y = 2", &[("unexpected", 1, 7, None)]);
+    for right in ["sequence(order where x then visit within 3d)", "x and y or z"] {
+        assert_eq!(right.parse::<Rule>().unwrap().to_string(), flags(right));
+    }
+}
+
+/// The text with names alone as they are written.
+fn flags(text: &str) -> String {
+    let words = text.split(' ').map(|word| match word {
+        "x" | "y" | "z" => format!("{word} = true"),
+        _ => word.to_owned(),
+    });
+    words
+        .collect::<Vec<_>>()
+        .join(" ")
+        .replace("x = true and y = true or", "(x = true and y = true) or")
+}
+
+#[test]
 fn all_mistakes_are_told_at_once() {
     faults(
         "größe = \n  and x in (1, zwei, 3) \nor (y == 3 and z between 1 or 5) or not",

@@ -229,14 +229,43 @@ impl Parser<'_, '_> {
     ) -> Part {
         let first = self.at;
         let one = part(self);
-        if !self.is_word(0, joint) {
-            return one;
-        }
         let mut parts = vec![one];
-        while self.take(&[joint]) {
+        while self.take(&[joint]) || self.mistyped(joint) {
             parts.push(part(self));
         }
-        self.list(first, key, parts, node)
+        match parts.pop() {
+            Some(one) if parts.is_empty() => one,
+            last => {
+                parts.extend(last);
+                self.list(first, key, parts, node)
+            }
+        }
+    }
+
+    /// Passes what is nearly this joint and can be nothing else, and notes that it is wrong, so
+    /// that what comes after it is read as if it were right.
+    fn mistyped(&mut self, joint: &str) -> bool {
+        let is_near = self.near_joint().is_some_and(|near| near == joint);
+        if is_near {
+            self.unexpected(&format!("`{joint}`"), Some(joint.to_owned()));
+            self.at += 1;
+        }
+        is_near
+    }
+
+    /// The joint that the next word nearly is, if it is none, nor another word that may come
+    /// after a rule.
+    fn near_joint(&self) -> Option<String> {
+        match self.peek() {
+            Token::Word(word)
+                if self.is_name()
+                    && !self.is_word(0, "then")
+                    && !self.is_word(0, "within") =>
+            {
+                similar_names(word, ["and", "or"]).into_iter().next()
+            }
+            _ => None,
+        }
     }
 
     fn list(
@@ -617,7 +646,7 @@ impl Parser<'_, '_> {
             Some(Predicate { test, negated, places: Vec::new() })
         } else if let Some(test) = &alone
             && !negated
-            && self.is_end_of_test()
+            && (self.is_end_of_test() || self.is_mistyped_end())
         {
             said(test.clone(), Vec::new())
         } else {
@@ -639,6 +668,21 @@ impl Parser<'_, '_> {
             self.unexpected(expected, suggestion);
             None
         }
+    }
+
+    /// Whether nearly a joint comes next, and then no value but a name or a rule.
+    fn is_mistyped_end(&self) -> bool {
+        let next = self.tokens.get(self.at + 1).map(|placed| &placed.token);
+        let is_rule = match next {
+            Some(Token::Word(word)) => {
+                !is_keyword(word)
+                    || ["not", "all", "any", "at", "everyone", "nobody", "size"]
+                        .iter()
+                        .any(|start| self.is_word(1, start))
+            }
+            next => matches!(next, Some(Token::Name(_))),
+        };
+        is_rule && self.near_joint().is_some()
     }
 
     fn is_end_of_test(&self) -> bool {
