@@ -63,6 +63,42 @@ fn buy(
 }
 
 #[test]
+fn customers_with_many_names_are_saved_as_they_are() {
+    let live = book(&[
+        "sequence(order then order within 5d) with same product in last 9d",
+        "sequence(order then not order within 2d) with same product",
+        "events(order).distinct(product) in last 20d > 3",
+        "events(order).distinct(product) > 500",
+        "events(order).last(product) in last 9d = 'p3'",
+        "events(order).first(product) from '1970-01-10' to '1970-03-01' = 'p3'",
+    ]);
+    let mut scratch = LiveScratch::new();
+    let mut ann = live.customer(day(1));
+    let load = |ann: &LiveCustomer| {
+        let json = serde_json::to_string(&live.save(ann).unwrap()).unwrap();
+        live.load(&serde_json::from_str::<SavedCustomer>(&json).unwrap()).unwrap()
+    };
+    // Crowds of names on few days, then few on many, so that names fall out of use.
+    for i in 0..600_i64 {
+        let at =
+            if i % 200 < 150 { i / 200 * 60 + 1 } else { i / 200 * 60 + i % 200 - 148 };
+        buy(&live, &mut ann, day(at), 1.0, &format!("p{}", i * 7 % 501));
+        if i % 7 == 0 || i % 200 > 150 {
+            let again = load(&ann);
+            assert_eq!(again, ann, "{i}");
+            // Both go on alike.
+            let mut both = [ann.clone(), again];
+            for customer in &mut both {
+                buy(&live, customer, day(at + 3), 1.0, "new");
+                live.advance(customer, day(at + 11), &mut scratch).unwrap();
+            }
+            let [a, b] = both.map(|c| live.membership(&c, &mut scratch).unwrap());
+            assert_eq!(a, b, "{i}");
+        }
+    }
+}
+
+#[test]
 fn what_cannot_be_used_changes_nothing() {
     let live = book(&["events(order).sum(amount) in last 30d > 5", "age > 3"]);
     let mut scratch = LiveScratch::new();

@@ -212,7 +212,8 @@ impl From<Vec<Box<str>>> for Texts {
     fn from(names: Vec<Box<str>>) -> Texts {
         let mut order: Vec<u32> = (0..names.len() as u32).collect();
         order.sort_by(|&a, &b| names[a as usize].cmp(&names[b as usize]));
-        Texts { names, order, most: 0 }
+        // As far as is known all are used.
+        Texts { most: names.len(), names, order }
     }
 }
 
