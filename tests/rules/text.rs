@@ -600,3 +600,89 @@ fn numbers_are_read_back_to_the_bit() {
         assert_eq!(x.to_bits(), y.to_bits(), "{text}");
     }
 }
+
+/// Names and values that are easily taken for each other, or for what stands around them.
+fn confusable() -> impl Strategy<Value = Rule> {
+    let name = prop::sample::select(vec![
+        "x", "X", "x y", "a\"b", "a\"\"b", "and", "é", "1x", "true", "x = 1",
+    ]);
+    let text = || {
+        prop::sample::select(vec![
+            "",
+            "'",
+            "''",
+            "a' or x = 'b",
+            "a'' or x = ''b",
+            "1",
+            "true",
+            "\n",
+            "\\n",
+            "0",
+            "-0",
+        ])
+    };
+    let number = prop_oneof![
+        prop::sample::select(vec![
+            0.0,
+            -0.0,
+            1.0,
+            1e21,
+            1e-7,
+            0.1,
+            0.3,
+            0.1 + 0.2,
+            f64::MAX,
+            5e-324,
+            9e15,
+            1e16,
+        ]),
+        any::<f64>().prop_filter("finite", |x| x.is_finite()),
+    ];
+    let literal = prop_oneof![
+        number.prop_map(Literal::Number),
+        any::<bool>().prop_map(Literal::Flag),
+        text().prop_map(Literal::from),
+    ];
+    let texts = || prop::collection::vec(text().prop_map(str::to_owned), 0..3);
+    let test = prop_oneof![
+        literal.clone().prop_map(Test::Eq),
+        literal.clone().prop_map(Test::Lt),
+        prop::collection::vec(literal.clone(), 0..3).prop_map(Test::In),
+        (literal.clone(), literal).prop_map(|(lo, hi)| Test::Between { lo, hi }),
+        text().prop_map(|text| Test::Contains(text.to_owned())),
+        texts().prop_map(Test::HasAny),
+        texts().prop_map(Test::HasAll),
+        prop::sample::select(vec![Test::Set, Test::Missing]),
+    ];
+    let leaf = (name, test, prop::option::of(any::<bool>())).prop_map(
+        |(name, is, when_missing)| {
+            Rule::Field(FieldTest { name: name.to_owned(), is, when_missing })
+        },
+    );
+    let leaf = prop_oneof![4 => leaf, 1 => Just(Rule::Everyone), 1 => Just(Rule::Nobody)];
+    leaf.prop_recursive(3, 8, 3, |inner| {
+        let some = || prop::collection::vec(inner.clone(), 0..3);
+        prop_oneof![
+            some().prop_map(Rule::All),
+            some().prop_map(Rule::Any),
+            (0..3_usize, some()).prop_map(|(n, of)| Rule::AtLeast { n, of }),
+            inner.clone().prop_map(|rule| !rule),
+        ]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(1000)
+    })]
+
+    // Filters of events are told apart by what is written of them.
+    #[test]
+    fn rules_that_are_written_alike_are_alike(rule in confusable(), other in confusable()) {
+        // Their debug text tells -0 from 0.
+        let read: Rule = rule.to_string().parse().unwrap();
+        prop_assert_eq!(format!("{read:?}"), format!("{rule:?}"));
+        prop_assert_eq!(rule.to_string() == other.to_string(), format!("{rule:?}") == format!("{other:?}"));
+    }
+}
