@@ -18,6 +18,11 @@ use crate::error::{Error, Result};
 /// 2. [`start_of`](Calendar::start_of) gives the first instant whose date is that day, or
 ///    a later one where the calendar leaves the day out.
 ///
+/// A calendar that breaks it makes nothing panic or go on for ever, but answers that depend on
+/// days are then as wrong as it is; a window that would end before it begins holds nothing.
+/// [`Zone::validate`] looks for that, and a [`LiveBook`](crate::rules::LiveBook), which counts
+/// time by it, refuses what that finds.
+///
 /// ```
 /// use segmenta::data::{Calendar, Date, Timestamp, Zone};
 ///
@@ -46,6 +51,10 @@ pub trait Calendar: fmt::Debug + Send + Sync {
     /// The first instant of a day.
     fn start_of(&self, day: Date) -> Timestamp;
 }
+
+/// 2023-01-01 in days since the epoch, and how many days from then on are looked at.
+const FIRST_CHECKED: i32 = 19_358;
+const N_CHECKED: i32 = 1_461;
 
 /// A time zone: a fixed offset from UTC, or the host's [`Calendar`]. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -83,6 +92,53 @@ impl Zone {
         Zone(Kind::Host(Arc::new(calendar)))
     }
 
+    /// Checks the contract of a [`Calendar`] on the days of 2023 to 2026: that each begins where
+    /// its date begins, and not before the day before it.
+    ///
+    /// ```
+    /// use segmenta::data::{Calendar, Date, Timestamp, Zone};
+    ///
+    /// /// Two hours ahead of UTC, but days begin as if it were behind.
+    /// #[derive(Debug)]
+    /// struct Confused;
+    ///
+    /// impl Calendar for Confused {
+    ///     fn date_of(&self, at: Timestamp) -> Date {
+    ///         Zone::utc().date_of(Timestamp::from_millis(at.as_millis() + 7_200_000))
+    ///     }
+    ///     fn start_of(&self, day: Date) -> Timestamp {
+    ///         Timestamp::from_millis(Zone::utc().start_of(day).as_millis() + 7_200_000)
+    ///     }
+    /// }
+    ///
+    /// assert_eq!(
+    ///     Zone::new(Confused).validate().unwrap_err().to_string(),
+    ///     "parameter `zone`: expected days that begin where their dates begin, in their order, \
+    ///      found 2023-01-01, which begins at 2023-01-01T02:00:00Z",
+    /// );
+    /// ```
+    ///
+    /// # Errors
+    /// When a day does not; it names the first.
+    pub fn validate(&self) -> Result<()> {
+        if self.fixed_offset().is_some() {
+            return Ok(());
+        }
+        let mut last = self.start_of(Date::of_checked(FIRST_CHECKED - 1));
+        for day in (FIRST_CHECKED..FIRST_CHECKED + N_CHECKED).map(Date::of_checked) {
+            let start = self.start_of(day);
+            let before = Timestamp::from_millis(start.as_millis() - 1);
+            let is_first = self.date_of(before) < day && self.date_of(start) >= day;
+            if start < last || !is_first {
+                let expected = "days that begin where their dates begin, in their order";
+                let found = format!("{day}, which begins at {start}");
+                return Err(Error::parameter("zone", expected, found));
+            }
+            last = start;
+        }
+        Ok(())
+    }
+
     /// How many milliseconds its clocks are ahead of UTC, if it is always the same.
     pub(crate) fn fixed_offset(&self) -> Option<i64> {
         match &self.0 {
@@ -116,7 +172,13 @@ impl Zone {
                 let start = i64::from(day.days_since_epoch()) * DAY;
                 Timestamp::from_millis(start - offset)
             }
-            Kind::Host(calendar) => calendar.start_of(day),
+            // Near the calendar of instants, so that what is computed of it fits.
+            Kind::Host(calendar) => {
+                let [first, last] =
+                    [Timestamp::MIN, Timestamp::MAX].map(Timestamp::as_millis);
+                let start = calendar.start_of(day).as_millis();
+                Timestamp::from_millis(start.clamp(first - DAY, last + DAY))
+            }
         }
     }
 }

@@ -209,3 +209,91 @@ fn zones_that_agree_in_winter_and_in_summer_are_told_apart() {
     let saved = athens.save(&ann).unwrap();
     assert!(athens.load(&saved).is_ok() && jerusalem.load(&saved).is_err());
 }
+
+/// A calendar that breaks its contract in some way.
+#[derive(Debug)]
+struct Broken(u64);
+
+impl Calendar for Broken {
+    fn date_of(&self, at: Timestamp) -> Date {
+        let day = Zone::utc().date_of(at).days_since_epoch();
+        let day = match self.0 {
+            // Backwards, one day only, at random.
+            0 => -day,
+            1 => 0,
+            2 => Draw(at.as_millis() as u64).below(60_000) as i32,
+            _ => day,
+        };
+        Date::from_days(
+            day.clamp(Date::MIN.days_since_epoch(), Date::MAX.days_since_epoch()),
+        )
+        .unwrap()
+    }
+
+    fn start_of(&self, day: Date) -> Timestamp {
+        let start = Zone::utc().start_of(day);
+        Timestamp::from_millis(match self.0 {
+            0 | 3 => -start.as_millis(),
+            1 => 0,
+            4 => i64::MIN,
+            5 => i64::MAX,
+            6 => start.as_millis() + HOUR,
+            7 => start.as_millis() - HOUR,
+            // Only pairs of days are exchanged.
+            8 => start.as_millis() + (day.days_since_epoch() & 1) as i64 * 48 * HOUR,
+            _ => Draw(day.days_since_epoch() as u64).below(1 << 31) as i64 * 1000,
+        })
+    }
+}
+
+#[test]
+fn calendars_that_break_their_contract_are_refused_and_do_no_harm() {
+    let schema = schema();
+    let set = RULES.iter().enumerate().fold(RuleSet::new(), |set, (i, rule)| {
+        set.segment(format!("s{i}"), "S", rule.parse().unwrap())
+    });
+    let set = set.segment(
+        "days",
+        "Days",
+        "events(visit).count from '2024-01-01' to '2024-03-01' = 0".parse().unwrap(),
+    );
+    let book = set.compile_book(&schema).unwrap();
+    let visits = StreamSpec::new("visit", []);
+    let instant = |text: &str| text.parse::<Timestamp>().unwrap();
+    let times = ["2023-12-31T23:30:00Z", "2024-02-10T05:00:00Z", "2024-05-30T22:00:00Z"];
+    let log =
+        EventLog::new(&visits, times.map(|time| (instant(time), [0.0; 0]))).unwrap();
+    let orders = EventLog::new(
+        &schema.streams()[0].clone(),
+        [(
+            instant(times[1]),
+            [OwnedValue::Missing, OwnedValue::Missing, OwnedValue::Missing],
+        )],
+    )
+    .unwrap();
+    let ann = OwnedCustomer::new(&schema, 1)
+        .set("born", Date::from_days(9_000).unwrap())
+        .unwrap()
+        .set_events("visit", log)
+        .unwrap()
+        .set_events("order", orders)
+        .unwrap();
+    for kind in 0..10 {
+        let zone = Zone::new(Broken(kind));
+        assert!(zone.validate().is_err(), "{kind}");
+        for granularity in [Granularity::Day, Granularity::Every(Span::from_millis(1))] {
+            let config = LiveConfig::new().zone(zone.clone()).granularity(granularity);
+            let error = book.live(&config).unwrap_err().to_string();
+            assert!(error.contains("`zone`"), "{error}");
+        }
+        for now in [instant("2024-06-01T12:00:00Z"), Timestamp::MIN, Timestamp::MAX] {
+            let bound = book.at(Moment::new(now).zone(zone.clone()));
+            bound.membership(&ann).unwrap();
+            let change = bound.next_change(&ann).unwrap();
+            assert!(change.is_none_or(|change| change.at > now));
+        }
+    }
+    for zone in [Zone::utc(), Zone::fixed(-720).unwrap()] {
+        assert!(zone.validate().is_ok());
+    }
+}

@@ -171,7 +171,8 @@ impl RuleBook {
     /// of its weeks: `config` states them.
     ///
     /// # Errors
-    /// When steps have no length, or one of 2⁶³ ms or more, or more than 60,000 columns would
+    /// When steps have no length, or one of 2⁶³ ms or more, when the calendar of the zone is
+    /// [not valid](crate::data::Zone::validate), or when more than 60,000 columns would
     /// have to be kept of one stream: one for each filter, and property, and what is made of it.
     pub fn live(&self, config: &LiveConfig) -> Result<LiveBook> {
         LiveBook::new(self.compiled(), config)
@@ -181,6 +182,7 @@ impl RuleBook {
 impl LiveBook {
     fn new(set: &CompiledSet, config: &LiveConfig) -> Result<LiveBook> {
         let LiveConfig { granularity, zone, week_start } = config;
+        zone.validate()?;
         let grid = Grid::new(*granularity, zone).ok_or_else(|| {
             let expected = "steps of at least 1 ms, and of fewer than 2^63";
             Error::parameter("granularity", expected, format!("{granularity:?}"))
