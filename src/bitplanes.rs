@@ -94,7 +94,7 @@ fn meet(
             let (a, b) = meetings[task.start % meetings.len()];
             let start = (stretches.start + task.start / meetings.len()) * STRETCH;
             let mut counts = vec![0; left[a].len() * right[b].len()];
-            for start in (start..(start + STRETCH).min(n_words)).step_by(WORDS) {
+            for start in (start..start + STRETCH).step_by(WORDS) {
                 simd::run(Tile {
                     left: left[a],
                     right: right[b],

@@ -1,8 +1,10 @@
 //! Customers who are forgotten.
 
 use proptest::prelude::*;
-use segmenta::data::{CustomerId, FeatureSpec, Ids, Schema, Table, Timestamp};
-use segmenta::rules::{Difference, RuleBook, Snapshot, Stays, StickyBook, field};
+use segmenta::data::{CustomerId, FeatureSpec, Ids, Schema, Span, Table, Timestamp};
+use segmenta::rules::{
+    Cause, Difference, RuleBook, RuleSet, Snapshot, Stays, StickyBook, field,
+};
 
 fn book() -> RuleBook {
     let schema = Schema::new([FeatureSpec::number("x")]).unwrap();
@@ -109,4 +111,40 @@ fn ids_that_are_texts_are_forgotten_as_such() {
     assert!(snapshot.forget("7"));
     assert_eq!(snapshot.customers().collect::<Vec<_>>(), [CustomerId::Text("b")]);
     assert!(snapshot.forget("b") && snapshot.is_empty());
+}
+
+#[test]
+fn causes_stay_with_those_who_are_not_forgotten() {
+    let schema = Schema::new([FeatureSpec::date("seen")]).unwrap();
+    let book = |days: u32| {
+        let lately = field("seen").in_last(Span::days(days));
+        let set = RuleSet::new().segment("active", "Active", lately);
+        set.compile_book(&schema).unwrap()
+    };
+    let table = |seen: [i32; 5]| {
+        let ids = Ids::Numbers((1..6).collect());
+        Table::builder(&schema, 5).dates("seen", seen.to_vec()).ids(ids).build().unwrap()
+    };
+    let at = |day: i64| Timestamp::from_millis(day * 86_400_000);
+    let before = book(30).at(at(100)).snapshot(&table([90, 75, 90, 60, 98])).unwrap();
+    let now = book(20).at(at(110));
+    let mut difference =
+        now.explain_difference(&before, &table([90, 75, 50, 60, 98])).unwrap();
+    let causes = |difference: &Difference| {
+        let active = difference.segment("active").unwrap();
+        let change = |change: segmenta::rules::MemberChange<'_>| {
+            (change.customer.to_string(), change.cause.unwrap())
+        };
+        active.changes().map(change).collect::<Vec<_>>()
+    };
+    let [one, two, three] = [
+        ("1".to_owned(), Cause::Definition),
+        ("2".to_owned(), Cause::Time),
+        ("3".to_owned(), Cause::Data),
+    ];
+    assert_eq!(causes(&difference), [one.clone(), two.clone(), three.clone()]);
+    assert!(difference.forget(1));
+    assert_eq!(causes(&difference), [two, three.clone()]);
+    assert!(difference.forget(2));
+    assert_eq!(causes(&difference), [three]);
 }

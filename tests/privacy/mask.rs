@@ -180,3 +180,27 @@ fn axes_and_examples_are_left_out() {
     assert_eq!(of_ann.masked(&schema, Sensitivity::Internal), merged(None));
     assert_eq!(of_ann.masked(&schema, Sensitivity::Personal), of_ann);
 }
+
+/// A feature that is called like a stream, or like a property of one.
+#[test]
+fn a_name_of_several_things_is_as_sensitive_as_the_worst() {
+    let drug = special(FeatureSpec::category("drug"));
+    let order = || StreamSpec::new("order", [FeatureSpec::number("amount")]);
+    let named = |name: &str| {
+        let schema = Schema::builder()
+            .feature(special(FeatureSpec::number(name)))
+            .feature(drug.clone())
+            .stream(order())
+            .build()
+            .unwrap();
+        let rule = "events(order).sum(amount) > 5".parse().unwrap();
+        let set = RuleSet::new().segment("a", "A", rule);
+        let book = set.compile_book(&schema).unwrap();
+        let why =
+            book.why(&OwnedCustomer::new(&schema, 1), SegmentIndex::new(0)).unwrap();
+        why.masked(&schema, Sensitivity::Personal) == why
+    };
+    assert!(named("other"));
+    assert!(!named("order"));
+    assert!(!named("order.amount"));
+}
