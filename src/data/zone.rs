@@ -113,8 +113,8 @@ impl Zone {
     ///
     /// assert_eq!(
     ///     Zone::new(Confused).validate().unwrap_err().to_string(),
-    ///     "parameter `zone`: expected days that begin where their dates begin, in their order, \
-    ///      found 2023-01-01, which begins at 2023-01-01T02:00:00Z",
+    ///     "parameter `zone` must be days that begin where their dates begin, in their order, \
+    ///      but is 2023-01-01, which begins at 2023-01-01T02:00:00Z",
     /// );
     /// ```
     ///

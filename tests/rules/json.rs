@@ -126,7 +126,7 @@ fn messages_say_what_was_expected_and_found() {
             r#"{"name": "orders", "is": {"ge": 3}}"#,
             "the rule cannot be used: no key names a rule (expected one of `everyone`, \
              `nobody`, `all`, `any`, `at_least`, `not`, `field`, `event`, `sequence`, \
-             `distance`, `bucket`, `consent`, `segment`, found `name` and `is`)",
+             `distance`, `bucket`, `score`, `consent`, `segment`, found `name` and `is`)",
         ),
         (
             r#"{"field": {"name": "orders", "is": {"neq": 3}}}"#,

@@ -11,8 +11,8 @@ use segmenta::error::Issue;
 use segmenta::rules::{
     Aggregate, BucketTest, CalendarUnit, ConsentAge, ConsentTest, DistanceTest,
     EventTest, FieldTest, LeapDay, Literal, PointsModel, Rule, RuleSet, SegmentStay,
-    Share, Test, Window, bucket, consent, distance, events, segment, segment_version,
-    sequence, step,
+    Share, Test, Window, bucket, consent, distance, events, score, segment,
+    segment_version, sequence, step,
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -88,6 +88,8 @@ fn window() -> impl Strategy<Value = Window> {
         Just(Window::Ever),
         span().prop_map(Window::Last),
         (span(), span()).prop_map(|(from, to)| Window::Ago { from, to }),
+        (any::<u32>(), any::<u32>(), select(units.clone()))
+            .prop_map(|(from, to, unit)| Window::CalendarAgo { from, to, unit }),
         (any::<u32>(), select(units), any::<bool>()).prop_map(
             |(n, unit, include_current)| Window::Calendar { n, unit, include_current }
         ),
@@ -186,6 +188,7 @@ fn rule() -> BoxedStrategy<Rule> {
                     sequence.rule()
                 }
             ),
+            (name(), test()).prop_map(|(id, is)| score(id).is(is)),
         ]
     })
     .boxed()
@@ -202,24 +205,36 @@ fn set() -> impl Strategy<Value = RuleSet> {
         prop::option::of(stay),
     );
     let segments = prop::collection::vec(segment, 0..3);
-    (segments, prop::option::of("[a-c]{0,2}")).prop_map(|(segments, rest)| {
-        let set = segments.into_iter().fold(
-            RuleSet::new(),
-            |set, (id, name, version, rule, stay)| {
-                let set = version
-                    .into_iter()
-                    .fold(set.segment(id, name, rule), RuleSet::version);
-                stay.into_iter().fold(set, RuleSet::stay)
-            },
-        );
-        rest.into_iter().fold(set, |set, rest| set.rest(rest, "R"))
-    })
+    let scores = prop::collection::vec(("[a-c]{0,2}", points()), 0..2);
+    (segments, prop::option::of("[a-c]{0,2}"), scores).prop_map(
+        |(segments, rest, scores)| {
+            let scored = scores
+                .into_iter()
+                .fold(RuleSet::new(), |set, (id, model)| set.score(id, model));
+            let set = segments.into_iter().fold(
+                scored,
+                |set, (id, name, version, rule, stay)| {
+                    let set = version
+                        .into_iter()
+                        .fold(set.segment(id, name, rule), RuleSet::version);
+                    stay.into_iter().fold(set, RuleSet::stay)
+                },
+            );
+            rest.into_iter().fold(set, |set, rest| set.rest(rest, "R"))
+        },
+    )
 }
 
 fn points() -> impl Strategy<Value = PointsModel> {
     let cap = || prop::option::of(-3..4_i32);
-    let part =
-        (rule(), window(), any::<bool>(), -1e9..1e9, cap(), prop::option::of(span()));
+    let part = (
+        rule(),
+        window(),
+        any::<bool>(),
+        -1e9..1e9,
+        cap(),
+        prop::option::of((span(), prop::option::of(span()))),
+    );
     (prop::collection::vec(part, 0..3), cap()).prop_map(|(parts, cap)| {
         let model = parts.into_iter().fold(
             PointsModel::new(),
@@ -231,7 +246,10 @@ fn points() -> impl Strategy<Value = PointsModel> {
                     model.per_event("b", points.round(), events.filter(rule))
                 };
                 let model = cap.into_iter().fold(model, |m, cap| m.part_cap(cap.into()));
-                half_life.into_iter().fold(model, PointsModel::half_life)
+                half_life.into_iter().fold(model, |model, (half_life, every)| {
+                    let model = model.half_life(half_life);
+                    every.into_iter().fold(model, PointsModel::in_steps)
+                })
             },
         );
         cap.into_iter().fold(model, |model, cap| model.cap(cap.into()))

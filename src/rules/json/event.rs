@@ -19,11 +19,12 @@ static AGGREGATES: [(&str, Kind<Aggregate>); 11] = [
     ("active_days", Kind::Bare(Aggregate::ActiveDays)),
 ];
 
-static WINDOWS: [(&str, Kind<Window>); 5] = [
+static WINDOWS: [(&str, Kind<Window>); 6] = [
     ("ever", Kind::Bare(Window::Ever)),
     ("last", Kind::With(|r, tree| r.span(tree).map(Window::Last))),
     ("ago", Kind::With(ago)),
     ("calendar", Kind::With(calendar)),
+    ("calendar_ago", Kind::With(calendar_ago)),
     ("between", Kind::With(between)),
 ];
 
@@ -79,12 +80,22 @@ fn ago(r: &mut Reader, tree: &Tree) -> Option<Window> {
 fn calendar(r: &mut Reader, tree: &Tree) -> Option<Window> {
     let mut fields = r.fields(&["n", "unit", "include_current"], tree)?;
     let n = fields.need("n", Reader::whole);
-    let unit = fields.need("unit", |r, tree| {
-        let units = CalendarUnit::ALL.map(|unit| (unit.name(), Kind::Bare(unit)));
-        r.kind("a unit of the calendar", &units, tree)
-    });
+    let unit = fields.need("unit", unit);
     let include_current = fields.or_default("include_current", Reader::flag);
     Some(Window::Calendar { n: n?, unit: unit?, include_current: include_current? })
+}
+
+fn calendar_ago(r: &mut Reader, tree: &Tree) -> Option<Window> {
+    let mut fields = r.fields(&["from", "to", "unit"], tree)?;
+    let from = fields.need("from", Reader::whole);
+    let to = fields.need("to", Reader::whole);
+    let unit = fields.need("unit", unit);
+    Some(Window::CalendarAgo { from: from?, to: to?, unit: unit? })
+}
+
+fn unit(r: &mut Reader, tree: &Tree) -> Option<CalendarUnit> {
+    let units = CalendarUnit::ALL.map(|unit| (unit.name(), Kind::Bare(unit)));
+    r.kind("a unit of the calendar", &units, tree)
 }
 
 fn between(r: &mut Reader, tree: &Tree) -> Option<Window> {

@@ -60,12 +60,12 @@ use crate::segmenter::SegmentIndex;
 /// let sql = book.at(now).to_sql(&layout)?;
 /// assert_eq!(
 ///     sql.expression(SegmentIndex::new(0))?,
-///     r#""c"."country" IN ('AT', 'DE') AND NOT "c"."opted_out""#,
+///     r#"(CAST("c"."country" AS VARCHAR) COLLATE "binary") IN ('AT', 'DE') AND NOT "c"."opted_out""#,
 /// );
 /// // SELECT "c"."id" FROM "customers" AS "c" WHERE …
 /// assert_eq!(
 ///     sql.expression(SegmentIndex::new(1))?,
-///     "(\"c\".\"country\" IN ('AT', 'DE') AND NOT \"c\".\"opted_out\") AND \
+///     "((CAST(\"c\".\"country\" AS VARCHAR) COLLATE \"binary\") IN ('AT', 'DE') AND NOT \"c\".\"opted_out\") AND \
 ///      COALESCE((SELECT fsum(\"e\".\"amount\") FROM \"orders\" AS \"e\" \
 ///      WHERE \"e\".\"customer\" = \"c\".\"id\" \
 ///      AND (\"e\".\"at\" >= 1714521600000 AND \"e\".\"at\" < 1717113600000)), 0) >= 9.95e1",
@@ -313,7 +313,7 @@ impl CompiledRule {
     /// let layout = SqlLayout::new(Dialect::Postgres, "customers", "id").column("orders", "n");
     /// assert_eq!(
     ///     rule.compile(&schema)?.to_sql(&layout)?,
-    ///     r#""c"."n" >= 3 OR COALESCE(starts_with("c"."city", 'St. '), FALSE)"#,
+    ///     r#""c"."n" >= 3 OR COALESCE(starts_with((CAST("c"."city" AS TEXT) COLLATE "C"), 'St. '), FALSE)"#,
     /// );
     /// # Ok::<(), segmenta::Error>(())
     /// ```
