@@ -32,6 +32,8 @@ pub(super) struct Guard {
     pairs: PairCounts,
     /// Different groups, none of them empty, by their place in `pairs`.
     admitted: Vec<usize>,
+    /// Spent on one count at most.
+    effort: usize,
 }
 
 /// All people among whom groups are counted.
@@ -160,7 +162,8 @@ impl Guard {
         }
         let pairs = PairCounts::new(&compared);
         let admitted = Vec::new();
-        let mut guard = Guard { least, frames, cells, rests, pairs, admitted };
+        let effort = EFFORT;
+        let mut guard = Guard { least, frames, cells, rests, pairs, admitted, effort };
         known.iter().for_each(|&cell| guard.know(cell));
         for &cell in known {
             guard.rests_told(cell).into_iter().for_each(|rest| guard.know(rest));
@@ -279,8 +282,12 @@ impl Guard {
         let n = frame.count;
         let is_told = self.is_told(frame);
         let is_frame = self.pairs.get(place, place) == n;
-        let mut sums =
-            Sums { guard: self, n, is_hidden: !is_told && !is_frame, effort: EFFORT };
+        let mut sums = Sums {
+            guard: self,
+            n,
+            is_hidden: !is_told && !is_frame,
+            effort: self.effort,
+        };
         let admitted: Vec<Set> = self
             .admitted
             .iter()
@@ -396,5 +403,79 @@ impl Sums<'_> {
             }
         }
         Some(most)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::Random;
+
+    const N: u32 = 24;
+
+    fn guard(least: u64, groups: &[u64]) -> Guard {
+        let planes: Vec<Group<'_>> = groups
+            .iter()
+            .map(|group| Group::Plane(std::slice::from_ref(group)))
+            .collect();
+        let all = Frame { count: u64::from(N), cell: None, is_asked: true };
+        Guard::new(least, vec![all], &planes, &[])
+    }
+
+    /// Whether sets of which no two overlap leave few, all tried.
+    fn leave_few(sets: &[u64], left: u64, least: u64) -> bool {
+        (1..least).contains(&u64::from(left.count_ones()))
+            || sets.iter().enumerate().any(|(i, &set)| {
+                set != 0
+                    && set & !left == 0
+                    && leave_few(&sets[i + 1..], left & !set, least)
+            })
+    }
+
+    /// Unions of some of six parts, which share out all rows often enough.
+    fn unions(seed: u64, n: usize) -> Vec<u64> {
+        let mut random = Random::new(seed, 0);
+        let mut parts = [0_u64; 6];
+        for row in 0..N {
+            parts[random.below(6)] |= 1 << row;
+        }
+        (0..n)
+            .map(|_| {
+                let some = 1 + random.below(63);
+                let is_part = |i: &usize| some >> i & 1 == 1;
+                (0..6).filter(is_part).fold(0, |union, i| union | parts[i])
+            })
+            .collect()
+    }
+
+    #[test]
+    fn with_less_effort_less_is_told_and_nothing_small() {
+        let all = (1 << N) - 1;
+        let mut n_told = [0; 6];
+        for seed in 0..200 {
+            let groups = unions(seed, 12);
+            for (n_told, effort) in n_told.iter_mut().zip([0, 3, 10, 30, 100, EFFORT]) {
+                let mut guard = guard(3, &groups);
+                guard.effort = effort;
+                let told: Vec<u64> = (0..groups.len())
+                    .filter(|&cell| guard.admit(cell))
+                    .flat_map(|cell| [groups[cell], all & !groups[cell]])
+                    .collect();
+                assert!(!leave_few(&told, all, 3), "{seed} {effort}");
+                *n_told += told.len();
+            }
+        }
+        assert!(n_told[0] < n_told[3] && n_told[3] < n_told[5], "{n_told:?}");
+    }
+
+    #[test]
+    fn groups_that_cannot_be_told_together_leave_no_trace() {
+        let groups = [0xf, 0xf0, 0xf1, 0xff];
+        let mut guard = guard(3, &groups);
+        assert!(!guard.admit_all(&[1, 2]));
+        assert!(guard.admitted.is_empty());
+        assert!(guard.admit(2) && !guard.admit(1));
+        // Beside the third, the last has three more.
+        assert!(guard.admit_all(&[3]) && guard.admitted.len() == 2);
     }
 }
