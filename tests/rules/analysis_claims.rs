@@ -475,7 +475,7 @@ fn referring() -> impl Strategy<Value = (Vec<FeatureSpec>, RuleSet)> {
     let links = prop::collection::vec((any::<prop::sample::Index>(), 0..6_u8), 3);
     (small(), links).prop_map(|((specs, mut set), links)| {
         for (at, (other, how)) in (1..set.segments.len()).zip(links) {
-            let other = Rule::from(segment(set.segments[other.index(at)].id.as_str()));
+            let other = segment(set.segments[other.index(at)].id.as_str());
             let own = set.segments[at].rule.clone();
             set.segments[at].rule = match how {
                 0 => !other,
