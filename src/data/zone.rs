@@ -113,7 +113,7 @@ impl Zone {
     ///
     /// assert_eq!(
     ///     Zone::new(Confused).validate().unwrap_err().to_string(),
-    ///     "parameter `zone` must be days that begin where their dates begin, in their order, \
+    ///     "parameter `zone` must be of days that begin where their dates begin, in their order, \
     ///      but is 2023-01-01, which begins at 2023-01-01T02:00:00Z",
     /// );
     /// ```
@@ -130,7 +130,8 @@ impl Zone {
             let before = Timestamp::from_millis(start.as_millis() - 1);
             let is_first = self.date_of(before) < day && self.date_of(start) >= day;
             if start < last || !is_first {
-                let expected = "days that begin where their dates begin, in their order";
+                let expected =
+                    "of days that begin where their dates begin, in their order";
                 let found = format!("{day}, which begins at {start}");
                 return Err(Error::parameter("zone", expected, found));
             }

@@ -279,15 +279,18 @@ mod tests {
     use crate::data::{Schema, StreamSpec};
     use crate::rules::{AnalysisLimits, Rule, RuleBook, RuleSet};
 
-    /// Counts of events in so many windows, each within the next.
-    fn nested(n: usize) -> RuleBook {
+    /// Counts of events in so many windows.
+    fn counts(n: usize, window: impl Fn(usize) -> String) -> RuleBook {
         let schema = Schema::builder().stream(StreamSpec::new("e", [])).build().unwrap();
-        let counts = (1..=n).map(|i| format!("events(e).count in last {i}d >= {i}"));
+        let counts = (1..=n).map(|i| format!("events(e).count {} >= {i}", window(i)));
         let parts = counts.map(|text| text.parse().unwrap()).collect();
-        RuleSet::new()
-            .segment("all", "All", Rule::All(parts))
-            .compile_book(&schema)
-            .unwrap()
+        let set = RuleSet::new().segment("all", "All", Rule::All(parts));
+        set.compile_book(&schema).unwrap()
+    }
+
+    /// Each within the next.
+    fn nested(n: usize) -> RuleBook {
+        counts(n, |i| format!("in last {i}d"))
     }
 
     /// Steps for the clauses about all terms, and whether they say all.
@@ -314,6 +317,10 @@ mod tests {
             // Each comparison states few clauses, of three literals at most.
             assert!(!is_whole && steps <= alone[1].0 + 6 * most, "{most}: {steps}");
         }
+        // Those that say nothing are work, too: no two of these windows meet.
+        let apart = counts(100, |i| format!("from {}d to {}d ago", 2 * i, 2 * i - 1));
+        let [all, none] = [u64::MAX, 0].map(|most| steps(&apart, most).0);
+        assert_eq!(all - none, 2 * (100 * 99 / 2));
         let limits = AnalysisLimits::new().question(100).total(10_000);
         let analysis = many.analyse_with(&limits);
         assert!(analysis.findings().is_empty() && !analysis.undecided().is_empty());
