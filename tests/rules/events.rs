@@ -2,10 +2,10 @@
 
 use segmenta::Segmenter;
 use segmenta::data::{
-    Customer, Date, EventLog, FeatureSpec, OwnedCustomer, OwnedValue, Schema, Span,
+    Customer, Date, EventLog, FeatureSpec, OwnedCustomer, OwnedValue, Schema,
     StreamIndex, StreamSpec, Table, Timestamp,
 };
-use segmenta::rules::{PointsModel, Rule, RuleSet, events, field, score};
+use segmenta::rules::{Rule, RuleSet, events, field};
 
 use super::batch::{check, mixed};
 use super::behaviour::{DAY, NOW};
@@ -435,6 +435,9 @@ fn streams_are_found_by_name() {
 #[cfg(feature = "rayon")]
 #[test]
 fn any_number_of_threads_gives_the_same_answers() {
+    use segmenta::data::Span;
+    use segmenta::rules::{PointsModel, score};
+
     let schema = shop();
     let spec = &schema.streams()[0];
     let person = |i: usize| {

@@ -362,6 +362,9 @@ fn window(now: Timestamp) -> impl Strategy<Value = Window> {
             let from = to.as_millis() + Span::hours(more).as_millis();
             Window::Ago { from: Span::from_millis(from), to }
         }),
+        1 => (0..3_u32, 1..3_u32, select(units.clone())).prop_map(|(to, more, unit)| {
+            Window::CalendarAgo { from: to + more, to, unit }
+        }),
         2 => (0..3_u32, select(units), any::<bool>()).prop_map(|(n, unit, include_current)| {
             Window::Calendar { n, unit, include_current: include_current || n == 0 }
         }),

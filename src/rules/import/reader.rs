@@ -116,7 +116,8 @@ impl<'i> Reader<'i> {
     /// Notes at the current place that the rule says something in another way.
     pub(super) fn note(&mut self, code: &str, message: impl Into<String>) {
         let note = Issue::new(code, self.path.clone(), message);
-        if !self.notes.contains(&note) {
+        // What is said twice is said at one place.
+        if !self.notes.iter().rev().take(8).any(|known| *known == note) {
             self.notes.push(note);
         }
     }
@@ -169,11 +170,9 @@ impl<'i> Reader<'i> {
                 if without_effect.contains(&&**key) {
                     r.note("left-out", "this has no part in who is a member");
                 } else {
-                    let near = similar_names(key, known.iter().copied());
+                    let near = r.near(key, known.iter().copied());
                     let message = format!("the key `{key}` is not known here");
-                    all = r.fault("unknown-key", message, |i| {
-                        i.suggest(near.into_iter().next())
-                    });
+                    all = r.fault("unknown-key", message, |i| i.suggest(near));
                 }
             });
         }
@@ -249,6 +248,16 @@ impl<'i> Reader<'i> {
         self.at(key, |r| r.text(json))
     }
 
+    /// The name that was probably meant, if the fault is to be described at all.
+    fn near<'a>(
+        &self,
+        name: &str,
+        candidates: impl IntoIterator<Item = &'a str>,
+    ) -> Option<String> {
+        let is_described = self.faults.len() < MAX_ISSUES;
+        is_described.then(|| similar_names(name, candidates).into_iter().next())?
+    }
+
     /// The feature of customers, or the property of events, that has this name in the
     /// definition.
     pub(super) fn feature(&mut self, theirs: &str) -> Option<FeatureSpec> {
@@ -266,10 +275,9 @@ impl<'i> Reader<'i> {
             None => ("unknown-feature", "feature"),
             Some(_) => ("unknown-property", "property of these events"),
         };
-        let near =
-            similar_names(name, self.schema.features().iter().map(FeatureSpec::name));
+        let near = self.near(name, self.schema.features().iter().map(FeatureSpec::name));
         self.fault(code, format!("no {what} is named `{name}`"), |i| {
-            i.found(format!("`{theirs}`")).suggest(near.into_iter().next())
+            i.found(format!("`{theirs}`")).suggest(near)
         })
     }
 
@@ -296,9 +304,9 @@ impl<'i> Reader<'i> {
         if let Some(spec) = found.and_then(|at| schema.streams().get(at.get())) {
             return Some(spec.clone());
         }
-        let near = similar_names(name, schema.streams().iter().map(StreamSpec::name));
+        let near = self.near(name, schema.streams().iter().map(StreamSpec::name));
         self.fault("unknown-stream", format!("no stream is named `{name}`"), |i| {
-            i.found(format!("`{theirs}`")).suggest(near.into_iter().next())
+            i.found(format!("`{theirs}`")).suggest(near)
         })
     }
 

@@ -188,7 +188,7 @@ fn names(set: &CompiledSet, layout: &SqlLayout) -> Result<Vec<String>> {
 
 impl RuleSegmenter {
     /// The segments as a statement that gives a row for each customer: `customer`, and as
-    /// `segment` the id of the one to which she is [assigned](crate::Segmenter::assign), which
+    /// `segment` the id of the one to which she is [assigned](crate::SegmenterExt::assign), which
     /// is the first whose rule is TRUE, or else the rest, or NULL if there is none. Segments
     /// whose rules are NULL are passed over. [`SqlBook`] says what the database must keep to.
     ///

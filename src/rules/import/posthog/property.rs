@@ -8,7 +8,7 @@ use crate::data::{FeatureKind, FeatureSpec};
 use crate::error::similar_names;
 use crate::rules::ast::{Literal, Rule, Test};
 
-const OPERATORS: [&str; 22] = [
+const OPERATORS: [&str; 23] = [
     "exact",
     "is_not",
     "in",
@@ -31,6 +31,7 @@ const OPERATORS: [&str; 22] = [
     "is_not_set",
     "is_date_before",
     "is_date_after",
+    "is_date_exact",
 ];
 
 /// Of the key, the operator and the value.
