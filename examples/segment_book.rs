@@ -78,7 +78,7 @@ fn main() -> Result<()> {
     let now: Timestamp = "2024-11-28T09:00:00Z".parse()?;
     let moment = Moment::new(now).zone(Zone::fixed(60)?);
 
-    // 1. Both written forms say the same. Habits are easier to write in Rust.
+    // 1. Both written forms say the same, and so does Rust.
     let mut set = written()?;
     let monthly = events("order").in_each_of(3, Span::days(30), 1);
     let back = events("order").resumed(Span::days(365), Span::days(60), Span::days(14));

@@ -35,6 +35,10 @@
 //! its faults are told at once, each with its place and, where there is one, the name
 //! that was probably meant.
 //!
+//! An [`Import`] reads definitions that were made for MongoDB, GrowthBook, PostHog or Apache Unomi.
+//! [`Memberships::overlap`] says how far segments overlap, and [`privacy`](crate::privacy) what rules
+//! may ask and what may be told of their members.
+//!
 //! [`RuleBook::analyse`] says what holds for all customers: segments that nobody can be in, that
 //! lie within others or are shadowed by them, and clauses that make no difference.
 //!

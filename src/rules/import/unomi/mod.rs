@@ -10,7 +10,7 @@ use crate::error::similar_names;
 use crate::rules::ast::Rule;
 
 /// Conditions that are read.
-const KNOWN: [&str; 8] = [
+const KNOWN: [&str; 7] = [
     "booleanCondition",
     "notCondition",
     "matchAllCondition",
@@ -18,7 +18,6 @@ const KNOWN: [&str; 8] = [
     "profileSegmentCondition",
     "pastEventCondition",
     "geoLocationByPointSessionCondition",
-    "sessionPropertyCondition",
 ];
 
 /// Conditions that exist, and why no rule says them.
@@ -97,7 +96,7 @@ fn parts<'j>(r: &mut Reader<'_>, json: &'j Json) -> Option<(&'j str, &'j Object)
     let is_of_events = r.is_in_stream();
     let known = if is_of_events { &past::KNOWN[..] } else { &KNOWN[..] };
     let why = UNSUPPORTED.iter().find(|(name, _)| *name == kind).map(|(_, why)| *why);
-    if !known.contains(&kind) || !is_of_events && why.is_some() {
+    if !known.contains(&kind) {
         return r.at("type", |r| match why {
             Some(why) => {
                 r.fault("unsupported-condition", why, |i| i.found(format!("`{kind}`")))
