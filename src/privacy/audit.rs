@@ -5,9 +5,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::consents::{Asking, is_left_without};
+use super::consents::{Asking, is_held, is_left_without};
 use super::policy::{Policy, Ruling, Subject};
-use crate::data::{FeatureSpec, Schema, Sensitivity};
+use crate::data::{FeatureSpec, Schema, Sensitivity, Span};
 use crate::error::{ErrorKind, Issue, Result};
 use crate::rules::{
     Aggregate, ConsentTest, EventTest, Hysteresis, PointsFor, Read, Rule, RuleSet,
@@ -187,7 +187,8 @@ impl Policy {
         self.audit_with(schema, set, &[])
     }
 
-    /// [`audit`](Policy::audit), also of the rules by which segments are left.
+    /// [`audit`](Policy::audit), also of how segments are left, where that is not in the set: as
+    /// [`StickyBook::new`](crate::rules::StickyBook::new) takes it. Paths to it begin with `/leaves`.
     ///
     /// # Errors
     /// As [`audit`](Policy::audit).
@@ -212,7 +213,21 @@ impl Policy {
     /// As [`audit`](Policy::audit); [`ErrorKind::Definition`] with the findings that are
     /// refused, whose codes are those of [`AuditCode`].
     pub fn enforce(&self, schema: &Schema, set: &RuleSet) -> Result<()> {
-        let audit = self.audit(schema, set)?;
+        self.enforce_with(schema, set, &[])
+    }
+
+    /// [`enforce`](Policy::enforce), also of how segments are left, see
+    /// [`audit_with`](Policy::audit_with).
+    ///
+    /// # Errors
+    /// As [`enforce`](Policy::enforce).
+    pub fn enforce_with(
+        &self,
+        schema: &Schema,
+        set: &RuleSet,
+        leaves: &[Hysteresis],
+    ) -> Result<()> {
+        let audit = self.audit_with(schema, set, leaves)?;
         if !audit.is_refused() {
             return Ok(());
         }
@@ -305,6 +320,22 @@ impl<'a> Auditor<'a> {
                 let (own, links) = self.look(rule, &format!("/leaves/{i}/leave"));
                 self.tell(&mut audit, &hysteresis.segment, rule, &own, &links, &looked);
             }
+            let Hysteresis { segment, leave, minimum_stay } = hysteresis;
+            let place = format!("/leaves/{i}");
+            if !self.places.contains_key(segment) {
+                let code = AuditCode::UnknownSegment;
+                audit.push(AuditFinding {
+                    severity: code.severity(),
+                    code,
+                    segment: segment.clone(),
+                    via: Vec::new(),
+                    path: format!("{place}/segment"),
+                    feature: None,
+                    sensitivity: None,
+                    reason: format!("no segment with a rule has the id `{segment}`"),
+                });
+            }
+            self.stay(&mut audit, segment, (leave.as_ref(), *minimum_stay), &place);
         }
         if let Some(rest) = &self.set.rest {
             for required in self.policy.consents.iter().filter(|c| c.segments.is_none()) {
@@ -330,12 +361,14 @@ impl<'a> Auditor<'a> {
         let mut raw = Vec::new();
         for (i, part) in score.points.parts.iter().enumerate() {
             let path = format!("/scores/{at}/points/parts/{i}/for");
-            let looked = match &part.given_for {
-                PointsFor::Rule(rule) => self.look(rule, &format!("{path}/rule")).0,
+            match &part.given_for {
+                PointsFor::Rule(rule) => {
+                    raw.extend(self.look(rule, &format!("{path}/rule")).0);
+                }
                 PointsFor::Events { name, filter, window } => {
                     let rule = Rule::Event(EventTest {
                         name: name.clone(),
-                        filter: filter.clone(),
+                        filter: None,
                         agg: Aggregate::Count,
                         window: window.clone(),
                         is: Test::Set,
@@ -345,10 +378,13 @@ impl<'a> Auditor<'a> {
                     for raw in &mut looked {
                         raw.path = raw.path.replacen("/event/", "/events/", 1);
                     }
-                    looked
+                    raw.extend(looked);
+                    if let Some(filter) = filter {
+                        let path = format!("{path}/events/where");
+                        raw.extend(self.look_within(Some(name), filter, &path).0);
+                    }
                 }
-            };
-            raw.extend(looked);
+            }
         }
         // Scores refer to nothing.
         (raw, Vec::new())
@@ -357,12 +393,23 @@ impl<'a> Auditor<'a> {
     /// What is to be said of a rule itself, and to which segments and scores it refers, each
     /// once.
     fn look(&self, rule: &Rule, at: &str) -> (Vec<Raw>, Vec<usize>) {
+        self.look_within(None, rule, at)
+    }
+
+    /// The same of a rule or, of a stream, of a filter of its events.
+    fn look_within(
+        &self,
+        stream: Option<&str>,
+        rule: &Rule,
+        at: &str,
+    ) -> (Vec<Raw>, Vec<usize>) {
         let asks = |rule: &Rule, consent: usize| {
             self.asking[consent].of_rule(rule, self.consents[consent])
         };
         let (mut raw, mut links) = (Vec::new(), Vec::new());
         let mut seen = BTreeSet::new();
-        Walk::new(self.consents.len(), &asks).tell(rule, &mut |told| {
+        let walk = Walk::new(self.consents.len(), &asks);
+        walk.tell_within(stream, rule, &mut |told| {
             let place = match told.read {
                 Read::Segment(id) => self.places.get(id),
                 Read::Score(id) => self.scores.get(id),
@@ -462,31 +509,58 @@ impl<'a> Auditor<'a> {
                 continue;
             }
             let rule = Rule::Consent(required.consent.clone());
-            let mut lacks = |code: AuditCode, place: &str, reason: String| {
+            if !asking.of_rule(&segment.rule, &required.consent) {
+                let code = AuditCode::LacksConsent;
                 audit.push(AuditFinding {
                     severity: code.severity(),
                     code,
                     segment: segment.id.clone(),
                     via: Vec::new(),
-                    path: format!("/segments/{at}/{place}"),
+                    path: format!("/segments/{at}/rule"),
+                    feature: None,
+                    sensitivity: None,
+                    reason: format!("its members need not have given `{rule}`"),
+                });
+            }
+        }
+        if let Some(stay) = &segment.stay {
+            let stay = (stay.leave.as_ref(), stay.minimum_stay);
+            self.stay(audit, &segment.id, stay, &format!("/segments/{at}/stay"));
+        }
+    }
+
+    /// Tells whether those who withdraw a consent that a segment needs stay in it.
+    fn stay(
+        &self,
+        audit: &mut Audit,
+        id: &SegmentId,
+        (leave, minimum_stay): (Option<&Rule>, Option<Span>),
+        at: &str,
+    ) {
+        for required in self.policy.consents.iter().filter(|required| required.is_of(id))
+        {
+            let rule = Rule::Consent(required.consent.clone());
+            let mut tell = |place: &str, reason: String| {
+                let code = AuditCode::StaysWithoutConsent;
+                audit.push(AuditFinding {
+                    severity: code.severity(),
+                    code,
+                    segment: id.clone(),
+                    via: Vec::new(),
+                    path: format!("{at}/{place}"),
                     feature: None,
                     sensitivity: None,
                     reason,
                 });
             };
-            if !asking.of_rule(&segment.rule, &required.consent) {
-                let reason = format!("its members need not have given `{rule}`");
-                lacks(AuditCode::LacksConsent, "rule", reason);
+            if !is_left_without(leave, &required.consent) {
+                tell("leave", format!("those who withdraw `{rule}` stay"));
             }
-            if let Some(stay) = &segment.stay {
-                if !is_left_without(stay, &required.consent) {
-                    let reason = format!("those who withdraw `{rule}` stay");
-                    lacks(AuditCode::StaysWithoutConsent, "stay/leave", reason);
-                }
-                if stay.minimum_stay.is_some() {
-                    let reason = format!("those who withdraw `{rule}` stay for a while");
-                    lacks(AuditCode::StaysWithoutConsent, "stay/minimum_stay", reason);
-                }
+            if is_held(minimum_stay) {
+                tell(
+                    "minimum_stay",
+                    format!("those who withdraw `{rule}` stay for a while"),
+                );
             }
         }
     }

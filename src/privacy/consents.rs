@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::policy::{Policy, RequiredConsent};
+use crate::data::Span;
 use crate::error::{ErrorKind, Issue, Result, similar_names};
-use crate::rules::{ConsentTest, Rule, RuleSet, SegmentRule, SegmentStay};
+use crate::rules::{ConsentTest, PointsFor, Rule, RuleSet, SegmentRule};
 use crate::segmenter::SegmentId;
 
 /// How deep a part that asks a consent may lie in a rule to be seen.
@@ -80,8 +81,8 @@ impl<'r> Asking<'r> {
 
 /// Whether a segment is left by whoever has no such consent, as the form of its rules shows; of
 /// one without a rule to leave, if its own rule asks the consent.
-pub(super) fn is_left_without(stay: &SegmentStay, required: &ConsentTest) -> bool {
-    let Some(leave) = &stay.leave else { return true };
+pub(super) fn is_left_without(leave: Option<&Rule>, required: &ConsentTest) -> bool {
+    let Some(leave) = leave else { return true };
     let parts = match leave {
         Rule::Any(rules) => &rules[..],
         rule => std::slice::from_ref(rule),
@@ -131,7 +132,7 @@ impl Policy {
     /// # Errors
     /// [`ErrorKind::Definition`] when a segment that the policy names is none of the set or its
     /// rest (`unknown-segment`, `no-rule`); when one has a least time of stay
-    /// (`stays-without-consent`); where a rule is written in place of a reference, also when
+    /// (`stays-without-consent`); when a rule is too deep to be copied; where a rule is written in place of a reference, also when
     /// segments refer to themselves (`segments-in-a-circle`) or the rule
     /// comes to have more than 10,000 parts or a depth of 256 (`too-large`).
     pub fn apply(&self, set: &RuleSet) -> Result<RuleSet> {
@@ -141,12 +142,9 @@ impl Policy {
             return Err(ErrorKind::Definition { what, issues }.into());
         }
         let mut issues = Vec::new();
-        for (i, segment) in set.segments.iter().enumerate() {
-            if is_too_deep(&segment.rule) {
-                let path = format!("/segments/{i}/rule");
-                let fault = Fault::TooLarge;
-                issues.push(Issue::new(fault.code(), path, fault.message()));
-            }
+        for path in too_deep(set) {
+            let fault = Fault::TooLarge;
+            issues.push(Issue::new(fault.code(), path, fault.message()));
         }
         if !issues.is_empty() {
             // To copy it would go as deep.
@@ -166,28 +164,35 @@ impl Policy {
                 needs(id).iter().all(|required| needed.contains(required))
             };
             let mut inline = Inline { rules: &rules, is_kept: &is_kept, left: MAX_PARTS };
-            let result = inline.rule(&segment.rule, &mut vec![segment.id.clone()]);
-            match result {
-                Err(fault) => {
-                    let path = format!("/segments/{i}/rule");
-                    issues.push(Issue::new(fault.code(), path, fault.message()));
-                    continue;
+            let leave = segment.stay.as_mut().and_then(|stay| stay.leave.as_mut());
+            let leave = leave.map(|rule| (rule, "stay/leave"));
+            let mut is_whole = true;
+            for (rule, place) in [(&mut segment.rule, "rule")].into_iter().chain(leave) {
+                match inline.rule(rule, &mut vec![segment.id.clone()]) {
+                    Err(fault) => {
+                        let path = format!("/segments/{i}/{place}");
+                        issues.push(Issue::new(fault.code(), path, fault.message()));
+                        is_whole = false;
+                    }
+                    Ok(None) => {}
+                    Ok(Some(other)) => *rule = other,
                 }
-                Ok(None) => {}
-                Ok(Some(rule)) => segment.rule = rule,
+            }
+            if !is_whole {
+                continue;
             }
             for (required, asking) in self.consents.iter().zip(&asking) {
                 if let (true, Some(stay)) =
                     (required.is_of(&segment.id), &mut segment.stay)
                 {
-                    if stay.minimum_stay.is_some() {
+                    if is_held(stay.minimum_stay) {
                         let path = format!("/segments/{i}/stay/minimum_stay");
                         let message =
                             "those who withdraw a consent would stay for a while";
                         let issue = Issue::new("stays-without-consent", path, message);
                         issues.push(issue.expected("no least time"));
                     }
-                    if !is_left_without(stay, &required.consent) {
+                    if !is_left_without(stay.leave.as_ref(), &required.consent) {
                         let without = !Rule::Consent(required.consent.clone());
                         stay.leave = stay.leave.take().map(|leave| leave | without);
                     }
@@ -236,22 +241,39 @@ impl Policy {
     }
 }
 
-/// Whether a rule lies deeper than [`MAX_DEPTH`]; without recursion.
-fn is_too_deep(rule: &Rule) -> bool {
-    let mut open = vec![(rule, 0)];
-    while let Some((rule, depth)) = open.pop() {
-        if depth > MAX_DEPTH {
-            return true;
+/// The places of rules that are too deep to be copied. Without recursion.
+fn too_deep(set: &RuleSet) -> Vec<String> {
+    let mut places = Vec::new();
+    let mut look = |rule: &Rule, place: String| {
+        if !rule.is_within(MAX_DEPTH) {
+            places.push(place);
         }
-        match rule {
-            Rule::All(rules) | Rule::Any(rules) | Rule::AtLeast { of: rules, .. } => {
-                open.extend(rules.iter().map(|rule| (rule, depth + 1)));
-            }
-            Rule::Not(rule) => open.push((rule, depth + 1)),
-            _ => {}
+    };
+    for (i, segment) in set.segments.iter().enumerate() {
+        look(&segment.rule, format!("/segments/{i}/rule"));
+        if let Some(leave) = segment.stay.as_ref().and_then(|stay| stay.leave.as_ref()) {
+            look(leave, format!("/segments/{i}/stay/leave"));
         }
     }
-    false
+    for (i, score) in set.scores.iter().enumerate() {
+        for (j, part) in score.points.parts.iter().enumerate() {
+            let place = format!("/scores/{i}/points/parts/{j}/for");
+            match &part.given_for {
+                PointsFor::Rule(rule) => look(rule, format!("{place}/rule")),
+                PointsFor::Events { filter, .. } => {
+                    if let Some(rule) = filter {
+                        look(rule, format!("{place}/events/where"));
+                    }
+                }
+            }
+        }
+    }
+    places
+}
+
+/// Whether members stay for a least time.
+pub(super) fn is_held(minimum_stay: Option<Span>) -> bool {
+    minimum_stay.is_some_and(|span| span.as_millis() > 0)
 }
 
 /// Writes rules in place of references to them.

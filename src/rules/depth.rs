@@ -39,7 +39,7 @@ impl Rule {
     }
 
     /// Whether the rule has at most so many levels. Looks at rules of any depth.
-    fn is_within(&self, most: usize) -> bool {
+    pub(crate) fn is_within(&self, most: usize) -> bool {
         let mut open = vec![(self, 1)];
         while let Some((rule, depth)) = open.pop() {
             if depth > most {

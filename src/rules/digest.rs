@@ -156,46 +156,61 @@ impl RuleSet {
     /// ```
     #[must_use]
     pub fn digests(&self) -> Vec<RuleDigest> {
-        let scores = self.score_digests();
-        let mut others = BTreeMap::new();
-        let mut digests: Vec<Option<RuleDigest>> = vec![None; self.segments.len()];
-        // Each round knows those that refer to what the rounds before knew.
-        for _ in 0..=super::references::MAX_DEPTH {
-            let mut found = Vec::new();
-            for (segment, digest) in self.segments.iter().zip(&mut digests) {
-                let mut is_known = digest.is_none();
-                super::references::visit(&segment.rule, &mut |id| {
-                    is_known &= others.contains_key(id.as_str());
-                });
-                if is_known {
-                    let forms = Forms { others: &others, scores: &scores };
-                    let known = forms.digest(&segment.rule);
-                    *digest = Some(known);
-                    found.push((segment.id.as_str(), known));
-                }
-            }
-            if found.is_empty() {
-                break;
-            }
-            for (id, digest) in found {
-                others.entry(id).or_insert(digest);
-            }
-        }
-        let rules = self.segments.iter().zip(digests);
-        let mut digests: Vec<RuleDigest> = rules
-            .map(|(segment, digest)| digest.unwrap_or_else(|| segment.rule.digest()))
-            .collect();
+        let mut digests = self.digests_with(&[]);
         if self.rest.is_some() {
             let rules = digests.iter().map(|digest| text(&digest.to_string())).collect();
             digests.push(RuleDigest::of(&format!("{{{}{}}}", text("rest"), set(rules))));
         }
         digests
     }
+
+    /// The digest of each segment with a rule, then those of more rules that may refer to them.
+    pub(super) fn digests_with(&self, more: &[&Rule]) -> Vec<RuleDigest> {
+        let scores = self.score_digests();
+        let named = self.segments.iter().map(|s| (Some(s.id.as_str()), &s.rule));
+        let rules: Vec<(Option<&str>, &Rule)> =
+            named.chain(more.iter().map(|rule| (None, *rule))).collect();
+        let mut others = BTreeMap::new();
+        let mut digests: Vec<Option<RuleDigest>> = vec![None; rules.len()];
+        // Each round knows those that refer to what the rounds before knew.
+        for _ in 0..=super::references::MAX_DEPTH {
+            let mut found = Vec::new();
+            for ((id, rule), digest) in rules.iter().zip(&mut digests) {
+                let mut is_known = digest.is_none();
+                super::references::visit(rule, &mut |id| {
+                    is_known &= others.contains_key(id.as_str());
+                });
+                if is_known {
+                    let known = Forms { others: &others, scores: &scores }.digest(rule);
+                    *digest = Some(known);
+                    found.push((*id, known));
+                }
+            }
+            if found.is_empty() {
+                break;
+            }
+            for (id, digest) in found {
+                if let Some(id) = id {
+                    others.entry(id).or_insert(digest);
+                }
+            }
+        }
+        let rules = rules.into_iter().zip(digests);
+        rules.map(|((_, rule), digest)| digest.unwrap_or_else(|| rule.digest())).collect()
+    }
+
+    /// The digest of each segment's rule, where references are told apart by their ids and scores
+    /// by what they say.
+    pub(super) fn digests_of_rules(&self) -> Vec<RuleDigest> {
+        let scores = self.score_digests();
+        let forms = Forms { others: &BTreeMap::new(), scores: &scores };
+        self.segments.iter().map(|segment| forms.digest(&segment.rule)).collect()
+    }
 }
 
 impl RuleSet {
     /// What each score says: the names of its parts do not matter, nor does their order.
-    fn score_digests(&self) -> BTreeMap<&str, RuleDigest> {
+    pub(super) fn score_digests(&self) -> BTreeMap<&str, RuleDigest> {
         let mut digests = BTreeMap::new();
         for ScoreRule { id, points } in &self.scores {
             let forms = Forms { others: &BTreeMap::new(), scores: &BTreeMap::new() };

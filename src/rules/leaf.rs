@@ -51,7 +51,7 @@ pub(super) enum Check {
     /// Of a category or ordinal with levels: the answer for each level.
     Level {
         levels: Arc<Names>,
-        answers: Box<[bool]>,
+        answers: Arc<[bool]>,
     },
     Tags {
         check: TagCheck,
@@ -67,7 +67,7 @@ pub(super) enum NumberCheck {
     /// From the first to the second, both included; empty when they are swapped.
     Range(f64, f64),
     /// Ascending, different.
-    In(Box<[f64]>),
+    In(Arc<[f64]>),
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -82,14 +82,14 @@ pub(super) enum TextCheck {
 
 /// A regular expression, compiled once. Equal if it is written in the same way.
 #[derive(Clone, Debug)]
-pub(super) struct Pattern(Regex);
+pub(super) struct Pattern(Arc<Regex>);
 
 impl Pattern {
     /// Within so many bytes when compiled.
     pub(super) fn new(pattern: &str, size: usize) -> Result<Pattern, regex::Error> {
         let built =
             RegexBuilder::new(pattern).size_limit(size).dfa_size_limit(size).build();
-        built.map(Pattern)
+        built.map(|regex| Pattern(Arc::new(regex)))
     }
 }
 
@@ -120,10 +120,10 @@ pub(super) enum TagCheck {
 /// Names in ascending order, each once.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Names {
-    names: Box<[Box<str>]>,
+    names: Arc<[Box<str>]>,
     /// The first eight bytes of each name as a number, so that most comparisons are of
     /// two numbers. They ascend with the names.
-    heads: Box<[u64]>,
+    heads: Arc<[u64]>,
 }
 
 /// The first eight bytes, filled up with zeros, the first byte highest.
@@ -166,7 +166,7 @@ impl Names {
             };
             return binary_search(self.heads.len(), order);
         }
-        self.heads.iter().zip(&self.names).position(|(&head, candidate)| {
+        self.heads.iter().zip(self.names.iter()).position(|(&head, candidate)| {
             // Names of up to eight bytes with one head differ by trailing zeros at most.
             head == wanted
                 && candidate.len() == name.len()

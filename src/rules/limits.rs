@@ -34,6 +34,8 @@ pub struct Limits {
     pattern_size: usize,
     #[serde(default = "default_window")]
     window: Span,
+    #[serde(default = "default_score_tests")]
+    score_tests: usize,
 }
 
 const fn default_text_len() -> usize {
@@ -56,6 +58,10 @@ const fn default_window() -> Span {
     Span::days(3653)
 }
 
+const fn default_score_tests() -> usize {
+    200_000
+}
+
 impl Limits {
     /// The greatest depth that can be allowed. A rule of this depth, saved as a model,
     /// nests 126 levels of JSON, and readers of JSON commonly stop at 128.
@@ -63,7 +69,7 @@ impl Limits {
 
     /// Depth 32, 1000 nodes, lists of 10 000, texts of 2^20 bytes, JSON of 2^22 bytes (a
     /// thousand segments of four kilobytes), regular expressions of 2^10 bytes and of 2^18
-    /// when compiled, windows of 3653 days.
+    /// when compiled, windows of 3653 days, 200 000 parts and tests of scores.
     #[must_use]
     pub const fn new() -> Limits {
         Limits {
@@ -75,10 +81,12 @@ impl Limits {
             pattern_len: default_pattern_len(),
             pattern_size: default_pattern_size(),
             window: default_window(),
+            score_tests: default_score_tests(),
         }
     }
 
-    /// Rules inside rules, the outermost included: 1 to [`Limits::MAX_DEPTH`].
+    /// Rules inside rules, the outermost included: 1 to [`Limits::MAX_DEPTH`]. For points
+    /// two levels less than the greatest depth are the most.
     #[must_use]
     pub const fn depth(mut self, depth: usize) -> Limits {
         self.depth = depth;
@@ -92,7 +100,7 @@ impl Limits {
         self
     }
 
-    /// Entries of a list of values, and segments of a set: at least 1.
+    /// Entries of a list of values, and segments and scores of a set: at least 1.
     #[must_use]
     pub const fn list_len(mut self, list_len: usize) -> Limits {
         self.list_len = list_len;
@@ -137,6 +145,14 @@ impl Limits {
         self
     }
 
+    /// Parts and tests of scores, counted once for each rule that tests a score, in all rules of
+    /// a set: at least 1. Those of one rule are also bounded by [`nodes`](Limits::nodes).
+    #[must_use]
+    pub const fn score_tests(mut self, score_tests: usize) -> Limits {
+        self.score_tests = score_tests;
+        self
+    }
+
     /// Checks the limits themselves.
     ///
     /// # Errors
@@ -153,6 +169,7 @@ impl Limits {
             ("json_len", self.json_len),
             ("pattern_len", self.pattern_len),
             ("pattern_size", self.pattern_size),
+            ("score_tests", self.score_tests),
             ("window", self.window.as_millis().min(1) as usize),
         ];
         for (name, value) in at_least_1 {
@@ -165,6 +182,15 @@ impl Limits {
 
     pub(super) fn get_window(&self) -> Span {
         self.window
+    }
+
+    /// Of the rules of points, which stand deeper in what is written than those of segments.
+    pub(super) fn of_parts(self) -> Limits {
+        Limits { depth: self.depth.min(Limits::MAX_DEPTH - 2), ..self }
+    }
+
+    pub(super) fn get_score_tests(&self) -> usize {
+        self.score_tests
     }
 
     pub(super) fn get_nodes(&self) -> usize {

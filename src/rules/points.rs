@@ -232,7 +232,7 @@ impl PointsModel {
                 continue;
             }
             let (rule, path) = part.rule(&path);
-            match rule.compile_with(schema, limits) {
+            match rule.compile_with(schema, &limits.of_parts()) {
                 Ok(rule) => rules.push(rule),
                 Err(error) => match error.kind() {
                     ErrorKind::Definition { issues: found, .. } => {

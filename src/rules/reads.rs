@@ -113,8 +113,18 @@ impl<'r, 'a> Walk<'r, 'a> {
     }
 
     /// Tells all that a rule looks at, in its order.
-    pub(crate) fn tell(mut self, rule: &'r Rule, tell: &mut dyn FnMut(Told<'r, '_>)) {
-        let outermost = Open { rule, place: 0, stream: None, consents: Vec::new() };
+    pub(crate) fn tell(self, rule: &'r Rule, tell: &mut dyn FnMut(Told<'r, '_>)) {
+        self.tell_within(None, rule, tell);
+    }
+
+    /// The same of a rule or, of a stream, of a filter of its events.
+    pub(crate) fn tell_within(
+        mut self,
+        stream: Option<&'r str>,
+        rule: &'r Rule,
+        tell: &mut dyn FnMut(Told<'r, '_>),
+    ) {
+        let outermost = Open { rule, place: 0, stream, consents: Vec::new() };
         self.open.push(outermost);
         while let Some(mut at) = self.open.pop() {
             for consent in 0..self.n_consents {

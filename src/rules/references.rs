@@ -3,6 +3,7 @@
 use super::ast::{Rule, SegmentRef};
 use super::check::Checker;
 use super::compile::Compiled;
+use super::score::ScoreRule;
 use super::set::{CompiledSet, RuleSet, SegmentRule};
 use crate::error::{ErrorKind, Issue, Result, similar_names};
 use crate::segmenter::SegmentId;
@@ -140,6 +141,52 @@ impl RuleSet {
                     .found(names.join(", "))
             }
             Some(at) => return Ok(self.segments.remove(at)),
+        };
+        Err(ErrorKind::Definition { what: "the rules".into(), issues: vec![issue] }
+            .into())
+    }
+}
+
+impl RuleSet {
+    /// The segments whose rules test this score themselves, in their order: also those by
+    /// which they are left.
+    #[must_use]
+    pub fn score_dependants(&self, id: &str) -> Vec<&SegmentId> {
+        let tests = |segment: &&SegmentRule| {
+            let mut open: Vec<&Rule> =
+                [&segment.rule].into_iter().chain(segment.leave()).collect();
+            while let Some(rule) = open.pop() {
+                if matches!(rule, Rule::Score(test) if test.id == id) {
+                    return true;
+                }
+                open.extend(rule.inside());
+            }
+            false
+        };
+        self.segments.iter().filter(tests).map(|segment| &segment.id).collect()
+    }
+
+    /// Takes a score out of the set.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Definition`] with one issue: `unknown-score` when there is none of this
+    /// id, `score-in-use` when segments test it, which are listed.
+    pub fn remove_score(&mut self, id: &str) -> Result<ScoreRule> {
+        let at = self.scores.iter().position(|score| score.id == id);
+        let users = self.score_dependants(id);
+        let issue = match at {
+            None => {
+                let ids = self.scores.iter().map(|score| score.id.as_str());
+                Issue::new("unknown-score", "", format!("no score has the id `{id}`"))
+                    .suggest(similar_names(id, ids).into_iter().next())
+            }
+            Some(at) if !users.is_empty() => {
+                let names: Vec<&str> = users.iter().map(|id| id.as_str()).collect();
+                Issue::new("score-in-use", format!("/scores/{at}"), "segments test it")
+                    .expected("no segment that tests it")
+                    .found(names.join(", "))
+            }
+            Some(at) => return Ok(self.scores.remove(at)),
         };
         Err(ErrorKind::Definition { what: "the rules".into(), issues: vec![issue] }
             .into())

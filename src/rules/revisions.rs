@@ -5,7 +5,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::ast::Rule;
 use super::digest::RuleDigest;
+use super::references::visit;
 use super::set::{RuleSet, SegmentRule};
 use crate::segmenter::SegmentId;
 
@@ -52,6 +54,13 @@ pub struct Revisions {
     pub reversioned: Vec<Reversion>,
     /// Whether segments that are in both sets have another order, which is their priority.
     pub is_reordered: bool,
+    /// Scores that the earlier set does not have, in the order of their ids, as all of these.
+    pub new_scores: Vec<String>,
+    /// Scores that only the earlier set has.
+    pub gone_scores: Vec<String>,
+    /// Scores that say something else; the names of their parts do not matter, nor does
+    /// their order.
+    pub redefined_scores: Vec<String>,
 }
 
 /// A segment with another name.
@@ -74,6 +83,8 @@ pub struct Redefinition {
     pub by_rule: bool,
     /// Whether its rule is the same, and a segment to which it refers says something else.
     pub by_references: bool,
+    /// Whether its rule is the same, and a score that it tests says something else.
+    pub by_scores: bool,
     /// Whether it is left in another way.
     pub by_stay: bool,
     /// Its versions.
@@ -150,8 +161,12 @@ struct Edition<'s> {
 
 struct Says {
     digest: RuleDigest,
-    /// That of the rule by itself.
+    /// That of the rule by itself, …
     own: RuleDigest,
+    /// … with what the scores say that it tests, …
+    with_scores: RuleDigest,
+    /// … and what the segments say to which it refers.
+    others: Vec<Option<RuleDigest>>,
     /// How it is left: by which rule, and after how many milliseconds.
     stay: Option<(Option<RuleDigest>, u64)>,
 }
@@ -185,12 +200,13 @@ impl RuleSet {
                 });
             }
             let version = VersionStep { from: old.version, to: edition.version };
-            let [by_rule, by_references, by_stay] = differs(old, edition);
-            if by_rule || by_references || by_stay {
+            let [by_rule, by_references, by_scores, by_stay] = differs(old, edition);
+            if by_rule || by_references || by_scores || by_stay {
                 revisions.redefined.push(Redefinition {
                     segment,
                     by_rule,
                     by_references,
+                    by_scores,
                     by_stay,
                     version,
                 });
@@ -202,42 +218,66 @@ impl RuleSet {
         let gone = gone.filter(|id| !places_now.contains_key(id.as_str()));
         revisions.gone = gone.cloned().collect();
         revisions.is_reordered = !order.is_sorted();
+        let (scores, scores_now) = (earlier.score_digests(), self.score_digests());
+        for (id, digest) in &scores_now {
+            match scores.get(id) {
+                None => revisions.new_scores.push((*id).to_owned()),
+                Some(old) if old != digest => {
+                    revisions.redefined_scores.push((*id).to_owned());
+                }
+                Some(_) => {}
+            }
+        }
+        let gone = scores.keys().filter(|id| !scores_now.contains_key(*id));
+        revisions.gone_scores = gone.map(|id| (*id).to_owned()).collect();
         revisions
     }
 }
 
-/// Whether the rule, something to which it refers, or how it is left says something else.
-fn differs(old: &Edition<'_>, new: &Edition<'_>) -> [bool; 3] {
+/// Whether the rule, a segment to which it refers, a score that it tests, or how it is left says
+/// something else.
+fn differs(old: &Edition<'_>, new: &Edition<'_>) -> [bool; 4] {
     match (&old.says, &new.says) {
-        (None, None) => [false; 3],
+        (None, None) => [false; 4],
         (Some(old), Some(new)) => {
             let differs = old.digest != new.digest;
             let by_rule = differs && old.own != new.own;
-            [by_rule, differs && !by_rule, old.stay != new.stay]
+            let by_others = differs && !by_rule;
+            [
+                by_rule,
+                by_others && old.others != new.others,
+                by_others && old.with_scores != new.with_scores,
+                old.stay != new.stay,
+            ]
         }
-        _ => [true, false, false],
+        _ => [true, false, false, false],
     }
 }
 
 /// The segments of a set, each id once, the rest last.
 fn editions(set: &RuleSet) -> Vec<Edition<'_>> {
-    // The rules by which segments are left, as if they were segments.
-    let mut all = RuleSet { rest: None, ..set.clone() };
-    for rule in set.segments.iter().filter_map(SegmentRule::leave) {
-        all = all.segment("\u{0}", "", rule.clone());
-    }
-    let digests = all.digests();
+    let leaves: Vec<&Rule> = set.segments.iter().filter_map(SegmentRule::leave).collect();
+    let digests = set.digests_with(&leaves);
+    let with_scores = set.digests_of_rules();
     let mut leaves = digests.iter().skip(set.segments.len()).copied();
-    let rules = set.segments.iter().zip(&digests).map(|(segment, &digest)| {
+    let mut by_id = BTreeMap::new();
+    for (segment, &digest) in set.segments.iter().zip(&digests) {
+        by_id.entry(&segment.id).or_insert(digest);
+    }
+    let rules = set.segments.iter().zip(&digests).zip(with_scores);
+    let rules = rules.map(|((segment, &digest), with_scores)| {
         let stay = segment.stay.as_ref().map(|stay| {
             let leave = segment.leave().and_then(|_| leaves.next());
             (leave, stay.minimum_stay.map_or(0, |span| span.as_millis()))
         });
+        let mut others = Vec::new();
+        visit(&segment.rule, &mut |id| others.push(by_id.get(id).copied()));
+        let own = segment.rule.digest();
         Edition {
             id: &segment.id,
             name: &segment.name,
             version: segment.version,
-            says: Some(Says { digest, own: segment.rule.digest(), stay }),
+            says: Some(Says { digest, own, with_scores, others, stay }),
         }
     });
     let mut editions: Vec<Edition<'_>> = rules.collect();
@@ -277,11 +317,18 @@ impl fmt::Display for Revisions {
             writeln!(f, "renamed: `{segment}` from `{from}` to `{to}`")?;
         }
         for redefined in &self.redefined {
-            let Redefinition { segment, by_rule, by_references, by_stay, version } =
-                redefined;
+            let Redefinition {
+                segment,
+                by_rule,
+                by_references,
+                by_scores,
+                by_stay,
+                version,
+            } = redefined;
             let causes = [
                 (by_rule, "its rule"),
                 (by_references, "segments to which it refers"),
+                (by_scores, "scores that it tests"),
                 (by_stay, "how it is left"),
             ];
             let causes: Vec<&str> = causes
@@ -301,6 +348,16 @@ impl fmt::Display for Revisions {
         }
         if self.is_reordered {
             writeln!(f, "the order is another")?;
+        }
+        let scores = [
+            (&self.new_scores, "new"),
+            (&self.gone_scores, "gone"),
+            (&self.redefined_scores, "redefined"),
+        ];
+        for (ids, what) in scores {
+            for id in ids {
+                writeln!(f, "{what}: score `{id}`")?;
+            }
         }
         if self.is_empty() {
             writeln!(f, "nothing has changed")?;

@@ -250,6 +250,7 @@ impl RuleSet {
     /// | `unknown-segment` | a reference to a segment that has no rule in the set |
     /// | `no-scores-here` | a score in a rule alone, inside a filter of events, or in a score |
     /// | `unknown-score` | a score that the set does not state |
+    /// | `too-many-score-tests` | scores of all rules beyond [`Limits::score_tests`] |
     /// | `bad-cap` | a limit of points that is none |
     /// | `segments-in-a-circle` | rules that refer to themselves, be it through others |
     /// | `references-too-deep` | references through more segments than 64 |

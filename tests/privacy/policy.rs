@@ -680,3 +680,85 @@ fn segments_with_stays_are_left_without_consent() {
     let later = sticky.update(&stays, &table(false), Timestamp::from_millis(1)).unwrap();
     assert!(later.since("a", 7).is_none());
 }
+
+/// A reference in a rule to leave means the rule from before, too.
+#[test]
+fn who_leaves_a_segment_stays_the_same() {
+    let rules = [("lapsed", "orders < 1"), ("active", "orders >= 5")];
+    let set = set(&rules).stay(SegmentStay::new().leave(segment("lapsed")));
+    let policy = Policy::new().require_consent_of(["lapsed"], consent("news"));
+    let applied = policy.apply(&set).unwrap();
+    assert_eq!(
+        applied.segments[1].stay,
+        Some(SegmentStay::new().leave(field("orders").lt(1)))
+    );
+    let schema = schema();
+    let table = |orders: f64| {
+        let ann = OwnedCustomer::new(&schema, 7).set("orders", orders).unwrap();
+        Table::from_customers(&schema, [ann.set("news", false).unwrap()]).unwrap()
+    };
+    for set in [set, applied] {
+        let sticky = set.compile_sticky(&schema).unwrap();
+        let at = Timestamp::from_millis;
+        let stays = sticky.update(&Stays::new(), &table(9.0), at(0)).unwrap();
+        assert!(stays.since("active", 7).is_some());
+        let later = sticky.update(&stays, &table(0.0), at(1)).unwrap();
+        assert!(later.since("active", 7).is_none());
+    }
+}
+
+#[test]
+fn stays_beside_the_set_are_audited_as_those_in_it() {
+    let policy = Policy::new().require_consent(consent("news"));
+    let set = set(&[("mail", "orders > 1 and consent(news)")]);
+    let codes = |leaves: &[Hysteresis]| -> Vec<String> {
+        let audit = policy.audit_with(&schema(), &set, leaves).unwrap();
+        audit.findings.iter().map(|f| format!("{} {}", f.code.name(), f.path)).collect()
+    };
+    let held = Hysteresis::new("mail").minimum_stay(Span::days(30)).leave(Rule::Nobody);
+    assert_eq!(
+        codes(std::slice::from_ref(&held)),
+        [
+            "stays-without-consent /leaves/0/leave",
+            "stays-without-consent /leaves/0/minimum_stay"
+        ]
+    );
+    assert!(policy.enforce_with(&schema(), &set, &[held]).is_err());
+    assert!(policy.enforce(&schema(), &set).is_ok());
+    // No time is no least time.
+    let none = Hysteresis::new("mail").minimum_stay(Span::days(0));
+    assert_eq!(codes(&[none]), Vec::<String>::new());
+    let free = set.clone().stay(SegmentStay::new().minimum_stay(Span::days(0)));
+    assert_eq!(policy.apply(&free).unwrap(), free);
+    assert_eq!(codes(&[Hysteresis::new("mial")]), ["unknown-segment /leaves/0/segment"]);
+}
+
+/// What is too deep to be copied is refused, wherever it stands, and audited.
+#[test]
+fn rules_of_any_depth_are_refused() {
+    let deep = || (0..20_000).fold(field("faith").eq("x"), |rule, _| !rule);
+    let filter = || (0..20_000).fold(field("drug").eq("x"), |rule, _| !rule);
+    let plain = || RuleSet::new().segment("a", "A", field("orders").ge(1));
+    let count = || events("order").filter(filter());
+    let policy = Policy::new().require_consent(consent("news"));
+    for (set, place) in [
+        (plain().stay(SegmentStay::new().leave(deep())), "/segments/0/stay/leave"),
+        (plain().segment("b", "B", count().count().ge(1)), "/segments/1/rule"),
+        (
+            plain().score("s", PointsModel::new().when("d", 1.0, deep())),
+            "/scores/0/points/parts/0/for/rule",
+        ),
+        (
+            plain().score("s", PointsModel::new().per_event("d", 1.0, count())),
+            "/scores/0/points/parts/0/for/events/where",
+        ),
+    ] {
+        let error = policy.apply(&set).unwrap_err().to_string();
+        assert!(error.contains(&format!("{place}: ")), "{error}");
+        policy.audit(&schema(), &set).unwrap();
+        std::mem::forget(set);
+    }
+    let leave = Hysteresis::new("a").leave(deep());
+    policy.audit_with(&schema(), &plain(), std::slice::from_ref(&leave)).unwrap();
+    std::mem::forget(leave);
+}

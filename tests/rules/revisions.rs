@@ -46,11 +46,18 @@ fn every_change_of_a_set_is_told() {
         .segment("rest", "Now a rule", Rule::Everyone)
         .segment("new", "New", Rule::Nobody);
     let revisions = after.revisions(&before);
-    let redefined = |segment: &str,
-                     [by_rule, by_references, by_stay]: [bool; 3],
-                     version| {
-        Redefinition { segment: segment.into(), by_rule, by_references, by_stay, version }
-    };
+    let redefined =
+        |segment: &str, [by_rule, by_references, by_stay]: [bool; 3], version| {
+            let by_scores = false;
+            Redefinition {
+                segment: segment.into(),
+                by_rule,
+                by_references,
+                by_scores,
+                by_stay,
+                version,
+            }
+        };
     assert_eq!(revisions.new, ["new".into()]);
     assert_eq!(revisions.gone, ["old".into()]);
     let renamed = |segment: &str, from: &str, to: &str| Renaming {
@@ -261,7 +268,7 @@ proptest! {
             set.segments.iter().find(|segment| segment.id.as_str() == id).cloned()
         };
         for redefined in &revisions.redefined {
-            let Redefinition { segment, by_rule, by_references, by_stay, version } = redefined;
+            let Redefinition { segment, by_rule, by_references, by_stay, version, .. } = redefined;
             let id = segment.as_str();
             prop_assert!(!(*by_rule && *by_references));
             let (Some(old), Some(new)) = (find(&before, id), find(&after, id)) else {
@@ -294,4 +301,55 @@ proptest! {
             .collect();
         prop_assert_eq!(mistakes, expected);
     }
+}
+
+#[test]
+fn scores_are_told_beside_the_segments_that_test_them() {
+    use segmenta::rules::{PointsModel, score};
+    let points = |x: f64| PointsModel::new().when("a", x, field("x").ge(1));
+    let set = |x: f64, y: f64| {
+        RuleSet::new()
+            .score("s", points(x))
+            .segment("a", "A", score("s").ge(1) & segment("b"))
+            .segment("b", "B", field("x").ge(y))
+            .segment("c", "C", segment("a"))
+            .segment("d", "D", field("x").lt(9))
+    };
+    let told = |now: RuleSet, before: RuleSet| now.revisions(&before).to_string();
+    assert_eq!(
+        told(set(5.0, 1.0), set(4.0, 1.0)),
+        "redefined: `a` by scores that it tests\n\
+         redefined: `c` by segments to which it refers\n\
+         redefined: score `s`\n"
+    );
+    assert_eq!(
+        told(set(5.0, 2.0), set(4.0, 1.0)),
+        "redefined: `a` by segments to which it refers and scores that it tests\n\
+         redefined: `b` by its rule\n\
+         redefined: `c` by segments to which it refers\n\
+         redefined: score `s`\n"
+    );
+    let more = set(4.0, 1.0).score("t", points(1.0));
+    assert_eq!(told(more.clone(), set(4.0, 1.0)), "new: score `t`\n");
+    assert_eq!(told(set(4.0, 1.0), more.clone()), "gone: score `t`\n");
+    assert!(!set(4.0, 1.0).revisions(&more).is_empty());
+    assert!(more.revisions(&more).is_empty());
+}
+
+/// What only code can build is compared without going as deep.
+#[test]
+fn rules_of_any_depth_are_compared() {
+    let deep = |x: f64| (0..20_000).fold(field("x").ge(x), |rule, _| !rule);
+    let set = |x: f64| {
+        let stay = SegmentStay::new().leave(deep(x));
+        RuleSet::new().segment("a", "A", deep(x)).stay(stay)
+    };
+    let (one, two) = (set(1.0), set(2.0));
+    assert_eq!(
+        two.revisions(&one).to_string(),
+        "redefined: `a` by its rule and how it is left\n"
+    );
+    assert!(one.revisions(&one).is_empty());
+    // To drop them would go as deep.
+    std::mem::forget([one, two]);
 }

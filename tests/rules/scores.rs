@@ -6,8 +6,8 @@ use segmenta::data::{
 };
 use segmenta::rules::{
     Dialect, Granularity, Hysteresis, Limits, LiveConfig, LiveScratch, PointsModel, Rule,
-    RuleBook, RuleSet, Share, SqlLayout, SqlStream, Stays, StickyBook, Window, bucket,
-    events, field, score, segment,
+    RuleBook, RuleSet, SegmentStay, Share, SqlLayout, SqlStream, Stays, StickyBook,
+    Window, bucket, events, field, score, segment,
 };
 use segmenta::segmenter::{Persist, Reason, Saved, SegmentIndex, Truth};
 use segmenta::{ErrorKind, Result, Segmenter};
@@ -602,4 +602,106 @@ fn decay_in_scores_has_steps_within_limits() {
     assert!(none.contains(&at("empty-window", "half_life")[0]), "{none:?}");
     // A model by itself may change all the time.
     assert!(visits().half_life(Span::days(3)).compile(&schema).is_ok());
+}
+
+/// What a score is made of is kept once, however many rules test it.
+#[test]
+fn scores_of_a_set_are_bounded_and_shared() {
+    let model = |n: usize| {
+        (0..n).fold(PointsModel::new(), |m, i| {
+            m.when(i.to_string(), 1.0, field("age").ge(i as f64))
+        })
+    };
+    let set = |n_rules: usize, n_parts: usize| {
+        (0..n_rules).fold(RuleSet::new().score("s", model(n_parts)), |set, i| {
+            set.segment(i.to_string(), "", score("s").ge(i as f64))
+        })
+    };
+    // Parts and tests: two for each part.
+    let limits = Limits::new().score_tests(60);
+    assert!(set(3, 10).compile_with(&schema(), &limits).is_ok());
+    assert_eq!(
+        codes(set(4, 10).compile_with(&schema(), &limits)),
+        told(&[("too-many-score-tests", "/segments/3/rule/score")])
+    );
+    assert!(Limits::new().score_tests(0).validate().is_err());
+    // Rules after the first, which test it among other things, mean the same.
+    let visits = events("visit").filter(field("seconds").ge(30)).last(Span::days(3));
+    let points = PointsModel::new()
+        .per_event("v", 2.0, visits.clone())
+        .when(
+            "m",
+            1.0,
+            Rule::at_least(
+                2,
+                [
+                    field("member").eq(true),
+                    field("age").ge(2),
+                    visits.clone().count().ge(2),
+                ],
+            ),
+        )
+        .when("drawn", 0.5, bucket("x").lt(2));
+    let test = |x: f64| score("p").ge(x);
+    let set = RuleSet::new()
+        .score("p", points)
+        .segment("a", "A", test(3.5))
+        .segment("b", "B", events("visit").count().ge(1) & test(3.5) & bucket("y").lt(2))
+        .segment("c", "C", Rule::at_least(1, [test(3.5), field("age").lt(0)]));
+    let book = set.compile_book(&schema()).unwrap();
+    for (ann, is_in) in
+        [(customer(true, 3.0, &[5]), true), (customer(true, 1.0, &[5]), false)]
+    {
+        let at = book.at(day(6));
+        assert_eq!(at.membership(&ann).unwrap(), [Truth::from(is_in); 3]);
+        let table = Table::from_customers(&schema(), [ann]).unwrap();
+        assert!(at.count(&table).unwrap().iter().all(|c| c.members == u64::from(is_in)));
+    }
+    let many = (0..11).fold(RuleSet::new(), |set, i| set.score(i.to_string(), model(1)));
+    let many = many.segment("a", "A", Rule::Everyone);
+    assert_eq!(
+        codes(many.compile_with(&schema(), &Limits::new().list_len(10))),
+        told(&[("list-too-long", "/scores")])
+    );
+}
+
+/// The deepest score that can be compiled can be written and read.
+#[test]
+fn the_deepest_scores_are_read_back() {
+    let limits = Limits::new().depth(Limits::MAX_DEPTH);
+    let deep = |n: usize| {
+        (1..n).fold(field("age").between(1, 2), |rule, _| Rule::at_least(1, [rule]))
+    };
+    let most = Limits::MAX_DEPTH - 2;
+    let set =
+        |n: usize| {
+            RuleSet::new()
+                .score("s", PointsModel::new().when("deep", 1.0, deep(n)))
+                .segment("a", "A", score("s").ge(1))
+        };
+    assert_eq!(
+        codes(set(most + 1).compile_with(&schema(), &limits)),
+        told(&[("too-deep", "/scores/0/points/parts/0/for/rule")])
+    );
+    let book = set(most).compile_book_with(&schema(), &limits).unwrap();
+    assert_eq!(RuleSet::from_json(&set(most).to_json().unwrap()).unwrap(), set(most));
+    let saved =
+        serde_json::to_string(&segmenta::registry().save(&book).unwrap()).unwrap();
+    let saved: Saved = serde_json::from_str(&saved).unwrap();
+    assert_eq!(RuleBook::load(&saved).unwrap(), book);
+}
+
+#[test]
+fn scores_in_use_are_not_taken_out() {
+    let mut set = set().stay(SegmentStay::new().leave(score("engagement").lt(3)));
+    let users: Vec<&str> =
+        set.score_dependants("engagement").into_iter().map(|id| id.as_str()).collect();
+    assert_eq!(users, ["warm", "hot", "cold"]);
+    let error = set.remove_score("engagement").unwrap_err().to_string();
+    assert!(error.contains("warm, hot, cold"), "{error}");
+    assert_eq!(codes(set.remove_score("engagment")), told(&[("unknown-score", "")]));
+    let mut free =
+        RuleSet::new().score("x", engagement()).segment("a", "A", Rule::Everyone);
+    assert_eq!(free.remove_score("x").unwrap().points, engagement());
+    assert!(free.scores.is_empty());
 }

@@ -86,7 +86,11 @@ impl Samples {
         for sample in 0..POOL {
             scatter(&mut encoding, model, &mut self.random);
             // Nothing is assumed, and there always is a customer.
-            is_whole &= encoding.solver.solve(&[], MOST_STEPS) == Outcome::Possible;
+            let left = most.saturating_sub(encoding.solver.steps()).min(MOST_STEPS);
+            is_whole &= encoding.solver.solve(&[], left) == Outcome::Possible;
+            if !is_whole {
+                break;
+            }
             for (word, term) in pool.iter_mut().zip(&terms) {
                 let holds = encoding.solver.holds(encoding.terms[term]);
                 *word |= u64::from(holds) << sample;

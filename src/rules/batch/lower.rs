@@ -315,7 +315,7 @@ impl Lowering<'_> {
                     }
                     NumberCheck::In(list) if is_derived || list.len() <= LONGEST_LIST => {
                         let mut parts = Vec::with_capacity(list.len());
-                        for &x in list {
+                        for &x in list.iter() {
                             let (from, beyond) =
                                 (reach(graph, x), reach(graph, x.next_up()));
                             parts.push(graph.and(from, !beyond));

@@ -414,7 +414,7 @@ impl Checker {
                 answers[at] = accepts(code, level);
             }
         }
-        Check::Level { levels, answers }
+        Check::Level { levels, answers: answers.into() }
     }
 
     pub(super) fn levels_of(&mut self, key: Key, spec: &FeatureSpec) -> Arc<Names> {

@@ -76,6 +76,8 @@ pub(super) struct Checker {
     computed: BTreeMap<String, u32>,
     /// The scores of the set; absent for a rule alone.
     scores: Option<score::Known>,
+    /// How many parts and tests the scores of all rules have.
+    n_score_tests: usize,
     /// Whether a part of a score is looked at, which refers to nothing else.
     is_in_score: bool,
     /// The rules of the set by the ids of their segments, and the versions of these; absent
@@ -130,6 +132,7 @@ impl Checker {
             aggregates: BTreeMap::new(),
             computed: BTreeMap::new(),
             scores: None,
+            n_score_tests: 0,
             is_in_score: false,
             ids: None,
         }

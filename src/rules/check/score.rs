@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Checker, Parts};
+use super::{Checker, Node, Parts};
 use crate::data::{FeatureSpec, Span};
 use crate::error::{Issue, similar_names};
 use crate::rules::ast::Test;
+use crate::rules::behaviour::Behaviour;
 use crate::rules::check::Key;
+use crate::rules::computed::Computed;
 use crate::rules::decay::{Decay, MOST_STEPS};
 use crate::rules::event::{Aggregate, EventTest};
 use crate::rules::leaf::{Check, Leaf, Source};
@@ -25,6 +27,52 @@ pub(super) struct KnownScore {
     model: Arc<PointsModel>,
     /// How many parts and tests it has.
     size: usize,
+    /// What all rules share that test it, once one does.
+    resolved: Option<Arc<Resolved>>,
+}
+
+/// A score that was checked, whose parts refer to what is here.
+#[derive(Debug)]
+pub(super) struct Resolved {
+    parts: Vec<ScorePart>,
+    leaves: Vec<Leaf>,
+    nodes: Vec<Node>,
+    behaviours: Vec<Behaviour>,
+    computed: Vec<Computed>,
+}
+
+impl Resolved {
+    /// Its parts, with all to which they refer after what a rule has already.
+    fn within(&self, parts: &mut Parts) -> Box<[ScorePart]> {
+        let [leaves, nodes] = [parts.inner.len() as u32, parts.inner_nodes.len() as u32];
+        let behaviours = parts.behaviours.len() as u32;
+        let computed = parts.computed.len() as u32;
+        parts.behaviours.extend_from_slice(&self.behaviours);
+        parts.computed.extend_from_slice(&self.computed);
+        parts.inner.extend(self.leaves.iter().map(|leaf| {
+            let source = match leaf.source {
+                Source::Events(at) => Source::Events(at + behaviours),
+                Source::Computed(at) => Source::Computed(at + computed),
+                // Scores do not test scores.
+                source @ (Source::Feature(_) | Source::Score(_)) => source,
+            };
+            Leaf { source, ..leaf.clone() }
+        }));
+        let shifted = self.nodes.iter().map(|node| node.clone().shifted(leaves));
+        parts.inner_nodes.extend(shifted);
+        let moved = self.parts.iter().map(|part| {
+            let given_for = match part.given_for {
+                GivenFor::Rule { entry, first_leaf, n_leaves } => GivenFor::Rule {
+                    entry: entry + nodes,
+                    first_leaf: first_leaf + leaves,
+                    n_leaves,
+                },
+                GivenFor::Times { leaf } => GivenFor::Times { leaf: leaf + leaves },
+            };
+            ScorePart { given_for, ..part.clone() }
+        });
+        moved.collect()
+    }
 }
 
 impl Checker {
@@ -35,6 +83,10 @@ impl Checker {
         let aggregates = std::mem::take(&mut self.aggregates);
         let computed = std::mem::take(&mut self.computed);
         let mut known = Known::new();
+        if !scores.is_empty() && !self.at("scores", |c| c.list_len(scores.len())) {
+            self.scores = Some(known);
+            return;
+        }
         for (i, ScoreRule { id, points }) in scores.iter().enumerate() {
             self.at(format!("scores/{i}"), |c| {
                 if id.is_empty() {
@@ -63,6 +115,7 @@ impl Checker {
                         false => points.clone(),
                     }),
                     size: points.parts.len() + parts.inner.len(),
+                    resolved: None,
                 });
             });
         }
@@ -140,7 +193,9 @@ impl Checker {
         decay: Option<Decay>,
         parts: &mut Parts,
     ) -> Option<GivenFor> {
-        match &part.given_for {
+        let limits = self.limits;
+        self.limits = limits.of_parts();
+        let given_for = match &part.given_for {
             PointsFor::Rule(rule) => self.at("rule", |c| {
                 let first_leaf = parts.leaves.len() as u32;
                 c.is_in_score = true;
@@ -172,7 +227,9 @@ impl Checker {
                 parts.leaves.push(Leaf { check: Check::Amount, ..leaf });
                 Some(GivenFor::Times { leaf: (parts.leaves.len() - 1) as u32 })
             }),
-        }
+        };
+        self.limits = limits;
+        given_for
     }
 
     /// Notes a fault that was found elsewhere.
@@ -195,7 +252,7 @@ impl Checker {
         let key = Key { stream: None, feature: crate::data::FeatureIndex::new(0) };
         let what = format!("`{}`", spec.name());
         let check = self.at("is", |c| c.test(key, &spec, &what, is));
-        let KnownScore { place, model, size } = self.known_score(id)?;
+        let KnownScore { place, model, size, resolved } = self.known_score(id)?;
         let at = match parts.scores.iter().position(|score| score.place == place) {
             Some(at) => at,
             None => {
@@ -209,8 +266,23 @@ impl Checker {
                     });
                     return None;
                 }
-                let score = self.resolved(id, place, model, spec, parts)?;
-                parts.scores.push(score);
+                self.n_score_tests = self.n_score_tests.saturating_add(size);
+                let most = self.limits.get_score_tests();
+                if self.n_score_tests > most {
+                    let message = "the scores of all rules are too large";
+                    self.issue("too-many-score-tests", message, |i| {
+                        i.expected(format!("at most {most} parts and tests in all"))
+                            .found("more")
+                    });
+                    return None;
+                }
+                let resolved = match resolved {
+                    Some(resolved) => resolved,
+                    None => self.resolved(id, &model)?,
+                };
+                let score_parts = resolved.within(parts);
+                let id = id.clone();
+                parts.scores.push(Score { id, model, parts: score_parts, spec, place });
                 parts.scores.len() - 1
             }
         };
@@ -240,21 +312,23 @@ impl Checker {
         found
     }
 
-    /// A score whose parts were checked before: their faults are not told again.
-    fn resolved(
-        &mut self,
-        id: &str,
-        place: u32,
-        model: Arc<PointsModel>,
-        spec: FeatureSpec,
-        parts: &mut Parts,
-    ) -> Option<Score> {
+    /// A score whose parts were checked before: their faults are not told again. Others that
+    /// test it get the same.
+    fn resolved(&mut self, id: &str, model: &PointsModel) -> Option<Arc<Resolved>> {
         let (n_issues, n_more) = (self.issues.len(), self.n_more);
-        let resolved = self.points(&model, parts);
+        let mut own = Parts::default();
+        let parts = self.points(model, &mut own);
         let is_whole = self.issues.len() == n_issues && self.n_more == n_more;
         self.issues.truncate(n_issues);
         self.n_more = n_more;
-        let id = id.to_owned();
-        is_whole.then(|| Score { id, model, parts: resolved.into(), spec, place })
+        is_whole.then_some(())?;
+        let Parts { inner, inner_nodes, behaviours, computed, .. } = own;
+        let (leaves, nodes) = (inner, inner_nodes);
+        let resolved = Arc::new(Resolved { parts, leaves, nodes, behaviours, computed });
+        let known = self.scores.as_mut().and_then(|scores| scores.get_mut(id));
+        if let Some(known) = known {
+            known.resolved = Some(Arc::clone(&resolved));
+        }
+        Some(resolved)
     }
 }

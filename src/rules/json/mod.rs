@@ -86,7 +86,7 @@ impl RuleSet {
     /// Writes the set as JSON. Its first key is the format.
     ///
     /// # Errors
-    /// When a number in a rule is not finite.
+    /// When a number in a rule is not finite, or a rule has more than 128 levels.
     pub fn to_json(&self) -> Result<String> {
         serde_json::to_string(self).map_err(|e| bad_json("the rules", &e))
     }
@@ -122,7 +122,7 @@ impl Rule {
     /// Writes the rule as JSON.
     ///
     /// # Errors
-    /// When a number in it is not finite.
+    /// When a number in it is not finite, or a rule has more than 128 levels.
     pub fn to_json(&self) -> Result<String> {
         serde_json::to_string(self).map_err(|e| bad_json("the rule", &e))
     }
@@ -148,7 +148,7 @@ impl PointsModel {
     /// Writes the model as JSON.
     ///
     /// # Errors
-    /// When a number in it is not finite.
+    /// When a number in it is not finite, or a rule has more than 128 levels.
     pub fn to_json(&self) -> Result<String> {
         serde_json::to_string(self).map_err(|e| bad_json("the points", &e))
     }

@@ -65,7 +65,8 @@ impl<'a> Writer<'a> {
             Check::Flag { yes, no } => self.flag(value, *yes, *no),
             Check::Text(check) => self.name(value, check),
             Check::Level { levels, answers } => {
-                let passing = levels.iter().zip(answers).filter(|(_, passes)| **passes);
+                let passing =
+                    levels.iter().zip(answers.iter()).filter(|(_, passes)| **passes);
                 let passing: Vec<&str> = passing.map(|(level, _)| level).collect();
                 if passing.len() == levels.iter().len() {
                     Sql::where_there(value, true)

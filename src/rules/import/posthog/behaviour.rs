@@ -208,6 +208,7 @@ fn window(r: &mut Reader<'_>, object: &Object) -> Option<Window> {
         (End::Ago(from), End::None) => Some(Window::Last(from)),
         (End::Ago(from), End::Ago(to)) => Some(Window::Ago { from, to }),
         (End::At(from), End::None) => {
+            r.note("no-end", "the window goes on to the last day of the calendar");
             Some(Window::Between { from, to: "9999-12-31".to_owned() })
         }
         (End::At(from), End::At(to)) => Some(Window::Between { from, to }),

@@ -39,7 +39,7 @@ const UNSUPPORTED: [(&str, &str); 14] = [
         "returningVisitorCondition",
         "sessions are not known here, only customers and events",
     ),
-    ("scoringCondition", "scores are not known here"),
+    ("scoringCondition", "scores of Unomi are not read"),
     ("profileUserListCondition", "lists of profiles are not known here"),
     ("profileAliasesPropertyCondition", "aliases are not known here"),
     ("goalMatchCondition", "goals are not known here"),
