@@ -646,7 +646,15 @@ fn scores_of_a_set_are_bounded_and_shared() {
     let set = RuleSet::new()
         .score("p", points)
         .segment("a", "A", test(3.5))
-        .segment("b", "B", events("visit").count().ge(1) & test(3.5) & bucket("y").lt(2))
+        // What it looks at besides is of another kind, and of no events.
+        .segment(
+            "b",
+            "B",
+            "not sequence(visit then visit) and events(visit where seconds >= 90).count = 0 \
+             and score 'p' >= 3.5"
+                .parse()
+                .unwrap(),
+        )
         .segment("c", "C", Rule::at_least(1, [test(3.5), field("age").lt(0)]));
     let book = set.compile_book(&schema()).unwrap();
     for (ann, is_in) in

@@ -276,3 +276,35 @@ fn components(model: &Model) -> Vec<Vec<u32>> {
     }
     families.into_values().collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{Schema, StreamSpec};
+    use crate::rules::{Rule, RuleSet};
+
+    #[test]
+    fn samples_keep_to_their_steps() {
+        let schema = Schema::builder().stream(StreamSpec::new("e", [])).build().unwrap();
+        // Each window within the next: all have to do with each other.
+        let counts =
+            (1..900).map(|i| format!("events(e).count in last {i}d >= {}", i % 7));
+        let parts = counts.map(|text| text.parse().unwrap()).collect();
+        let set = RuleSet::new().segment("all", "All", Rule::All(parts));
+        let book = set.compile_book(&schema).unwrap();
+        let set = book.compiled();
+        let rules: Vec<_> = set.rules.iter().collect();
+        let steps = |most: u64| {
+            let model = Model::new(&rules, &set.order, &set.windows, [0, most]);
+            let samples = Samples::new(&model, most);
+            (samples.steps, samples.n_blocks() > 0)
+        };
+        let (whole, is_whole) = steps(u64::MAX);
+        assert!(is_whole && whole > 1_000_000, "{whole}");
+        for most in [0, 1_000, 50_000] {
+            let (steps, is_whole) = steps(most);
+            // What does not depend on pairs, and few clauses for each comparison.
+            assert!(!is_whole && steps <= 40_000 + 6 * most, "{most}: {steps}");
+        }
+    }
+}

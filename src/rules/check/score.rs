@@ -332,3 +332,30 @@ impl Checker {
         Some(resolved)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::data::{FeatureSpec, Schema};
+    use crate::rules::leaf::{Check, TextCheck};
+    use crate::rules::{PointsModel, RuleSet, field, score};
+
+    /// A regular expression is kept once, however many rules test a score with it.
+    #[test]
+    fn rules_share_what_a_score_is_made_of() {
+        let schema = Schema::new([FeatureSpec::category("c")]).unwrap();
+        let points = PointsModel::new().when("a", 1.0, field("c").matches("a+b"));
+        let set = (0..3).fold(RuleSet::new().score("s", points), |set, i| {
+            set.segment(i.to_string(), "", score("s").ge(i as f64))
+        });
+        let book = set.compile_book(&schema).unwrap();
+        let patterns = book.compiled().rules.iter().map(|rule| {
+            let Check::Text(TextCheck::Matches(pattern)) = &rule.leaves[1].check else {
+                panic!("{:?}", rule.leaves)
+            };
+            pattern.as_str().as_ptr()
+        });
+        let mut patterns: Vec<_> = patterns.collect();
+        patterns.dedup();
+        assert_eq!(patterns.len(), 1);
+    }
+}
