@@ -360,14 +360,7 @@ impl PointsPart {
         match &self.given_for {
             PointsFor::Rule(rule) => (rule.clone(), format!("{path}/for/rule")),
             PointsFor::Events { name, filter, window } => {
-                let test = EventTest {
-                    name: name.clone(),
-                    filter: filter.clone(),
-                    agg: Aggregate::Count,
-                    window: window.clone(),
-                    is: Test::Ge(1.into()),
-                    when_missing: None,
-                };
+                let test = counted(name, filter.as_ref(), window);
                 (Rule::Event(test), format!("{path}/for/events"))
             }
         }
@@ -516,6 +509,22 @@ impl CompiledPoints {
         let (points, is_capped) = capped(part.points * sum.value(), part.cap);
         let truth = Truth::from(n_events > 0);
         Ok(PartPoints { name, points, truth, n_events: Some(n_events), is_capped })
+    }
+}
+
+/// Whether there are such events: a test of how many there are.
+pub(super) fn counted(
+    name: &str,
+    filter: Option<&Box<Rule>>,
+    window: &Window,
+) -> EventTest {
+    EventTest {
+        name: name.to_owned(),
+        filter: filter.cloned(),
+        agg: Aggregate::Count,
+        window: window.clone(),
+        is: Test::Ge(1.into()),
+        when_missing: None,
     }
 }
 

@@ -11,9 +11,8 @@ use crate::rules::behaviour::Behaviour;
 use crate::rules::check::Key;
 use crate::rules::computed::Computed;
 use crate::rules::decay::{Decay, MOST_STEPS};
-use crate::rules::event::{Aggregate, EventTest};
 use crate::rules::leaf::{Check, Leaf, Source};
-use crate::rules::points::{PointsFor, PointsModel, PointsPart, check_cap};
+use crate::rules::points::{PointsFor, PointsModel, PointsPart, check_cap, counted};
 use crate::rules::score::{GivenFor, Score, ScorePart, ScoreRule, ScoreTest};
 use crate::rules::text::score_name;
 use crate::segmenter::Truth;
@@ -215,14 +214,7 @@ impl Checker {
                     c.told(issue);
                     return None;
                 }
-                let test = EventTest {
-                    name: name.clone(),
-                    filter: filter.clone(),
-                    agg: Aggregate::Count,
-                    window: window.clone(),
-                    is: Test::Ge(1.into()),
-                    when_missing: None,
-                };
+                let test = counted(name, filter.as_ref(), window);
                 let leaf = c.event_of(&test, decay, parts)?;
                 parts.leaves.push(Leaf { check: Check::Amount, ..leaf });
                 Some(GivenFor::Times { leaf: (parts.leaves.len() - 1) as u32 })
