@@ -360,7 +360,7 @@ impl PointsPart {
         match &self.given_for {
             PointsFor::Rule(rule) => (rule.clone(), format!("{path}/for/rule")),
             PointsFor::Events { name, filter, window } => {
-                let test = counted(name, filter.as_ref(), window);
+                let test = counted(name, filter.as_deref(), window);
                 (Rule::Event(test), format!("{path}/for/events"))
             }
         }
@@ -513,14 +513,10 @@ impl CompiledPoints {
 }
 
 /// Whether there are such events: a test of how many there are.
-pub(super) fn counted(
-    name: &str,
-    filter: Option<&Box<Rule>>,
-    window: &Window,
-) -> EventTest {
+pub(super) fn counted(name: &str, filter: Option<&Rule>, window: &Window) -> EventTest {
     EventTest {
         name: name.to_owned(),
-        filter: filter.cloned(),
+        filter: filter.cloned().map(Box::new),
         agg: Aggregate::Count,
         window: window.clone(),
         is: Test::Ge(1.into()),

@@ -214,7 +214,7 @@ impl Checker {
                     c.told(issue);
                     return None;
                 }
-                let test = counted(name, filter.as_ref(), window);
+                let test = counted(name, filter.as_deref(), window);
                 let leaf = c.event_of(&test, decay, parts)?;
                 parts.leaves.push(Leaf { check: Check::Amount, ..leaf });
                 Some(GivenFor::Times { leaf: (parts.leaves.len() - 1) as u32 })
