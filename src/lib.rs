@@ -16,6 +16,7 @@
 //!    │                        ▲                       │     ── explain ─▶ Explanation
 //!    └── history: purchases ──┘                       ▼
 //!                                  metrics: is it good?   profile: who are they?
+//!                                  privacy: may we?
 //! ```
 //!
 //! ```
@@ -85,9 +86,8 @@
 //!
 //! # What it does not do
 //!
-//! It trains no neural networks, analyses no text and draws no pictures. Rules
-//! compare scores of points that the host keeps as a feature, and compute none. Lifetime values and density clustering
-//! are not there. Hierarchical clusterings are stated to be transductive: a training row's label and its later
+//! It trains no neural networks, analyses no text and draws no pictures. Lifetime values and
+//! density clustering are not there. Hierarchical clusterings are stated to be transductive: a training row's label and its later
 //! assignment may differ, and the model says for which share. Numbers
 //! are `f64`, but for [`fit_matrix_f32`](cluster::kmeans::KMeans::fit_matrix_f32).
 
