@@ -58,7 +58,10 @@ fn check(n: usize, least: u64, groups: &[Rows], shown: &[ShownCount]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(300)
+    })]
 
     #[test]
     fn nothing_small_follows_from_published_counts(

@@ -543,7 +543,10 @@ prop_compose! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(200)
+    })]
 
     /// Members are those from before who have agreed, and nobody else has come or gone; what
     /// asks a consent by its form holds only of those who have given it.

@@ -456,7 +456,10 @@ fn customer(schema: &Schema, times: &[i64]) -> OwnedCustomer {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(400)
+    })]
 
     #[test]
     fn habits_are_what_counting_by_hand_gives(

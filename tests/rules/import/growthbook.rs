@@ -231,7 +231,10 @@ fn operators(name: &'static str) -> BoxedStrategy<Value> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1500))]
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(1500)
+    })]
 
     #[test]
     fn a_rule_holds_where_the_condition_does(

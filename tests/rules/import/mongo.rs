@@ -346,7 +346,10 @@ pub(super) fn query(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1500))]
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(1500)
+    })]
 
     #[test]
     fn a_rule_finds_what_the_query_finds(
