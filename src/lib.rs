@@ -100,6 +100,7 @@ pub mod error;
 mod exact;
 mod fnv;
 pub mod history;
+pub mod lifetime;
 pub mod metrics;
 mod panels;
 mod parallel;

@@ -19,8 +19,10 @@ mod places;
 mod summary;
 mod tallies;
 mod totals;
+mod unit;
 
 pub use self::ledger::{Ledger, OrderId};
 pub use self::options::{LedgerOptions, Occasion, RefundPolicy, ZeroValue};
 pub use self::summary::{CustomerSummary, LedgerReport, Summary};
 pub use self::totals::PurchaseTotals;
+pub use self::unit::TimeUnit;

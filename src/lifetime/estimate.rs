@@ -1,0 +1,254 @@
+//! Maximum likelihood for models of purchases.
+
+use serde::{Deserialize, Serialize};
+use statrs::distribution::{ChiSquared, ContinuousCDF};
+
+use super::bg;
+use super::curvature::{Curvature, Jet};
+use super::distinct::Distinct;
+use super::histories::PurchaseHistories;
+use super::maximise::{Maximum, best_of, maximise};
+use super::pareto;
+use super::report::{EstimationReport, Identifiability};
+use super::special::LnRising;
+use crate::error::{Error, ErrorKind, Result};
+use crate::parallel::map_blocks;
+use crate::segmenter::{Note, Observer};
+
+/// How models are estimated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EstimationOptions {
+    max_iter: usize,
+}
+
+impl Default for EstimationOptions {
+    fn default() -> EstimationOptions {
+        EstimationOptions { max_iter: 300 }
+    }
+}
+
+impl EstimationOptions {
+    /// At most 300 iterations from each start.
+    #[must_use]
+    pub fn new() -> EstimationOptions {
+        EstimationOptions::default()
+    }
+
+    /// Iterations from each start, at most; at least 1.
+    #[must_use]
+    pub fn max_iter(mut self, max_iter: usize) -> EstimationOptions {
+        self.max_iter = max_iter;
+        self
+    }
+
+    pub(super) fn get_max_iter(self) -> Result<usize> {
+        match self.max_iter {
+            0 => Err(Error::parameter("max_iter", "at least 1", 0)),
+            n => Ok(n),
+        }
+    }
+}
+
+/// The models that are estimated alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Nbd,
+    Bg,
+    Mbg,
+    Pareto,
+}
+
+impl Kind {
+    fn names(self) -> &'static [&'static str] {
+        match self {
+            Kind::Nbd => &["r", "alpha"],
+            Kind::Bg | Kind::Mbg => &["r", "alpha", "a", "b"],
+            Kind::Pareto => &["r", "alpha", "s", "beta"],
+        }
+    }
+
+    fn at(self, distinct: &Distinct, parameters: &[f64]) -> Curvature {
+        match self {
+            Kind::Nbd => nbd_log_likelihood(distinct, parameters),
+            Kind::Bg => bg::log_likelihood(distinct, 0.0, parameters),
+            Kind::Mbg => bg::log_likelihood(distinct, 1.0, parameters),
+            Kind::Pareto => pareto::log_likelihood(distinct, parameters),
+        }
+    }
+
+    /// Where to begin: `r` and `alpha` of NBD with slow and quick leaving, and rates that
+    /// hardly differ.
+    fn starts(self, nbd: &[f64], mean_age: f64) -> Vec<Vec<f64>> {
+        let (r, alpha) = (nbd[0], nbd[1]);
+        let same = |more: f64| (r.max(0.0) + more, alpha + (r.max(0.0) + more - r));
+        let (r1, alpha1) = same(0.5);
+        let with = |r: f64, alpha: f64, u: f64, v: f64| vec![r, alpha, u.ln(), v.ln()];
+        match self {
+            Kind::Nbd => vec![nbd.to_vec()],
+            Kind::Bg | Kind::Mbg => vec![
+                with(r, alpha, 0.6, 2.0),
+                with(r, alpha, 0.03, 1.0),
+                with(r1, alpha1, 1.0, 1.0),
+            ],
+            Kind::Pareto => vec![
+                with(r, alpha, 0.5, 0.4 * mean_age),
+                with(r, alpha, 0.03, 0.4 * mean_age),
+                with(r1, alpha1, 1.5, mean_age),
+            ],
+        }
+    }
+}
+
+/// With more rows than this, starts are tried on some of them.
+const MANY: usize = 4096;
+
+/// Rows of a first look.
+const FEW: usize = 1024;
+
+/// What a search found, in logarithms, with the report.
+pub(super) struct Found {
+    pub(super) parameters: Vec<f64>,
+    pub(super) report: EstimationReport,
+}
+
+/// The maximum of a model's likelihood.
+pub(super) fn estimate(
+    kind: Kind,
+    name: &str,
+    histories: &PurchaseHistories,
+    options: EstimationOptions,
+    observer: &mut dyn Observer,
+) -> Result<Found> {
+    let max_iter = options.get_max_iter()?;
+    let distinct = histories.distinct()?;
+    check_informative(&distinct)?;
+    let few = (distinct.len() > MANY).then(|| distinct.every(distinct.len() / FEW));
+    let few = few.as_ref().filter(|few| check_informative(few).is_ok());
+
+    let mut likelihood = |kind: Kind, starts: &[Vec<f64>]| -> Result<Maximum> {
+        let all = |at: &[f64]| kind.at(&distinct, at);
+        let found = match few {
+            Some(few) => {
+                let some = |at: &[f64]| kind.at(few, at);
+                match best_of(&some, starts, max_iter, observer)? {
+                    Some(near) => maximise(&all, &near.parameters, max_iter, observer)?,
+                    None => best_of(&all, starts, max_iter, observer)?,
+                }
+            }
+            None => best_of(&all, starts, max_iter, observer)?,
+        };
+        found.ok_or_else(|| {
+            Error::undefined(
+                "the log-likelihood",
+                "it is not finite at any of the starting points",
+            )
+        })
+    };
+
+    let (purchases, ages) = distinct.sums();
+    let rate = purchases / ages;
+    let nbd_start = [0.5_f64.ln(), (0.5 / rate).ln()];
+    let nbd = likelihood(Kind::Nbd, &[nbd_start.to_vec()])?;
+    let n_customers = distinct.total();
+    let maximum = match kind {
+        Kind::Nbd => nbd.clone(),
+        _ => likelihood(kind, &kind.starts(&nbd.parameters, ages / n_customers))?,
+    };
+    let mut report = EstimationReport::of_maximum(
+        name,
+        kind.names(),
+        &maximum,
+        n_customers,
+        distinct.len(),
+    );
+    if !maximum.converged {
+        report.notes.push(Note::new(
+            "not-converged",
+            format!("no maximum was reached within {max_iter} iterations"),
+        ));
+    }
+    if kind != Kind::Nbd {
+        compare_with_nbd(&mut report, nbd.at.value);
+    }
+    Ok(Found { parameters: maximum.parameters, report })
+}
+
+/// Says so where the model gains nothing on NBD that chance would not give.
+fn compare_with_nbd(report: &mut EstimationReport, nbd_log_likelihood: f64) {
+    let likelihood_ratio = (2.0 * (report.log_likelihood - nbd_log_likelihood)).max(0.0);
+    let more = report.parameters.len().saturating_sub(2).max(1);
+    let p_value = ChiSquared::new(more as f64)
+        .map_or(f64::NAN, |chi_squared| chi_squared.sf(likelihood_ratio));
+    if !(p_value < 0.05) {
+        report.identifiability = Identifiability::DropoutNotIdentified {
+            nbd_log_likelihood,
+            likelihood_ratio,
+            p_value,
+        };
+    }
+}
+
+/// Refuses data that leave a likelihood without a maximum.
+fn check_informative(distinct: &Distinct) -> Result<()> {
+    let (purchases, ages) = distinct.sums();
+    if distinct.len() == 0 {
+        return Err(ErrorKind::TooFewRows {
+            what: "histories of positive weight".into(),
+            needed: 1,
+            found: 0,
+        }
+        .into());
+    }
+    if !(ages > 0.0 && ages.is_finite()) {
+        return Err(Error::undefined(
+            "the rate of purchases",
+            "all ages are 0, or their sum is not finite",
+        ));
+    }
+    if !(purchases > 0.0) {
+        return Err(Error::undefined(
+            "the rate of purchases",
+            "nobody has bought a second time",
+        ));
+    }
+    Ok(())
+}
+
+/// The log-likelihood of NBD and its derivatives by `ln r` and `ln α`:
+/// `ln (r)_x + r ln α − (r+x) ln(α+T)` (Ehrenberg 1959).
+fn nbd_log_likelihood(distinct: &Distinct, at: &[f64]) -> Curvature {
+    let (r, alpha) = (at[0].exp(), at[1].exp());
+    let parts = map_blocks(distinct.runs.len(), 8, |runs| {
+        let mut sum = Jet::ZERO;
+        for run in &distinct.runs[runs] {
+            let (x, k) = (run.x, r + run.x);
+            let of_r = LnRising::new(r, x);
+            let (mut w, mut lt, mut left, mut bend) = (0.0, 0.0, 0.0, 0.0);
+            for i in run.start..run.end {
+                let weight = distinct.weight[i];
+                let y = alpha / (alpha + distinct.age[i]);
+                w += weight;
+                lt -= weight * y.ln();
+                left += weight * y;
+                bend += weight * y * (1.0 - y);
+            }
+            let mixed = r * (w - left);
+            sum.add(
+                1.0,
+                &Jet {
+                    value: w * (of_r.value - x * alpha.ln()) - k * lt,
+                    gradient: [w * r * of_r.first - r * lt, w * r - k * left],
+                    hessian: [
+                        [w * (r * of_r.first + r * r * of_r.second) - r * lt, mixed],
+                        [mixed, -k * bend],
+                    ],
+                },
+            );
+        }
+        sum
+    });
+    let mut sum = Jet::ZERO;
+    parts.iter().for_each(|part| sum.add(1.0, part));
+    sum.into()
+}

@@ -1,0 +1,270 @@
+//! What purchase models read: how often, until when, for how long.
+
+use serde::{Deserialize, Serialize};
+
+use super::distinct::Distinct;
+use crate::error::{Error, ErrorKind, Result};
+use crate::history::{Summary, TimeUnit};
+
+/// What a purchase model knows of one customer: `(x, t_x, T)` of Fader, Hardie & Lee
+/// (2005). The first purchase is time 0 and is not counted. Times are in the unit of the
+/// model.
+///
+/// ```
+/// use segmenta::lifetime::PurchaseHistory;
+///
+/// // Two repeat purchases, the last at the age of 30.43 weeks, seen for 38.86 weeks.
+/// let ann = PurchaseHistory::new(2, 30.43, 38.86)?;
+/// assert_eq!(ann.frequency(), 2);
+/// assert!(PurchaseHistory::new(2, 40.0, 38.86).is_err());
+/// # Ok::<(), segmenta::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Triple", into = "Triple")]
+pub struct PurchaseHistory {
+    pub(super) frequency: f64,
+    pub(super) age_at_last_purchase: f64,
+    pub(super) age: f64,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Triple {
+    frequency: u64,
+    age_at_last_purchase: f64,
+    age: f64,
+}
+
+impl TryFrom<Triple> for PurchaseHistory {
+    type Error = Error;
+
+    fn try_from(triple: Triple) -> Result<PurchaseHistory> {
+        PurchaseHistory::new(triple.frequency, triple.age_at_last_purchase, triple.age)
+    }
+}
+
+impl From<PurchaseHistory> for Triple {
+    fn from(history: PurchaseHistory) -> Triple {
+        Triple {
+            frequency: history.frequency(),
+            age_at_last_purchase: history.age_at_last_purchase,
+            age: history.age,
+        }
+    }
+}
+
+/// Counts above this are not told apart as `f64`.
+const MAX_FREQUENCY: u64 = 1 << 53;
+
+impl PurchaseHistory {
+    /// So many repeat purchases, the last of them at this age, seen until that age.
+    ///
+    /// # Errors
+    /// When a time is negative or not finite, the last purchase lies after the age, or is
+    /// not at 0 where there is no repeat purchase; when there are more than 2^53 purchases.
+    pub fn new(
+        frequency: u64,
+        age_at_last_purchase: f64,
+        age: f64,
+    ) -> Result<PurchaseHistory> {
+        let fault = |expected: &'static str, found: String| {
+            Err(ErrorKind::Value { expected: expected.into(), found, row: None }.into())
+        };
+        for (name, time) in [("age_at_last_purchase", age_at_last_purchase), ("age", age)]
+        {
+            if !time.is_finite() {
+                return Err(ErrorKind::NonFinite {
+                    feature: name.to_owned(),
+                    found: time,
+                    row: None,
+                }
+                .into());
+            }
+            if time < 0.0 {
+                return fault("a time of at least 0", format!("{name} {time}"));
+            }
+        }
+        if age_at_last_purchase > age {
+            let found =
+                format!("age_at_last_purchase {age_at_last_purchase} at age {age}");
+            return fault("a last purchase up to the age", found);
+        }
+        if frequency == 0 && age_at_last_purchase != 0.0 {
+            let found = format!("age_at_last_purchase {age_at_last_purchase}");
+            return fault("0, as it must be without a repeat purchase", found);
+        }
+        if frequency > MAX_FREQUENCY {
+            return fault("a number of purchases up to 2^53", frequency.to_string());
+        }
+        // No negative zeros, so that equal histories have equal bits.
+        Ok(PurchaseHistory {
+            frequency: frequency as f64,
+            age_at_last_purchase: age_at_last_purchase + 0.0,
+            age: age + 0.0,
+        })
+    }
+
+    /// Someone who has just made the first purchase.
+    #[must_use]
+    pub const fn new_customer() -> PurchaseHistory {
+        PurchaseHistory { frequency: 0.0, age_at_last_purchase: 0.0, age: 0.0 }
+    }
+
+    /// Repeat purchases: `x`.
+    #[must_use]
+    pub fn frequency(&self) -> u64 {
+        self.frequency as u64
+    }
+
+    /// Time from the first to the last purchase: `t_x`, which the papers call recency.
+    #[must_use]
+    pub fn age_at_last_purchase(&self) -> f64 {
+        self.age_at_last_purchase
+    }
+
+    /// Time from the first purchase to the end of the observation: `T`.
+    #[must_use]
+    pub fn age(&self) -> f64 {
+        self.age
+    }
+
+    /// Time since the last purchase.
+    #[must_use]
+    pub fn since_last_purchase(&self) -> f64 {
+        self.age - self.age_at_last_purchase
+    }
+}
+
+/// The histories of many customers, in one unit of time, with a weight for each where the
+/// host gives one.
+///
+/// ```
+/// use segmenta::data::Date;
+/// use segmenta::history::{Ledger, LedgerOptions, TimeUnit};
+/// use segmenta::lifetime::PurchaseHistories;
+///
+/// let mut ledger = Ledger::new(LedgerOptions::new())?;
+/// ledger.add("ann", Date::from_ymd(2024, 1, 1)?, 10_00)?;
+/// ledger.add("ann", Date::from_ymd(2024, 1, 15)?, 12_00)?;
+/// let summary = ledger.summary(Date::from_ymd(2024, 1, 29)?)?;
+/// let histories = PurchaseHistories::from_summary(&summary, TimeUnit::Week)?;
+/// let ann = histories.get(0).unwrap();
+/// assert_eq!((ann.frequency(), ann.age_at_last_purchase(), ann.age()), (1, 2.0, 4.0));
+/// # Ok::<(), segmenta::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct PurchaseHistories {
+    unit: TimeUnit,
+    rows: Vec<PurchaseHistory>,
+    weights: Option<Vec<f64>>,
+}
+
+impl PurchaseHistories {
+    /// Histories whose times are in this unit.
+    #[must_use]
+    pub fn new(unit: TimeUnit, histories: Vec<PurchaseHistory>) -> PurchaseHistories {
+        PurchaseHistories { unit, rows: histories, weights: None }
+    }
+
+    /// Histories out of three columns: repeat purchases, age at the last purchase, age.
+    ///
+    /// # Errors
+    /// When the columns are not equally long, or a row is not a
+    /// [`PurchaseHistory`]; the error then names the row.
+    pub fn from_columns(
+        unit: TimeUnit,
+        frequency: &[u64],
+        age_at_last_purchase: &[f64],
+        age: &[f64],
+    ) -> Result<PurchaseHistories> {
+        let n = frequency.len();
+        for (what, found) in
+            [("age_at_last_purchase", age_at_last_purchase.len()), ("age", age.len())]
+        {
+            if found != n {
+                return Err(Error::length(what, n, found));
+            }
+        }
+        let rows = (0..n).map(|row| {
+            PurchaseHistory::new(frequency[row], age_at_last_purchase[row], age[row])
+                .map_err(|e| e.at_row(row))
+        });
+        Ok(PurchaseHistories::new(unit, rows.collect::<Result<_>>()?))
+    }
+
+    /// The histories of a summary's customers, in its order.
+    ///
+    /// # Errors
+    /// Not known to happen: a summary's days are in order.
+    pub fn from_summary(summary: &Summary, unit: TimeUnit) -> Result<PurchaseHistories> {
+        let rows = summary.iter().map(|customer| {
+            PurchaseHistory::new(
+                customer.repeat_frequency(),
+                unit.of_days(f64::from(customer.age_at_last_purchase())),
+                unit.of_days(f64::from(customer.age())),
+            )
+        });
+        Ok(PurchaseHistories::new(unit, rows.collect::<Result<_>>()?))
+    }
+
+    /// The same with a weight for each customer: one of weight 2 counts as two.
+    ///
+    /// # Errors
+    /// When there are not as many weights as customers, or one is negative or not finite.
+    pub fn with_weights(mut self, weights: Vec<f64>) -> Result<PurchaseHistories> {
+        if weights.len() != self.rows.len() {
+            return Err(Error::length("weights", self.rows.len(), weights.len()));
+        }
+        if let Some(row) = weights.iter().position(|w| !(w.is_finite() && *w >= 0.0)) {
+            return Err(ErrorKind::Value {
+                expected: "a weight of at least 0, and finite".into(),
+                found: weights[row].to_string(),
+                row: Some(row),
+            }
+            .into());
+        }
+        self.weights = Some(weights);
+        Ok(self)
+    }
+
+    /// The unit of all times.
+    #[must_use]
+    pub fn unit(&self) -> TimeUnit {
+        self.unit
+    }
+
+    /// How many customers there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// True when there is no customer.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// The customer at a position.
+    #[must_use]
+    pub fn get(&self, position: usize) -> Option<PurchaseHistory> {
+        self.rows.get(position).copied()
+    }
+
+    /// All customers.
+    #[must_use]
+    pub fn as_slice(&self) -> &[PurchaseHistory] {
+        &self.rows
+    }
+
+    /// The weights, where there are some.
+    #[must_use]
+    pub fn weights(&self) -> Option<&[f64]> {
+        self.weights.as_deref()
+    }
+
+    /// Equal histories as one, with the number of them as its weight.
+    pub(super) fn distinct(&self) -> Result<Distinct> {
+        Distinct::new(&self.rows, self.weights.as_deref())
+    }
+}

@@ -1,0 +1,33 @@
+//! From purchase histories to what customers will buy.
+//!
+//! [`PurchaseHistories`] are what the models read of each customer: how many repeat
+//! purchases, until when, seen for how long. [`BgNbd`], [`MbgNbd`], [`ParetoNbd`] and the null
+//! model [`Nbd`] are estimated from them by maximum likelihood, with a report that says
+//! whether the data tell enough ([`Identifiability`]); all of them are
+//! [`PurchaseModel`]s.
+
+mod bg;
+mod bg_nbd;
+mod curvature;
+mod distinct;
+mod estimate;
+mod histories;
+mod integrate;
+mod maximise;
+mod mbg_nbd;
+mod model;
+mod nbd;
+mod pareto;
+mod pareto_nbd;
+mod process;
+mod report;
+mod special;
+
+pub use self::bg_nbd::BgNbd;
+pub use self::estimate::EstimationOptions;
+pub use self::histories::{PurchaseHistories, PurchaseHistory};
+pub use self::mbg_nbd::MbgNbd;
+pub use self::model::PurchaseModel;
+pub use self::nbd::Nbd;
+pub use self::pareto_nbd::ParetoNbd;
+pub use self::report::{Estimated, EstimationReport, Identifiability, ParameterEstimate};

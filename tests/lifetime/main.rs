@@ -1,0 +1,4 @@
+//! Lifetime models: published and independent values, properties, hostile input.
+
+mod golden;
+mod real;
