@@ -250,12 +250,7 @@ impl Bg {
         hessian[3][3] = w * (d_b + b * b * (of_b.second - of_ab.second))
             - stay * (1.0 - stay) * rows.left
             + stay * stay * rows.bend;
-        for i in 0..4 {
-            for j in 0..i {
-                hessian[i][j] = hessian[j][i];
-            }
-        }
-        Jet { value, gradient, hessian }
+        Jet { value, gradient, hessian }.mirror()
     }
 }
 

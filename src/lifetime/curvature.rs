@@ -10,20 +10,8 @@ pub(super) struct Curvature {
 }
 
 impl Curvature {
-    pub(super) fn zero(n: usize) -> Curvature {
-        Curvature { value: 0.0, gradient: vec![0.0; n], hessian: vec![0.0; n * n] }
-    }
-
     pub(super) fn n(&self) -> usize {
         self.gradient.len()
-    }
-
-    pub(super) fn add(&mut self, other: &Curvature) {
-        self.value += other.value;
-        let pairs = self.gradient.iter_mut().zip(&other.gradient);
-        pairs.for_each(|(a, b)| *a += b);
-        let pairs = self.hessian.iter_mut().zip(&other.hessian);
-        pairs.for_each(|(a, b)| *a += b);
     }
 
     pub(super) fn is_finite(&self) -> bool {
@@ -53,6 +41,43 @@ pub(super) struct Jet<const N: usize> {
 impl<const N: usize> Jet<N> {
     pub(super) const ZERO: Jet<N> =
         Jet { value: 0.0, gradient: [0.0; N], hessian: [[0.0; N]; N] };
+
+    /// Fills the lower half of the Hessian, which was left empty.
+    pub(super) fn mirror(mut self) -> Jet<N> {
+        let upper = self.hessian;
+        for (i, row) in self.hessian.iter_mut().enumerate() {
+            for (j, entry) in row.iter_mut().enumerate().take(i) {
+                *entry = upper[j][i];
+            }
+        }
+        self
+    }
+
+    /// `ln Σ eᵗ` of terms `t` with their derivatives.
+    pub(super) fn ln_sum(terms: &[Jet<N>]) -> Jet<N> {
+        let largest = terms.iter().fold(f64::NEG_INFINITY, |m, t| m.max(t.value));
+        let mut total = 0.0;
+        let mut sum = Jet::ZERO;
+        for term in terms {
+            let share = (term.value - largest).exp();
+            total += share;
+            sum.add(share, term);
+            for i in 0..N {
+                for j in 0..N {
+                    sum.hessian[i][j] += share * term.gradient[i] * term.gradient[j];
+                }
+            }
+        }
+        sum.value = largest + total.ln();
+        sum.gradient = sum.gradient.map(|g| g / total);
+        let gradient = sum.gradient;
+        for (i, row) in sum.hessian.iter_mut().enumerate() {
+            for (j, entry) in row.iter_mut().enumerate() {
+                *entry = *entry / total - gradient[i] * gradient[j];
+            }
+        }
+        sum
+    }
 
     pub(super) fn add(&mut self, weight: f64, other: &Jet<N>) {
         self.value += weight * other.value;

@@ -88,11 +88,6 @@ impl Distinct {
         self.weight.iter().sum()
     }
 
-    /// The largest number of repeat purchases.
-    pub(super) fn most(&self) -> f64 {
-        self.runs.last().map_or(0.0, |run| run.x)
-    }
-
     /// Weighted sums of repeat purchases and of ages.
     pub(super) fn sums(&self) -> (f64, f64) {
         let (mut purchases, mut ages) = (0.0, 0.0);

@@ -180,7 +180,7 @@ fn compare_with_nbd(report: &mut EstimationReport, nbd_log_likelihood: f64) {
     let more = report.parameters.len().saturating_sub(2).max(1);
     let p_value = ChiSquared::new(more as f64)
         .map_or(f64::NAN, |chi_squared| chi_squared.sf(likelihood_ratio));
-    if !(p_value < 0.05) {
+    if p_value.is_nan() || p_value >= 0.05 {
         report.identifiability = Identifiability::DropoutNotIdentified {
             nbd_log_likelihood,
             likelihood_ratio,
@@ -206,7 +206,7 @@ fn check_informative(distinct: &Distinct) -> Result<()> {
             "all ages are 0, or their sum is not finite",
         ));
     }
-    if !(purchases > 0.0) {
+    if purchases <= 0.0 {
         return Err(Error::undefined(
             "the rate of purchases",
             "nobody has bought a second time",

@@ -7,10 +7,12 @@
 //! [`PurchaseModel`]s.
 
 mod bg;
+mod bg_bb;
 mod bg_nbd;
 mod curvature;
 mod distinct;
 mod estimate;
+mod gamma_gamma;
 mod histories;
 mod integrate;
 mod maximise;
@@ -21,13 +23,21 @@ mod pareto;
 mod pareto_nbd;
 mod process;
 mod report;
+mod shifted_beta_geometric;
 mod special;
+mod spend;
+mod value;
 
+pub use self::bg_bb::{BgBb, OpportunityHistory};
 pub use self::bg_nbd::BgNbd;
 pub use self::estimate::EstimationOptions;
+pub use self::gamma_gamma::GammaGamma;
 pub use self::histories::{PurchaseHistories, PurchaseHistory};
 pub use self::mbg_nbd::MbgNbd;
 pub use self::model::PurchaseModel;
 pub use self::nbd::Nbd;
 pub use self::pareto_nbd::ParetoNbd;
 pub use self::report::{Estimated, EstimationReport, Identifiability, ParameterEstimate};
+pub use self::shifted_beta_geometric::ShiftedBetaGeometric;
+pub use self::spend::SpendHistory;
+pub use self::value::LifetimeValue;

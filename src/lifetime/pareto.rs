@@ -207,10 +207,9 @@ impl Pareto {
                 let bend =
                     bends[i][j] + (own[i][j] + outer[i][j]) / total - mean[i] * mean[j];
                 jet.hessian[i][j] = bend;
-                jet.hessian[j][i] = bend;
             }
         }
-        jet
+        jet.mirror()
     }
 }
 

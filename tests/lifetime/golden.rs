@@ -1,7 +1,10 @@
 //! Values at the published parameters, computed with 40 digits.
 
 use segmenta::history::TimeUnit;
-use segmenta::lifetime::{BgNbd, MbgNbd, ParetoNbd, PurchaseHistory, PurchaseModel};
+use segmenta::lifetime::{
+    BgBb, BgNbd, GammaGamma, LifetimeValue, MbgNbd, OpportunityHistory, ParetoNbd,
+    PurchaseHistory, PurchaseModel, ShiftedBetaGeometric, SpendHistory,
+};
 use serde_json::Value;
 
 pub(crate) fn golden() -> Value {
@@ -137,4 +140,124 @@ fn new_customers() {
         let found = model.probability_of_n_purchases_new_customer(n, t).unwrap();
         close(found, number(expected), 1e-12, key);
     }
+}
+
+#[test]
+fn spend_of_four_customers_and_of_a_new_one() {
+    let golden = golden();
+    let of = &golden["gamma_gamma"];
+    let p = numbers(&of["params"]);
+    let model = GammaGamma::new(p[0], p[1], p[2]).unwrap();
+    let new = model.expected_customer_spend(&SpendHistory::none()).unwrap();
+    close(new, number(&of["population_mean"]), 1e-12, "population mean");
+    for case in of["customers"].as_array().unwrap() {
+        let (x, m) = (number(&case["x"]) as u64, number(&case["m"]));
+        let history = match x {
+            0 => SpendHistory::none(),
+            _ => SpendHistory::new(x, m).unwrap(),
+        };
+        let spend = model.expected_customer_spend(&history).unwrap();
+        close(spend, number(&case["expected_spend"]), 1e-12, &format!("{case}"));
+        if let Some(expected) = case["log_likelihood"].as_f64() {
+            close(model.log_likelihood(&history), expected, 1e-12, &format!("{case}"));
+        }
+    }
+}
+
+#[test]
+fn six_donors() {
+    let golden = golden();
+    let of = &golden["bgbb"];
+    let p = numbers(&of["params"]);
+    let model = BgBb::new(p[0], p[1], p[2], p[3]).unwrap();
+    let [n, ahead] = ["n", "n_star"].map(|key| number(&of[key]) as u32);
+    for case in of["cells"].as_array().unwrap() {
+        let [x, last] = ["x", "t_x"].map(|key| number(&case[key]) as u32);
+        let donor = OpportunityHistory::new(x, last, n).unwrap();
+        let dert = model
+            .discounted_expected_residual_transactions(&donor, number(&of["d"]))
+            .unwrap();
+        for (key, found) in [
+            ("log_likelihood", model.log_likelihood(&donor)),
+            ("p_alive_at_n", model.probability_alive(&donor)),
+            ("p_alive_at_n_plus_1", model.probability_alive_at(&donor, 1)),
+            ("cet", model.expected_purchases(&donor, ahead).unwrap()),
+            ("dert", dert),
+        ] {
+            close(found, number(&case[key]), 1e-12, &format!("{case} {key}"));
+        }
+    }
+}
+
+#[test]
+fn contracts() {
+    let golden = golden();
+    for of in golden["sbg"].as_object().unwrap().values() {
+        let p = numbers(&of["params"]);
+        let model = ShiftedBetaGeometric::new(p[0], p[1]).unwrap();
+        for (t, expected) in of["curve"].as_object().unwrap() {
+            let renewals = t.parse().unwrap();
+            close(model.survival(renewals), number(&expected["survival"]), 1e-13, t);
+            let rate = number(&expected["retention_rate"]);
+            close(model.retention_rate(renewals), rate, 1e-13, t);
+        }
+        let derl = of["DERL_after_n_minus_1_renewals_d_0_1"].as_object().unwrap();
+        for (n, expected) in derl {
+            let tenure = n.parse::<u32>().unwrap() - 1;
+            let found = model.discounted_expected_residual_lifetime(tenure, 0.1).unwrap();
+            close(found, number(expected), 1e-12, n);
+        }
+    }
+}
+
+/// Survivors of Fader & Hardie (2007), table 1, and the estimates of their seven years.
+#[test]
+fn contracts_are_estimated() {
+    let golden = golden();
+    for name in ["sbg_high_end_7yr", "sbg_regular_7yr"] {
+        let of = &golden["fits"][name]["sbg"];
+        let cohort = numbers(&of["survival_pct"]).iter().map(|s| s * 10.0).collect();
+        let fitted = ShiftedBetaGeometric::fit(&[cohort]).unwrap();
+        let report = fitted.report();
+        assert!(report.converged);
+        close(report.log_likelihood, number(&of["log_likelihood"]), 1e-10, name);
+        for (name, expected) in of["params"].as_object().unwrap() {
+            close(report.parameter(name).unwrap().value, number(expected), 1e-6, name);
+        }
+    }
+}
+
+/// Steps of 4.345 weeks, each discounted by 1 %, as lifetimes 0.11.3 counts months.
+#[test]
+fn values_of_five_customers() {
+    let golden = golden();
+    let of = &golden["fits"]["cdnow_sample_2357_weeks_exact"];
+    let clv = &of["lifetimes_0_11_3_clv"];
+    let p: Vec<f64> =
+        ["r", "alpha", "a", "b"].iter().map(|k| number(&clv["bgf_params"][k])).collect();
+    let purchases = model("bgnbd", &p);
+    let [p, q, gamma] = ["p", "q", "v"].map(|k| number(&clv["ggf_params"][k]));
+    let spend = GammaGamma::new(p, q, gamma).unwrap();
+    let month = 4.345;
+    let value = LifetimeValue::new(12.0 * month, TimeUnit::Week)
+        .step(month)
+        .annual_discount_rate(1.01_f64.powf(365.25 / (7.0 * month)) - 1.0);
+    let mut n = 0;
+    for customer in of["predictions"]["customers"].as_array().unwrap() {
+        let x = number(&customer["x"]) as u64;
+        let history =
+            PurchaseHistory::new(x, number(&customer["t_x"]), number(&customer["T"]))
+                .unwrap();
+        let own = match x {
+            0 => SpendHistory::none(),
+            _ => SpendHistory::new(x, number(&customer["m"])).unwrap(),
+        };
+        let id = customer["id"].to_string();
+        let Some(expected) = clv["values"][id.as_str()].as_f64() else { continue };
+        let spend = spend.expected_customer_spend(&own).unwrap();
+        let found = value.customer_lifetime_value(&*purchases, &history, spend).unwrap();
+        close(found, expected, 1e-9, &id);
+        n += 1;
+    }
+    assert_eq!(n, 5);
 }

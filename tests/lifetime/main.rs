@@ -1,4 +1,8 @@
 //! Lifetime models: published and independent values, properties, hostile input.
 
+#![allow(clippy::disallowed_methods, clippy::print_stdout)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod data;
 mod golden;
 mod real;
