@@ -36,8 +36,9 @@ const REACH: f64 = 3.0;
 /// than 1e-5 of their standard errors, and after it Newton's last step leaves none.
 const GAIN: f64 = 1e-10;
 
-/// Climbs from `start` (Newton's steps, made shorter until they gain; Levenberg 1944 where
-/// the surface is not concave).
+/// Climbs from `start` by Newton's steps. Where the surface is not concave, or a step gains too
+/// little, the curvatures are raised by a share of themselves (Marquardt 1963), so that a
+/// direction in which next to nothing happens keeps its own scale.
 pub(super) fn maximise(
     likelihood: &dyn Likelihood,
     start: &[f64],
@@ -75,23 +76,17 @@ pub(super) fn maximise(
         if there.is_finite() && there.value >= at.value + 1e-4 * gain - noise {
             (parameters, at) = (next, there);
             damping *= 0.1;
-            if damping < 1e-8 * scale(&at) {
+            if damping < 1e-6 {
                 damping = 0.0;
             }
         } else {
-            damping = if damping == 0.0 { 1e-3 * scale(&at) } else { damping * 10.0 };
-            if damping > 1e12 * scale(&at) {
+            damping = if damping == 0.0 { 1e-2 } else { damping * 8.0 };
+            if damping > 1e12 {
                 return Ok(Some(Maximum { parameters, at, n_iter, converged: false }));
             }
         }
     }
     Ok(Some(Maximum { parameters, at, n_iter: max_iter, converged: false }))
-}
-
-/// The size of the curvatures.
-fn scale(at: &Curvature) -> f64 {
-    let n = at.n();
-    (0..n).map(|i| at.hessian[i * n + i].abs()).fold(1e-300, f64::max)
 }
 
 fn moved(parameters: &[f64], step: &[f64]) -> Vec<f64> {
@@ -112,7 +107,7 @@ fn step(at: &Curvature, parameters: &[f64], damping: f64) -> (Vec<f64>, f64) {
     let mut step = loop {
         let mut a: Vec<f64> = at.hessian.iter().map(|x| -x).collect();
         for i in 0..n {
-            a[i * n + i] += damping;
+            a[i * n + i] += damping * a[i * n + i].abs().max(at.gradient[i].abs());
             if held[i] {
                 for j in 0..n {
                     a[i * n + j] = 0.0;
@@ -124,8 +119,8 @@ fn step(at: &Curvature, parameters: &[f64], damping: f64) -> (Vec<f64>, f64) {
         if let Some(step) = solve(&a, &gradient) {
             break step;
         }
-        damping = if damping == 0.0 { 1e-6 * scale(at) } else { damping * 4.0 };
-        if damping > 1e300 {
+        damping = if damping == 0.0 { 1e-3 } else { damping * 2.0 };
+        if damping > 1e15 {
             break vec![0.0; n];
         }
     };
