@@ -62,6 +62,8 @@ impl TryFrom<Shape> for BgNbd {
     }
 }
 
+const NAME: &str = "BG/NBD";
+
 impl BgNbd {
     /// The model with these parameters; what of them carries time is in this unit.
     ///
@@ -95,7 +97,7 @@ impl BgNbd {
         options: EstimationOptions,
         observer: &mut dyn Observer,
     ) -> Result<Estimated<BgNbd>> {
-        let found = estimate(Kind::Bg, Self::NAME, histories, options, observer)?;
+        let found = estimate(Kind::Bg, NAME, histories, options, observer)?;
         let p = &found.parameters;
         let model =
             BgNbd::new(p[0].exp(), p[1].exp(), p[2].exp(), p[3].exp(), histories.unit())?;
@@ -128,7 +130,9 @@ impl BgNbd {
 }
 
 impl Conjugate for BgNbd {
-    const NAME: &'static str = "BG/NBD";
+    fn model_name(&self) -> &'static str {
+        NAME
+    }
 
     fn time_unit(&self) -> TimeUnit {
         self.unit

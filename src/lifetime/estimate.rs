@@ -174,6 +174,14 @@ pub(super) fn estimate(
     Ok(Found { parameters: maximum.parameters, report })
 }
 
+/// The maximum that is reached from near it, without a report; `None` where there is none.
+pub(super) fn refit(kind: Kind, distinct: &Distinct, start: &[f64]) -> Option<Vec<f64>> {
+    check_informative(distinct).ok()?;
+    let likelihood = |at: &[f64]| kind.at(distinct, at);
+    let found = maximise(&likelihood, start, 100, &mut ()).ok()??;
+    Some(found.parameters)
+}
+
 /// Says so where the model gains nothing on NBD that chance would not give.
 fn compare_with_nbd(report: &mut EstimationReport, nbd_log_likelihood: f64) {
     let likelihood_ratio = (2.0 * (report.log_likelihood - nbd_log_likelihood)).max(0.0);

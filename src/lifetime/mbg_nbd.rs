@@ -53,6 +53,8 @@ impl TryFrom<Shape> for MbgNbd {
     }
 }
 
+const NAME: &str = "MBG/NBD";
+
 impl MbgNbd {
     /// The model with these parameters; what of them carries time is in this unit.
     ///
@@ -86,7 +88,7 @@ impl MbgNbd {
         options: EstimationOptions,
         observer: &mut dyn Observer,
     ) -> Result<Estimated<MbgNbd>> {
-        let found = estimate(Kind::Mbg, Self::NAME, histories, options, observer)?;
+        let found = estimate(Kind::Mbg, NAME, histories, options, observer)?;
         let p = &found.parameters;
         let model = MbgNbd::new(
             p[0].exp(),
@@ -124,7 +126,9 @@ impl MbgNbd {
 }
 
 impl Conjugate for MbgNbd {
-    const NAME: &'static str = "MBG/NBD";
+    fn model_name(&self) -> &'static str {
+        NAME
+    }
 
     fn time_unit(&self) -> TimeUnit {
         self.unit

@@ -9,6 +9,10 @@
 mod bg;
 mod bg_bb;
 mod bg_nbd;
+mod bootstrap;
+mod calibration;
+mod choice;
+mod churn;
 mod curvature;
 mod distinct;
 mod estimate;
@@ -30,6 +34,15 @@ mod value;
 
 pub use self::bg_bb::{BgBb, OpportunityHistory};
 pub use self::bg_nbd::BgNbd;
+pub use self::bootstrap::Bootstrap;
+pub use self::calibration::{
+    CalibrationRow, FrequencyRow, IndependenceCheck, calibration_by_frequency,
+    calibration_of_frequencies, expected_cumulative_purchases, independence_check,
+};
+pub use self::choice::{AnyPurchaseModel, ModelComparison, PurchaseModelKind};
+pub use self::churn::{
+    ChurnReport, ChurnScore, ChurnScorer, Decile, Ranking, area_under_curve,
+};
 pub use self::estimate::EstimationOptions;
 pub use self::gamma_gamma::GammaGamma;
 pub use self::histories::{PurchaseHistories, PurchaseHistory};

@@ -201,8 +201,7 @@ pub(super) fn check_parameter(name: &'static str, value: f64) -> Result<f64> {
 /// A model that knows whether a customer is alive and what she then does: all questions are
 /// answered by these two.
 pub(super) trait Conjugate: fmt::Debug + Send + Sync {
-    const NAME: &'static str;
-
+    fn model_name(&self) -> &'static str;
     fn time_unit(&self) -> TimeUnit;
     fn named_parameters(&self) -> Vec<(&'static str, f64)>;
     fn alive_and_ln(&self, history: &PurchaseHistory) -> (f64, f64);
@@ -215,7 +214,7 @@ pub(super) trait Conjugate: fmt::Debug + Send + Sync {
 
 impl<M: Conjugate> PurchaseModel for M {
     fn name(&self) -> &'static str {
-        M::NAME
+        self.model_name()
     }
 
     fn unit(&self) -> TimeUnit {

@@ -49,6 +49,8 @@ impl TryFrom<Shape> for Nbd {
     }
 }
 
+const NAME: &str = "NBD";
+
 impl Nbd {
     /// The model with these parameters; what of them carries time is in this unit.
     ///
@@ -80,7 +82,7 @@ impl Nbd {
         options: EstimationOptions,
         observer: &mut dyn Observer,
     ) -> Result<Estimated<Nbd>> {
-        let found = estimate(Kind::Nbd, Self::NAME, histories, options, observer)?;
+        let found = estimate(Kind::Nbd, NAME, histories, options, observer)?;
         let p = &found.parameters;
         let model = Nbd::new(p[0].exp(), p[1].exp(), histories.unit())?;
         Ok(Estimated::new(model, found.report))
@@ -100,7 +102,9 @@ impl Nbd {
 }
 
 impl Conjugate for Nbd {
-    const NAME: &'static str = "NBD";
+    fn model_name(&self) -> &'static str {
+        NAME
+    }
 
     fn time_unit(&self) -> TimeUnit {
         self.unit

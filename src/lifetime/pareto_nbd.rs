@@ -55,6 +55,8 @@ impl TryFrom<Shape> for ParetoNbd {
     }
 }
 
+const NAME: &str = "Pareto/NBD";
+
 impl ParetoNbd {
     /// The model with these parameters; what of them carries time is in this unit.
     ///
@@ -94,7 +96,7 @@ impl ParetoNbd {
         options: EstimationOptions,
         observer: &mut dyn Observer,
     ) -> Result<Estimated<ParetoNbd>> {
-        let found = estimate(Kind::Pareto, Self::NAME, histories, options, observer)?;
+        let found = estimate(Kind::Pareto, NAME, histories, options, observer)?;
         let p = &found.parameters;
         let model = ParetoNbd::new(
             p[0].exp(),
@@ -132,7 +134,9 @@ impl ParetoNbd {
 }
 
 impl Conjugate for ParetoNbd {
-    const NAME: &'static str = "Pareto/NBD";
+    fn model_name(&self) -> &'static str {
+        NAME
+    }
 
     fn time_unit(&self) -> TimeUnit {
         self.unit

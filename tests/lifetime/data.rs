@@ -88,3 +88,18 @@ pub(crate) fn donations() -> Vec<(OpportunityHistory, f64)> {
     });
     rows.collect()
 }
+
+/// Histories up to `end`, and how often each customer bought after it, up to `last`.
+pub(crate) fn hold_out(
+    ledger: &Ledger,
+    end: &str,
+    last: &str,
+) -> (PurchaseHistories, Vec<u64>) {
+    let calibration = ledger.summary(end.parse().unwrap()).unwrap();
+    let all = ledger.summary(last.parse().unwrap()).unwrap();
+    let later = calibration
+        .iter()
+        .map(|c| all.find(c.id()).unwrap().frequency() - c.frequency())
+        .collect();
+    (weeks(&calibration), later)
+}

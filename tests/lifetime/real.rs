@@ -2,8 +2,9 @@
 
 use segmenta::history::TimeUnit;
 use segmenta::lifetime::{
-    BgBb, BgNbd, EstimationReport, Identifiability, MbgNbd, Nbd, ParetoNbd,
-    PurchaseHistories, PurchaseHistory, PurchaseModel,
+    BgBb, BgNbd, Bootstrap, ChurnScorer, EstimationReport, Identifiability, MbgNbd, Nbd,
+    ParetoNbd, PurchaseHistories, PurchaseHistory, PurchaseModel, PurchaseModelKind,
+    calibration_by_frequency,
 };
 use serde_json::Value;
 
@@ -146,4 +147,145 @@ fn real_donations() {
     let fitted = BgBb::fit(&data::donations()).unwrap();
     assert_eq!(fitted.report().n_customers, number(&of["customers"]));
     check_fit(fitted.report(), of, 1e-6);
+}
+
+/// Figure 5 of Fader, Hardie & Lee (2005), as BTYD's walkthrough prints it.
+#[test]
+#[ignore = "needs SEGMENTA_DATA"]
+fn real_calibration_by_frequency() {
+    let golden = golden();
+    let of = &golden["published"]["btyd_walkthrough"]["cond_exp_by_freq"];
+    let (histories, actual) =
+        data::hold_out(&data::cdnow_sample(), "1997-09-30", "1998-06-30");
+    let model = BgNbd::fit(&histories).unwrap().into_model();
+    let rows = calibration_by_frequency(&model, &histories, &actual, 39.0, 7).unwrap();
+    assert_eq!(rows.len(), 8);
+    for (i, row) in rows.iter().enumerate() {
+        assert_eq!(row.frequency, i as u64);
+        assert_eq!(row.n_customers, number(&of["bin"][i]));
+        // Three digits are printed.
+        assert!((row.actual - number(&of["actual"][i])).abs() < 6e-4, "{row:?}");
+        // BTYD takes weeks of its own; its parameters differ in the third digit.
+        close(row.expected, number(&of["bgnbd"][i]), 2e-3, &format!("{row:?}"));
+    }
+}
+
+/// What a probability of being alive is worth as a ranking, and what expected purchases are.
+#[test]
+#[ignore = "needs SEGMENTA_DATA"]
+fn real_churn_scores_and_their_baselines() {
+    let golden = golden();
+    for (name, ledger, end, last, weeks) in [
+        (
+            "cdnow_master cal 1997-09-30 hold 1998-06-30",
+            data::cdnow_master(),
+            "1997-09-30",
+            "1998-06-30",
+            39.0,
+        ),
+        (
+            "online_retail cal 2011-06-30 hold 2011-12-09",
+            data::online_retail(),
+            "2011-06-30",
+            "2011-12-09",
+            162.0 / 7.0,
+        ),
+    ] {
+        let of = &golden["holdout"][name];
+        let (histories, actual) = data::hold_out(&ledger, end, last);
+        assert_eq!(histories.len(), number(&of["customers"]) as usize);
+        for (kind, key) in [
+            (PurchaseModelKind::BgNbd, "BG/NBD"),
+            (PurchaseModelKind::MbgNbd, "MBG/NBD"),
+            (PurchaseModelKind::ParetoNbd, "Pareto/NBD"),
+        ] {
+            let model = kind.fit(&histories).unwrap().into_model();
+            let scorer = ChurnScorer::new(model, &histories, weeks).unwrap();
+            let report = scorer.evaluate(&histories, &actual).unwrap();
+            println!("{name} {key}\n{report}");
+            assert_eq!(report.actual_purchases, number(&of["actual_transactions"]));
+            let share = number(&of["share_active_in_holdout"]);
+            close(report.share_active, share, 1e-12, "share active");
+            let total = number(&of["predicted_total"][format!("CET {key}")]);
+            assert!((report.expected_purchases - total).abs() < 0.06, "{report}");
+            let mae = number(&of["MAE"][format!("CET {key}")]);
+            assert!((report.mean_absolute_error - mae).abs() < 1e-4);
+            // Where a degenerate fit ended decides ties of probabilities of nearly 1.
+            let degenerate = name.starts_with("online");
+            for (score, key) in [
+                ("expected purchases", format!("CET {key}")),
+                ("probability alive", format!("P(alive) {key}")),
+                ("recency", "-days since last".to_owned()),
+                ("frequency", "frequency x".to_owned()),
+            ] {
+                if degenerate && score == "probability alive" {
+                    continue;
+                }
+                let found = report.ranking(score).unwrap();
+                let expected = number(&of["AUC_all"][&key]);
+                assert!(
+                    (found.auc - expected).abs() < 2e-4,
+                    "{key} {} {expected}",
+                    found.auc
+                );
+                let expected = number(&of["AUC_repeaters"][&key]);
+                let found = found.auc_of_repeaters.unwrap();
+                assert!((found - expected).abs() < 2e-4, "{key} {found} {expected}");
+            }
+            check_overdue(
+                &histories,
+                &actual,
+                of,
+                report.ranking("overdue ratio").unwrap().auc,
+            );
+            if key == "BG/NBD" && !degenerate {
+                assert!(report.ranking("expected purchases").unwrap().auc > 0.76);
+                assert!(report.ranking("probability alive").unwrap().auc < 0.33);
+                assert!(report.to_string().contains("upside down"));
+            }
+        }
+    }
+}
+
+/// The study shrinks towards the mean of the customers' mean gaps, which weighs a customer of
+/// one gap like one of twenty; shrinking towards the mean of all gaps ranks better.
+fn check_overdue(histories: &PurchaseHistories, actual: &[u64], of: &Value, found: f64) {
+    let rows = histories.as_slice();
+    let again: Vec<_> = rows.iter().filter(|h| h.frequency() > 0).collect();
+    let own = again.iter().map(|h| h.age_at_last_purchase() / h.frequency() as f64);
+    let mean = own.sum::<f64>() / again.len() as f64;
+    let scores: Vec<f64> = rows
+        .iter()
+        .map(|h| {
+            let usual = (h.age_at_last_purchase() + mean) / (h.frequency() as f64 + 1.0);
+            -h.since_last_purchase() / usual
+        })
+        .collect();
+    let active: Vec<bool> = actual.iter().map(|&a| a > 0).collect();
+    let study = &of["AUC_all"]["-shrunken overdue (since / ((t_x + mean gap)/(x+1)))"];
+    let auc = area_under_curve(&scores, &active).unwrap();
+    assert!((auc - number(study)).abs() < 2e-4, "{auc} {study}");
+    assert!(found >= auc, "{found} {auc}");
+}
+
+/// Standard errors by resampling are those of the curvature.
+#[test]
+#[ignore = "needs SEGMENTA_DATA"]
+fn real_bootstrap_agrees_with_the_curvature() {
+    let summary = data::cdnow_sample().summary("1997-09-30".parse().unwrap()).unwrap();
+    let histories = data::weeks(&summary);
+    let fitted = PurchaseModelKind::BgNbd.fit(&histories).unwrap();
+    let bootstrap = Bootstrap::new(fitted.model(), &histories, 400, 1).unwrap();
+    assert_eq!((bootstrap.models().len(), bootstrap.n_failed()), (400, 0));
+    for (i, parameter) in fitted.report().parameters.iter().enumerate().take(2) {
+        let (low, high) =
+            bootstrap.interval(0.95, |model| Ok(model.parameters()[i].1)).unwrap();
+        let curvature = parameter.interval(0.95).unwrap();
+        let ratio = (high - low) / (curvature.1 - curvature.0);
+        println!("{} {low} {high} {curvature:?}", parameter.name);
+        assert!((0.8..1.25).contains(&ratio), "{} {ratio}", parameter.name);
+        assert!(low < parameter.value && parameter.value < high);
+    }
+    let again = Bootstrap::new(fitted.model(), &histories, 400, 1).unwrap();
+    assert_eq!(bootstrap, again);
 }
