@@ -3,6 +3,7 @@
 use crate::cluster::hierarchical::HierarchicalModel;
 use crate::cluster::kmeans::KMeansModel;
 use crate::error::Result;
+use crate::lifetime::LifetimeTierModel;
 use crate::rfm::RfmModel;
 use crate::rules::{RuleBook, RuleSegmenter};
 use crate::segmenter::{Crosstab, Fallback, Registry, Tree};
@@ -17,6 +18,7 @@ use crate::segmenter::{Crosstab, Fallback, Registry, Tree};
 ///         "segmenta.rules",
 ///         "segmenta.rule_book",
 ///         "segmenta.rfm",
+///         "segmenta.lifetime_tiers",
 ///         "segmenta.kmeans",
 ///         "segmenta.hierarchical",
 ///         "segmenta.fallback",
@@ -39,6 +41,7 @@ fn register(registry: &mut Registry) -> Result<()> {
         .register::<RuleSegmenter>()?
         .register::<RuleBook>()?
         .register::<RfmModel>()?
+        .register::<LifetimeTierModel>()?
         .register::<KMeansModel>()?
         .register::<HierarchicalModel>()?
         .register::<Fallback>()?

@@ -14,6 +14,8 @@ use segmenta::cluster::hierarchical::{Cut, Hierarchical};
 use segmenta::cluster::kmeans::KMeans;
 use segmenta::data::{FeatureSpec, OwnedCustomer, OwnedValue, Schema, Table};
 use segmenta::encode::{Encoder, Impute, UnknownLevel};
+use segmenta::history::TimeUnit;
+use segmenta::lifetime::{LifetimeTiers, LifetimeValue, PurchaseModelKind};
 use segmenta::rfm::Rfm;
 use segmenta::rules::{RuleBook, RuleSegmenter, field};
 use segmenta::segmenter::{Crosstab, Fallback, Saved, Tree};
@@ -86,6 +88,10 @@ fn schema() -> Schema {
         FeatureSpec::flag("member"),
         FeatureSpec::ordinal("tier", ["low", "high"]),
         FeatureSpec::tags("likes"),
+        FeatureSpec::number("repeat_purchases"),
+        FeatureSpec::number("age_at_last_purchase").unit("weeks"),
+        FeatureSpec::number("age").unit("weeks"),
+        FeatureSpec::number("mean_repeat_spend").unit("EUR"),
     ])
     .unwrap()
 }
@@ -104,6 +110,10 @@ fn customers() -> Vec<Vec<OwnedValue>> {
                 (i % 4 == 0).into(),
                 if i % 5 == 0 { "high" } else { "low" }.into(),
                 likes.map(str::to_owned).collect::<Vec<_>>().into(),
+                f64::from(i % 5).into(),
+                (f64::from(i % 5) * (3.0 + f64::from(i % 7))).into(),
+                (44.0 + f64::from(i % 3)).into(),
+                f64::from(10 + i * 7 % 23).into(),
             ]
         })
         .collect()
@@ -158,10 +168,13 @@ fn models() -> Vec<Box<dyn Segmenter>> {
             .unwrap();
     let tree = Tree::new(&schema, Box::new(kmeans())).unwrap();
     let tree = tree.refine("segment-2", Box::new(fallback())).unwrap();
+    let year = LifetimeValue::new(12.0, TimeUnit::Month).annual_discount_rate(0.1);
+    let tiers = LifetimeTiers::by_value(year).model(PurchaseModelKind::BgNbd);
     vec![
         Box::new(rules()),
         Box::new(book.build().unwrap()),
         Box::new(rfm()),
+        Box::new(tiers.fit(&table).unwrap().into_model()),
         Box::new(kmeans()),
         Box::new(ward()),
         Box::new(fallback()),

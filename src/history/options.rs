@@ -167,6 +167,10 @@ impl LedgerOptions {
         self.refunds
     }
 
+    pub(super) fn get_currency(&self) -> Option<&str> {
+        self.currency.as_deref()
+    }
+
     pub(super) fn get_zero_value(&self) -> ZeroValue {
         self.zero_value
     }

@@ -223,6 +223,12 @@ impl Summary {
         self.len() == 0
     }
 
+    /// The currency of all money, where the options name one.
+    #[must_use]
+    pub fn currency(&self) -> Option<&str> {
+        self.options.get_currency()
+    }
+
     /// What was counted on the way.
     #[must_use]
     pub fn report(&self) -> &LedgerReport {

@@ -67,7 +67,8 @@ impl PurchaseHistory {
         age_at_last_purchase: f64,
         age: f64,
     ) -> Result<PurchaseHistory> {
-        let fault = |expected: &'static str, found: String| {
+        let fault = |expected: String, found: f64| {
+            let found = format!("{found:?}");
             Err(ErrorKind::Value { expected: expected.into(), found, row: None }.into())
         };
         for (name, time) in [("age_at_last_purchase", age_at_last_purchase), ("age", age)]
@@ -81,20 +82,23 @@ impl PurchaseHistory {
                 .into());
             }
             if time < 0.0 {
-                return fault("a time of at least 0", format!("{name} {time}"));
+                return fault(format!("a value of `{name}` of at least 0"), time);
             }
         }
         if age_at_last_purchase > age {
-            let found =
-                format!("age_at_last_purchase {age_at_last_purchase} at age {age}");
-            return fault("a last purchase up to the age", found);
+            let expected = format!("an `age_at_last_purchase` up to the `age`, {age:?}");
+            return fault(expected, age_at_last_purchase);
         }
         if frequency == 0 && age_at_last_purchase != 0.0 {
-            let found = format!("age_at_last_purchase {age_at_last_purchase}");
-            return fault("0, as it must be without a repeat purchase", found);
+            let expected =
+                "the `age_at_last_purchase` without a repeat purchase, which is 0";
+            return fault(expected.to_owned(), age_at_last_purchase);
         }
         if frequency > MAX_FREQUENCY {
-            return fault("a number of purchases up to 2^53", frequency.to_string());
+            return fault(
+                "a number of purchases up to 2^53".to_owned(),
+                frequency as f64,
+            );
         }
         // No negative zeros, so that equal histories have equal bits.
         Ok(PurchaseHistory {

@@ -13,6 +13,7 @@ mod bootstrap;
 mod calibration;
 mod choice;
 mod churn;
+mod columns;
 mod curvature;
 mod distinct;
 mod estimate;
@@ -30,6 +31,8 @@ mod report;
 mod shifted_beta_geometric;
 mod special;
 mod spend;
+mod tier_model;
+mod tiers;
 mod value;
 
 pub use self::bg_bb::{BgBb, OpportunityHistory};
@@ -43,6 +46,7 @@ pub use self::choice::{AnyPurchaseModel, ModelComparison, PurchaseModelKind};
 pub use self::churn::{
     ChurnReport, ChurnScore, ChurnScorer, Decile, Ranking, area_under_curve,
 };
+pub use self::columns::{lifetime_table, spend_histories};
 pub use self::estimate::EstimationOptions;
 pub use self::gamma_gamma::GammaGamma;
 pub use self::histories::{PurchaseHistories, PurchaseHistory};
@@ -53,4 +57,6 @@ pub use self::pareto_nbd::ParetoNbd;
 pub use self::report::{Estimated, EstimationReport, Identifiability, ParameterEstimate};
 pub use self::shifted_beta_geometric::ShiftedBetaGeometric;
 pub use self::spend::SpendHistory;
+pub use self::tier_model::{LifetimeTierModel, LifetimeTierRepr, Measure};
+pub use self::tiers::{LifetimeTiers, ShareOf};
 pub use self::value::LifetimeValue;

@@ -7,3 +7,4 @@ mod data;
 mod golden;
 mod properties;
 mod real;
+mod tiers;

@@ -1,10 +1,10 @@
 //! Estimates on CDNOW and Online Retail, against published values and independent fits.
 
-use segmenta::history::TimeUnit;
+use segmenta::history::{Summary, TimeUnit};
 use segmenta::lifetime::{
-    BgBb, BgNbd, Bootstrap, ChurnScorer, EstimationReport, Identifiability, MbgNbd, Nbd,
-    ParetoNbd, PurchaseHistories, PurchaseHistory, PurchaseModel, PurchaseModelKind,
-    calibration_by_frequency,
+    BgBb, BgNbd, Bootstrap, ChurnScorer, EstimationReport, GammaGamma, Identifiability,
+    MbgNbd, Nbd, ParetoNbd, PurchaseHistories, PurchaseHistory, PurchaseModel,
+    PurchaseModelKind, area_under_curve, calibration_by_frequency, spend_histories,
 };
 use serde_json::Value;
 
@@ -98,11 +98,24 @@ fn check_all(name: &str, histories: &PurchaseHistories) {
     }
 }
 
+/// The model of spend, of those who bought again.
+fn check_spend(name: &str, summary: &Summary) {
+    let golden = golden();
+    let of = &golden["fits"][name]["gamma_gamma"];
+    let (spends, _) = spend_histories(summary).unwrap();
+    let means: Vec<f64> = spends.iter().filter_map(|s| s.mean_spend()).collect();
+    assert_eq!(means.len(), number(&of["customers"]) as usize);
+    let mean = means.iter().sum::<f64>() / means.len() as f64;
+    close(mean, number(&of["mean_m"]), 1e-10, "mean spend");
+    check_fit(GammaGamma::fit(&spends).unwrap().report(), of, 1e-6);
+}
+
 #[test]
 #[ignore = "needs SEGMENTA_DATA"]
 fn real_cdnow_sample() {
     let summary = data::cdnow_sample().summary("1997-09-30".parse().unwrap()).unwrap();
     check_all("cdnow_sample_2357_weeks_exact", &data::weeks(&summary));
+    check_spend("cdnow_sample_2357_weeks_exact", &summary);
 }
 
 #[test]
@@ -110,6 +123,7 @@ fn real_cdnow_sample() {
 fn real_cdnow_master() {
     let summary = data::cdnow_master().summary("1997-09-30".parse().unwrap()).unwrap();
     check_all("cdnow_master_23570_weeks_to_1997-09-30", &data::weeks(&summary));
+    check_spend("cdnow_master_23570_weeks_to_1997-09-30", &summary);
 }
 
 /// No package says so: nobody is seen to leave, and the parameters of leaving are nowhere.
@@ -119,6 +133,7 @@ fn real_online_retail_does_not_tell_who_leaves() {
     let golden = golden();
     let of = &golden["fits"]["online_retail_weeks_to_2011-12-09_no_cancellations"];
     let summary = data::online_retail().summary("2011-12-09".parse().unwrap()).unwrap();
+    check_spend("online_retail_weeks_to_2011-12-09_no_cancellations", &summary);
     let histories = data::weeks(&summary);
     assert_eq!(histories.len(), number(&of["customers"]) as usize);
     check_fit(Nbd::fit(&histories).unwrap().report(), &of["nbd"], 1e-6);
