@@ -78,6 +78,16 @@ impl Distinct {
         Ok(distinct)
     }
 
+    /// A single history.
+    pub(super) fn of_one(history: &PurchaseHistory) -> Distinct {
+        Distinct {
+            runs: vec![Run { x: history.frequency, start: 0, end: 1 }],
+            last: vec![history.age_at_last_purchase],
+            age: vec![history.age],
+            weight: vec![1.0],
+        }
+    }
+
     /// How many different histories there are.
     pub(super) fn len(&self) -> usize {
         self.last.len()

@@ -68,7 +68,7 @@ impl Kind {
         }
     }
 
-    fn at(self, distinct: &Distinct, parameters: &[f64]) -> Curvature {
+    pub(super) fn at(self, distinct: &Distinct, parameters: &[f64]) -> Curvature {
         match self {
             Kind::Nbd => nbd_log_likelihood(distinct, parameters),
             Kind::Bg => bg::log_likelihood(distinct, 0.0, parameters),

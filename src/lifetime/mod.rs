@@ -14,6 +14,7 @@ mod calibration;
 mod choice;
 mod churn;
 mod columns;
+mod covariates;
 mod curvature;
 mod distinct;
 mod estimate;
@@ -47,6 +48,7 @@ pub use self::churn::{
     ChurnReport, ChurnScore, ChurnScorer, Decile, Ranking, area_under_curve,
 };
 pub use self::columns::{lifetime_table, spend_histories};
+pub use self::covariates::CovariateModel;
 pub use self::estimate::EstimationOptions;
 pub use self::gamma_gamma::GammaGamma;
 pub use self::histories::{PurchaseHistories, PurchaseHistory};

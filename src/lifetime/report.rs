@@ -93,7 +93,8 @@ pub struct ParameterEstimate {
 
 impl ParameterEstimate {
     /// An interval that holds the parameter with this confidence, computed for its
-    /// logarithm (which keeps it positive) from the standard error.
+    /// logarithm (which keeps it positive) from the standard error; that of an effect of an
+    /// attribute, which may be negative, lies evenly about it.
     #[must_use]
     pub fn interval(&self, confidence: f64) -> Option<(f64, f64)> {
         use statrs::distribution::{ContinuousCDF, Normal};
@@ -101,7 +102,11 @@ impl ParameterEstimate {
             return None;
         }
         let z = Normal::standard().inverse_cdf(0.5 + 0.5 * confidence);
-        let spread = (z * self.standard_error? / self.value).exp();
+        let error = self.standard_error?;
+        if self.name.contains(':') {
+            return Some((self.value - z * error, self.value + z * error));
+        }
+        let spread = (z * error / self.value).exp();
         Some((self.value / spread, self.value * spread))
     }
 }
@@ -180,14 +185,42 @@ impl EstimationReport {
         n_customers: f64,
         n_distinct: usize,
     ) -> EstimationReport {
+        let all = names.len();
+        EstimationReport::of_mixed_maximum(
+            model,
+            names,
+            all,
+            maximum,
+            n_customers,
+            n_distinct,
+        )
+    }
+
+    /// The same where only the first `n_logarithms` are logarithms, and the others effects.
+    pub(super) fn of_mixed_maximum(
+        model: &str,
+        names: &[&str],
+        n_logarithms: usize,
+        maximum: &Maximum,
+        n_customers: f64,
+        n_distinct: usize,
+    ) -> EstimationReport {
         let n = names.len();
-        let values: Vec<f64> = maximum.parameters.iter().map(|x| x.exp()).collect();
+        let is_logarithm = |i: usize| i < n_logarithms;
+        let value = |i: usize| match maximum.parameters[i] {
+            x if is_logarithm(i) => x.exp(),
+            x => x,
+        };
+        let values: Vec<f64> = (0..n).map(value).collect();
+        // How much a parameter changes with what was searched for.
+        let slopes: Vec<f64> =
+            (0..n).map(|i| if is_logarithm(i) { values[i] } else { 1.0 }).collect();
         let minus: Vec<f64> = maximum.at.hessian.iter().map(|h| -h).collect();
         let eigenvalues = eigenvalues(&minus, n);
         let (low, high) = (eigenvalues[0], eigenvalues[n - 1]);
         let of_logarithms = if low > 0.0 { invert(&minus, n) } else { None };
         let standard_error =
-            |i: usize| of_logarithms.as_ref().map(|c| c[i * n + i].sqrt() * values[i]);
+            |i: usize| of_logarithms.as_ref().map(|c| c[i * n + i].sqrt() * slopes[i]);
         let parameters: Vec<ParameterEstimate> = (0..n)
             .map(|i| ParameterEstimate {
                 name: names[i].to_owned(),
@@ -198,13 +231,14 @@ impl EstimationReport {
         // At a maximum, d ln p = dp / p turns one covariance into the other.
         let covariance = of_logarithms.as_ref().map(|c| {
             (0..n)
-                .map(|i| (0..n).map(|j| c[i * n + j] * values[i] * values[j]).collect())
+                .map(|i| (0..n).map(|j| c[i * n + j] * slopes[i] * slopes[j]).collect())
                 .collect()
         });
         let weak: Vec<String> = parameters
             .iter()
-            .filter(|p| p.standard_error.is_none_or(|s| s > p.value))
-            .map(|p| p.name.clone())
+            .zip(&slopes)
+            .filter(|(p, slope)| p.standard_error.is_none_or(|s| s > **slope))
+            .map(|(p, _)| p.name.clone())
             .collect();
         let slope = maximum.at.gradient.iter().fold(0.0_f64, |m, g| m.max(g.abs()));
         EstimationReport {

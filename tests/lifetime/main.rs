@@ -5,6 +5,7 @@
 
 mod data;
 mod golden;
+mod hostile;
 mod properties;
 mod real;
 mod tiers;

@@ -3,10 +3,11 @@
 use proptest::prelude::*;
 use segmenta::history::TimeUnit;
 use segmenta::lifetime::{
-    AnyPurchaseModel, BgBb, BgNbd, GammaGamma, MbgNbd, Nbd, OpportunityHistory,
-    ParetoNbd, PurchaseHistories, PurchaseHistory, PurchaseModel, PurchaseModelKind,
-    SpendHistory,
+    AnyPurchaseModel, BgBb, BgNbd, CovariateModel, GammaGamma, MbgNbd, Nbd,
+    OpportunityHistory, ParetoNbd, PurchaseHistories, PurchaseHistory, PurchaseModel,
+    PurchaseModelKind, SpendHistory,
 };
+use segmenta::ndarray::Array2;
 
 const WEEK: TimeUnit = TimeUnit::Week;
 
@@ -304,4 +305,75 @@ fn days_and_weeks_tell_the_same() {
         }
         assert!(w.model().expected_purchases_all(&days, 1.0).is_err());
     }
+}
+
+/// Attributes that change nothing have no effects, and those that do are found; the search's
+/// derivatives are those of the function.
+#[test]
+fn attributes_change_what_they_change() {
+    for kind in PurchaseModelKind::ALL {
+        let plain = drawn(kind, 800);
+        // Every second customer lives twice as fast: ages halve.
+        let rows = plain.as_slice().iter().enumerate().map(|(i, h)| {
+            let speed = if i % 2 == 0 { 1.0 } else { 2.0 };
+            PurchaseHistory::new(
+                h.frequency(),
+                h.age_at_last_purchase() / speed,
+                h.age() / speed,
+            )
+            .unwrap()
+        });
+        let histories = PurchaseHistories::new(WEEK, rows.collect());
+        let z = Array2::from_shape_fn((800, 2), |(i, j)| match j {
+            0 => (i % 2) as f64,
+            _ => ((i * 7919) % 13) as f64 / 6.0 - 1.0,
+        });
+        let fitted =
+            CovariateModel::fit(kind, &histories, z.view(), &["fast", "noise"]).unwrap();
+        let report = fitted.report();
+        assert!(report.converged, "{report}");
+        let fast = report.parameter("alpha:fast").unwrap();
+        let error = fast.standard_error.unwrap();
+        assert!((fast.value - 2_f64.ln()).abs() < 4.0 * error && error < 0.3, "{report}");
+        for p in report.parameters.iter().filter(|p| p.name.ends_with("noise")) {
+            assert!(p.value.abs() < 4.0 * p.standard_error.unwrap(), "{report}");
+        }
+        // What the report tells is the sum over the customers' own models, and a maximum.
+        let total = |model: &CovariateModel| -> f64 {
+            let each = histories.as_slice().iter().enumerate();
+            each.map(|(i, h)| {
+                model.model_of(&z.row(i).to_vec()).unwrap().log_likelihood(h)
+            })
+            .sum()
+        };
+        let best = total(fitted.model());
+        assert!((best - report.log_likelihood).abs() < 1e-8 * best.abs());
+        let json = serde_json::to_value(fitted.model()).unwrap();
+        for (i, effects) in json["effects"].as_array().unwrap().iter().enumerate() {
+            for j in 0..effects.as_array().unwrap().len() {
+                for step in [-0.02, 0.02] {
+                    let mut other = json.clone();
+                    let old = other["effects"][i][j].as_f64().unwrap();
+                    other["effects"][i][j] = (old + step).into();
+                    let other: CovariateModel = serde_json::from_value(other).unwrap();
+                    assert!(total(&other) < best, "{kind:?} {i} {j}");
+                }
+            }
+        }
+        assert!(fitted.model().model_of(&[1.0]).is_err());
+        assert!(fitted.model().model_of(&[1.0, f64::NAN]).is_err());
+        assert!(fitted.model().model_of(&[1.0, 1e9]).is_err());
+    }
+    let histories = drawn(PurchaseModelKind::Nbd, 10);
+    let z = Array2::from_elem((10, 1), 1.0);
+    let fit = |z: &Array2<f64>, names: &[&str]| {
+        CovariateModel::fit(PurchaseModelKind::Nbd, &histories, z.view(), names)
+            .map(|_| ())
+            .unwrap_err()
+            .to_string()
+    };
+    assert!(fit(&Array2::from_elem((9, 1), 1.0), &["a"]).contains("attributes"));
+    assert!(fit(&z, &["a", "b"]).contains("columns"));
+    assert!(fit(&Array2::from_elem((10, 2), 1.0), &["a", "a"]).contains("twice"));
+    assert!(fit(&Array2::from_elem((10, 1), f64::NAN), &["a"]).contains("row 0"));
 }

@@ -225,8 +225,10 @@ fn real_churn_scores_and_their_baselines() {
             assert!((report.expected_purchases - total).abs() < 0.06, "{report}");
             let mae = number(&of["MAE"][format!("CET {key}")]);
             assert!((report.mean_absolute_error - mae).abs() < 1e-4);
-            // Where a degenerate fit ended decides ties of probabilities of nearly 1.
+            // Where on its ridge a degenerate fit ended decides the order of customers of
+            // nearly equal figures.
             let degenerate = name.starts_with("online");
+            let off = if degenerate { 5e-4 } else { 1e-4 };
             for (score, key) in [
                 ("expected purchases", format!("CET {key}")),
                 ("probability alive", format!("P(alive) {key}")),
@@ -239,13 +241,13 @@ fn real_churn_scores_and_their_baselines() {
                 let found = report.ranking(score).unwrap();
                 let expected = number(&of["AUC_all"][&key]);
                 assert!(
-                    (found.auc - expected).abs() < 2e-4,
+                    (found.auc - expected).abs() < off,
                     "{key} {} {expected}",
                     found.auc
                 );
                 let expected = number(&of["AUC_repeaters"][&key]);
                 let found = found.auc_of_repeaters.unwrap();
-                assert!((found - expected).abs() < 2e-4, "{key} {found} {expected}");
+                assert!((found - expected).abs() < off, "{key} {found} {expected}");
             }
             check_overdue(
                 &histories,
