@@ -299,6 +299,7 @@ fn customers_with_refunds_only_wait_for_a_purchase() {
     let summary = totals.summary(day(7)).unwrap();
     assert!(summary.is_empty());
     assert_eq!(summary.report().customers_without_purchase, 2);
+    assert!(!summary.knows_spend());
     assert!(summary.into_table().unwrap().is_empty());
     totals.add(&[9_u64], &[3], &[1]).unwrap();
     let summary = totals.summary(day(7)).unwrap();

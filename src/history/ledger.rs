@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::batch::rejected;
 use super::names::Names;
+use super::occasions::{Calendar, Orders};
 use super::options::{LedgerOptions, Occasion, RefundPolicy, ZeroValue};
 use super::summary::{self, LedgerReport, Row, Summary};
 use crate::data::{CustomerId, Date};
@@ -172,8 +173,10 @@ impl Ledger {
     pub fn new(options: LedgerOptions) -> Result<Ledger> {
         options.validate()?;
         let rows = match options.get_occasion() {
-            Occasion::Days | Occasion::Rows => Rows::ByDay(Vec::new()),
             Occasion::Orders => Rows::ByOrder(Vec::new()),
+            Occasion::Days | Occasion::Weeks | Occasion::Months | Occasion::Rows => {
+                Rows::ByDay(Vec::new())
+            }
         };
         Ok(Ledger {
             options,
@@ -331,30 +334,23 @@ impl Ledger {
     /// texts by their bytes.
     ///
     /// # Errors
-    /// When the money of a customer does not fit into 64 bits.
+    /// When the money of a customer, that of her first purchase, of her repeat purchases or
+    /// of her other refunds does not fit into 64 bits.
     pub fn summary(&self, as_of: Date) -> Result<Summary> {
         let report = LedgerReport {
             rows: self.n_rows,
             ..LedgerReport::of_rows(&self.options, self.refunds, self.zero_rows)
         };
-        let by_day = self.options.get_occasion() == Occasion::Days;
+        let (keys, options) = (&self.customers, &self.options);
         match &self.rows {
-            Rows::ByDay(rows) => summary::summarise(
-                rows,
-                |a, b| by_day && a.day == b.day,
-                as_of,
-                &self.customers,
-                &self.options,
-                report,
-            ),
-            Rows::ByOrder(rows) => summary::summarise(
-                rows,
-                |a, b| a.order == b.order,
-                as_of,
-                &self.customers,
-                &self.options,
-                report,
-            ),
+            Rows::ByDay(rows) => {
+                let occasions = Calendar(options.get_occasion());
+                summary::summarise(rows, &occasions, as_of, keys, options, report)
+            }
+            Rows::ByOrder(rows) => {
+                let occasions = Orders(&self.orders);
+                summary::summarise(rows, &occasions, as_of, keys, options, report)
+            }
         }
     }
 

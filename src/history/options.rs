@@ -14,6 +14,11 @@ pub enum Occasion {
     /// Lee 2005).
     #[default]
     Days,
+    /// A week, Monday to Sunday, with at least one purchase. Purchases still lie on their
+    /// days: this merges, and does not change the unit of ages.
+    Weeks,
+    /// A month of the calendar with at least one purchase, likewise.
+    Months,
     /// An order id with at least one purchase, whatever its days. Every transaction needs
     /// an order id.
     Orders,

@@ -3,8 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::ledger::Keys;
+use super::occasions::Occasions;
 use super::options::{LedgerOptions, RefundPolicy, ZeroValue};
 use super::ordered::{by_range, map_ranges};
+use super::spend::Spend;
 use super::tallies::{Counts, Tallies, Tally, tally};
 use crate::data::{CustomerId, Date, Ids, Table};
 use crate::error::{Error, Result};
@@ -46,6 +48,15 @@ pub struct LedgerReport {
     pub customers_without_purchase: u64,
     /// Customers in the summary whose money is negative.
     pub customers_below_zero: u64,
+    /// Kept refunds up to the day that belong to no occasion, for there was no purchase
+    /// on their day (or in their week, month or order) or occasions are rows. They are in
+    /// the customers' money, and in that of no purchase.
+    pub refunds_apart: u64,
+    /// Occasions in the summary whose money is 0: of purchases for nothing, or refunded
+    /// within the occasion.
+    pub zero_occasions: u64,
+    /// Occasions in the summary whose money is negative, for refunds within them.
+    pub occasions_below_zero: u64,
 }
 
 impl LedgerReport {
@@ -92,14 +103,16 @@ pub struct Summary {
     options: LedgerOptions,
     /// The customers; their ids are not looked at where `names` has them.
     customers: Tallies,
+    /// The money of their purchases; `None` where no rows were kept that could tell.
+    spends: Option<Vec<Spend>>,
     names: Option<Vec<String>>,
     report: LedgerReport,
 }
 
-/// Sums up sorted copies of the rows. `same_occasion` compares two rows of one customer.
+/// Sums up sorted copies of the rows.
 pub(super) fn summarise<O: Copy + Ord + Send + Sync>(
     rows: &[Row<O>],
-    same_occasion: impl Fn(&Row<O>, &Row<O>) -> bool + Sync,
+    occasions: &impl Occasions<O>,
     as_of: Date,
     keys: &Keys,
     options: &LedgerOptions,
@@ -111,16 +124,21 @@ pub(super) fn summarise<O: Copy + Ord + Send + Sync>(
     report.rows_after_as_of = (rows.len() - ordered.items.len()) as u64;
     let parts = map_ranges(&mut ordered, |rows| {
         rows.sort_unstable();
-        sum_up(rows, &same_occasion, keys)
+        sum_up(rows, occasions, keys)
     })?;
     drop(ordered);
     let mut duplicate_rows = 0;
     let n_customers = parts.iter().map(|part| part.customers.len()).sum();
     let mut customers = Tallies::with_capacity(n_customers);
+    let mut spends = Vec::with_capacity(n_customers);
     for part in parts {
         duplicate_rows += part.duplicate_rows;
         report.customers_without_purchase += part.customers_without_purchase;
+        report.refunds_apart += part.refunds_apart;
+        report.zero_occasions += part.zero_occasions;
+        report.occasions_below_zero += part.occasions_below_zero;
         customers.append(&part.customers);
+        spends.extend_from_slice(&part.spends);
     }
     report.duplicate_rows = Some(duplicate_rows);
     let names = match keys {
@@ -130,62 +148,92 @@ pub(super) fn summarise<O: Copy + Ord + Send + Sync>(
             order.sort_unstable_by(|&a, &b| name(a).cmp(name(b)));
             let sorted = order.iter().map(|&at| name(at).to_owned()).collect();
             customers = customers.select(&order);
+            spends = order.iter().map(|&at| spends[at]).collect();
             Some(sorted)
         }
         _ => None,
     };
-    Ok(Summary::new(as_of, options.clone(), customers, names, report))
+    Ok(Summary::new(as_of, options.clone(), customers, Some(spends), names, report))
 }
 
 /// What some customers come to.
+#[derive(Default)]
 struct Part {
     customers: Tallies,
+    spends: Vec<Spend>,
     customers_without_purchase: u64,
     duplicate_rows: u64,
+    refunds_apart: u64,
+    zero_occasions: u64,
+    occasions_below_zero: u64,
 }
 
 /// Sums up sorted rows, all that there are of their customers.
 fn sum_up<O: Copy + Ord>(
     rows: &[Row<O>],
-    same_occasion: impl Fn(&Row<O>, &Row<O>) -> bool,
+    occasions: &impl Occasions<O>,
     keys: &Keys,
 ) -> Result<Part> {
     let duplicates = rows.windows(2).filter(|pair| pair[0] == pair[1]);
-    let mut part = Part {
-        customers: Tallies::default(),
-        customers_without_purchase: 0,
-        duplicate_rows: duplicates.count() as u64,
-    };
+    let mut part = Part { duplicate_rows: duplicates.count() as u64, ..Part::default() };
     for rows in rows.chunk_by(|a, b| a.customer == b.customer) {
         let key = rows[0].customer;
-        let sum: i128 = rows.iter().map(|row| i128::from(row.amount)).sum();
-        let mut purchases = rows.iter().filter(|row| row.amount >= 0);
-        let Some(first_row) = purchases.next() else {
+        let (mut first, mut last) = (i32::MAX, i32::MIN);
+        let (mut frequency, mut earliest) = (0, None);
+        // Of the earliest occasion, of the others, of none.
+        let mut money = [0_i128; 3];
+        for rows in rows.chunk_by(|a, b| occasions.same(a, b)) {
+            let sum: i128 = rows.iter().map(|row| i128::from(row.amount)).sum();
+            let Some(opening) = rows.iter().find(|row| row.amount >= 0) else {
+                part.refunds_apart += rows.len() as u64;
+                money[2] += sum;
+                continue;
+            };
+            // Within an occasion rows come in the order of their days.
+            let closing = rows.iter().rfind(|row| row.amount >= 0).unwrap_or(opening);
+            first = first.min(opening.day);
+            last = last.max(closing.day);
+            frequency += 1;
+            part.zero_occasions += u64::from(sum == 0);
+            part.occasions_below_zero += u64::from(sum < 0);
+            if earliest.is_none_or(|other| occasions.order(opening, other).is_lt()) {
+                earliest = Some(opening);
+                money[1] += money[0];
+                money[0] = sum;
+            } else {
+                money[1] += sum;
+            }
+        }
+        if frequency == 0 {
             part.customers_without_purchase += 1;
             continue;
-        };
-        let (mut first, mut last) = (first_row.day, first_row.day);
-        let (mut frequency, mut latest) = (1, first_row);
-        for row in purchases {
-            first = first.min(row.day);
-            last = last.max(row.day);
-            // Rows of one occasion are neighbours, since rows are sorted.
-            frequency += u64::from(!same_occasion(latest, row));
-            latest = row;
         }
-        let money = i64::try_from(sum).map_err(|_| {
-            let customer = match keys {
-                Keys::Texts(names) => names.get(key).to_owned(),
-                _ => key.to_string(),
-            };
-            Error::undefined(
-                format!("the money of customer `{customer}`"),
-                format!("{sum} minor units do not fit into 64 bits"),
-            )
-        })?;
-        part.customers.push(key, tally(money, frequency, first, last));
+        let [first_money, repeat, apart] = money;
+        let fit = |what: &str, sum: i128| {
+            i64::try_from(sum).map_err(|_| too_large(what, sum, key, keys))
+        };
+        let total = fit("money", first_money + repeat + apart)?;
+        let spend = Spend {
+            first: fit("money of the first purchase", first_money)?,
+            repeat: fit("money of the repeat purchases", repeat)?,
+        };
+        fit("money of the refunds apart", apart)?;
+        part.customers.push(key, tally(total, frequency, first, last));
+        part.spends.push(spend);
     }
     Ok(part)
+}
+
+#[cold]
+fn too_large(what: &str, sum: i128, key: u64, keys: &Keys) -> Error {
+    let customer = match keys {
+        Keys::Texts(names) => names.get(key).to_owned(),
+        _ => key.to_string(),
+    };
+    Error::undefined(
+        format!("the {what} of customer `{customer}`"),
+        format!("{sum} minor units do not fit into 64 bits"),
+    )
 }
 
 impl Summary {
@@ -194,6 +242,7 @@ impl Summary {
         as_of: Date,
         options: LedgerOptions,
         mut customers: Tallies,
+        spends: Option<Vec<Spend>>,
         names: Option<Vec<String>>,
         mut report: LedgerReport,
     ) -> Summary {
@@ -202,7 +251,7 @@ impl Summary {
         }
         report.customers_below_zero =
             customers.tallies.iter().filter(|tally| tally.money() < 0).count() as u64;
-        Summary { as_of, options, customers, names, report }
+        Summary { as_of, options, customers, spends, names, report }
     }
 
     /// The day that all ages and recencies are counted to.
@@ -243,7 +292,12 @@ impl Summary {
             Some(names) => CustomerId::Text(names.get(position)?),
             None => CustomerId::Number(*self.customers.ids.get(position)?),
         };
-        Some(CustomerSummary { id, state, as_of: self.as_of })
+        let spend = match &self.spends {
+            Some(spends) => Some(*spends.get(position)?),
+            None => None,
+        };
+        let per_major = self.options.minor_per_major();
+        Some(CustomerSummary { id, state, spend, per_major, as_of: self.as_of })
     }
 
     /// The customer with this id.
@@ -257,6 +311,14 @@ impl Summary {
             _ => return None,
         };
         self.get(found.ok()?)
+    }
+
+    /// True when the money of each purchase is known, and so the spend of a customer: in
+    /// summaries of a [`Ledger`](super::Ledger), not in those of
+    /// [`PurchaseTotals`](super::PurchaseTotals), which keeps no purchases.
+    #[must_use]
+    pub fn knows_spend(&self) -> bool {
+        self.spends.is_some()
     }
 
     /// The customers in the order of their ids.
@@ -318,10 +380,27 @@ impl Summary {
 }
 
 /// One customer of a [`Summary`].
+///
+/// # The money of a purchase
+/// An occasion's money is that of all its rows: of a day, week, month or order, refunds
+/// included that were booked on it. Where occasions are rows it is the row's.
+///
+/// A refund that was booked where there was no purchase is subtracted from the customer's
+/// money, but from no purchase's: nothing tells which one it takes back, and to charge it
+/// to the first or to the repeat purchases would make a mean of amounts that nobody spent.
+/// [`LedgerReport::refunds_apart`] counts such refunds, and
+/// [`refunds_apart_minor`](CustomerSummary::refunds_apart_minor) is their sum. So the
+/// money of the first purchase, that of the repeat purchases and that of these refunds
+/// come to [`monetary_minor`](CustomerSummary::monetary_minor), exactly.
+///
+/// The first of several orders of one day is that with the least id, the first of several
+/// rows that with the least amount.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CustomerSummary<'s> {
     id: CustomerId<'s>,
     state: Tally,
+    spend: Option<Spend>,
+    per_major: f64,
     as_of: Date,
 }
 
@@ -361,6 +440,62 @@ impl<'s> CustomerSummary<'s> {
     #[must_use]
     pub fn monetary_minor(&self) -> i64 {
         self.state.money()
+    }
+
+    /// The money of the first purchase in minor units. `None` where it is not
+    /// [known](Summary::knows_spend).
+    #[must_use]
+    pub fn first_purchase_minor(&self) -> Option<i64> {
+        self.spend.map(|spend| spend.first)
+    }
+
+    /// The money of all purchases after the first in minor units, 0 where there is none.
+    /// `None` where it is not [known](Summary::knows_spend).
+    #[must_use]
+    pub fn repeat_purchases_minor(&self) -> Option<i64> {
+        self.spend.map(|spend| spend.repeat)
+    }
+
+    /// The sum of the refunds that belong to no purchase, in minor units: 0 or less.
+    /// `None` where it is not [known](Summary::knows_spend).
+    #[must_use]
+    pub fn refunds_apart_minor(&self) -> Option<i64> {
+        self.spend.map(|spend| spend.apart(self.state.money()))
+    }
+
+    /// The mean money of a purchase in major units, the first included. `None` where it is
+    /// not [known](Summary::knows_spend).
+    #[must_use]
+    pub fn mean_spend(&self) -> Option<f64> {
+        Some(self.spend?.mean(self.state.purchases(), self.per_major))
+    }
+
+    /// The mean money of a purchase after the first in major units: `m_x`, or `z̄` of the
+    /// gamma-gamma model of spend (Fader & Hardie 2013), which takes only customers in whom
+    /// it is above 0. `None` where there is no repeat purchase, or it is not
+    /// [known](Summary::knows_spend).
+    ///
+    /// ```
+    /// use segmenta::data::Date;
+    /// use segmenta::history::{Ledger, LedgerOptions};
+    ///
+    /// let mut ledger = Ledger::new(LedgerOptions::new())?;
+    /// for (day, cents) in [(3, 50_00), (10, 8_00), (10, 4_00), (10, -2_00), (20, 6_00)] {
+    ///     ledger.add("ann", Date::from_ymd(2024, 5, day)?, cents)?;
+    /// }
+    /// ledger.add("ann", Date::from_ymd(2024, 5, 25)?, -5_00)?; // on a day without purchase
+    ///
+    /// let summary = ledger.summary(Date::from_ymd(2024, 5, 31)?)?;
+    /// let ann = summary.find("ann").unwrap();
+    /// assert_eq!(ann.first_purchase_minor(), Some(50_00));
+    /// assert_eq!(ann.mean_repeat_spend(), Some(8.0)); // 10 and 6
+    /// assert_eq!((ann.monetary_minor(), ann.refunds_apart_minor()), (61_00, Some(-5_00)));
+    /// assert_eq!(summary.report().refunds_apart, 1);
+    /// # Ok::<(), segmenta::Error>(())
+    /// ```
+    #[must_use]
+    pub fn mean_repeat_spend(&self) -> Option<f64> {
+        self.spend?.repeat_mean(self.state.purchases(), self.per_major)
     }
 
     /// Days from the first to the last purchase: `t_x` of the purchase models, which call

@@ -2,7 +2,7 @@
 
 use super::batch::{Amounts, Batch, Facts, Rules, too_large};
 use super::group::group;
-use super::options::{LedgerOptions, Occasion};
+use super::options::{LedgerOptions, Occasion, RefundPolicy, ZeroValue};
 use super::summary::{LedgerReport, Summary};
 use super::tallies::Tallies;
 use crate::data::Date;
@@ -19,11 +19,12 @@ use crate::error::{Error, Result};
 /// (their range is no longer than the slices), about 150 bytes a customer where they are
 /// scattered, and up to 48 MB for rows on their way.
 ///
-/// Since rows are not kept, three things are the ledger's alone:
+/// Since rows are not kept, four things are the ledger's alone:
 ///
 /// - a summary of an earlier day: `as_of` must not lie before the last transaction;
 /// - occasions: every row that is no refund is a purchase, and the options must say so
 ///   with [`Occasion::Rows`];
+/// - the money of single purchases: means of spend are `None` here;
 /// - the report's `duplicate_rows`, which is `None` here.
 ///
 /// Ids are numbers: where customers have texts, the codes of a dictionary will do.
@@ -209,15 +210,23 @@ impl PurchaseTotals {
             tallies = part.join(&tallies);
         }
         let (customers, customers_without_purchase) = tallies.buyers();
+        let options = &self.options;
+        let (keeps_refunds, keeps_zeros) = (
+            options.get_refunds() == RefundPolicy::Net,
+            options.get_zero_value() == ZeroValue::Keep,
+        );
         let report = LedgerReport {
             rows: self.n_rows,
             customers_without_purchase,
+            // Every row is its own occasion.
+            refunds_apart: if keeps_refunds { self.facts.refunds } else { 0 },
+            zero_occasions: if keeps_zeros { self.facts.zero_rows } else { 0 },
             ..LedgerReport::of_rows(
                 &self.options,
                 self.facts.refunds,
                 self.facts.zero_rows,
             )
         };
-        Ok(Summary::new(as_of, self.options, customers, None, report))
+        Ok(Summary::new(as_of, self.options, customers, None, None, report))
     }
 }

@@ -1,0 +1,140 @@
+//! Published figures, from public research data that are not part of this repository.
+//!
+//! `SEGMENTA_DATA` names the folder with `cdnow/` (brucehardie.com) and
+//! `online_retail/online_retail.csv.gz` (UCI).
+
+#![allow(clippy::disallowed_methods)]
+
+use std::io::Read;
+use std::path::PathBuf;
+
+use segmenta::data::Date;
+use segmenta::history::{Ledger, LedgerOptions, Summary, ZeroValue};
+
+fn read(path: &str) -> Vec<u8> {
+    let folder = std::env::var("SEGMENTA_DATA").expect("SEGMENTA_DATA names the folder");
+    let path = PathBuf::from(folder).join(path);
+    std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+/// `12.34` with `digits` decimals as an integer.
+fn minor(text: &str, digits: usize) -> i64 {
+    let (whole, rest) = text.split_once('.').unwrap_or((text, ""));
+    assert!(rest.len() <= digits, "{text}");
+    let padded = format!("{whole}{rest:0<digits$}");
+    padded.parse().unwrap_or_else(|e| panic!("{text}: {e}"))
+}
+
+fn date(text: &str) -> Date {
+    text.parse().unwrap()
+}
+
+/// Days are occasions; dollars have cents.
+fn cdnow(path: &str) -> Ledger {
+    let text = String::from_utf8(read(path)).unwrap();
+    let mut ledger = Ledger::new(LedgerOptions::new().currency("USD")).unwrap();
+    for line in text.lines().filter(|l| l.trim().starts_with(char::is_numeric)) {
+        let fields: Vec<&str> = line.split_ascii_whitespace().collect();
+        // The sample has its own ids after those of the master.
+        let [.., id, day, _, dollars] = fields[..] else { panic!("{line}") };
+        let day = date(&format!("{}-{}-{}", &day[..4], &day[4..6], &day[6..]));
+        ledger.add(id.parse::<u64>().unwrap(), day, minor(dollars, 2)).unwrap();
+    }
+    ledger
+}
+
+fn split_csv(line: &str) -> Vec<String> {
+    let (mut fields, mut quoted) = (vec![String::new()], false);
+    for c in line.chars() {
+        match c {
+            '"' => quoted = !quoted,
+            ',' if !quoted => fields.push(String::new()),
+            c => fields.last_mut().unwrap().push(c),
+        }
+    }
+    fields
+}
+
+/// Lines with a customer that are no cancellations, without those of value 0; days are
+/// occasions; pounds have thousandths.
+fn online_retail() -> Ledger {
+    let packed = read("online_retail/online_retail.csv.gz");
+    let mut text = String::new();
+    flate2::read::GzDecoder::new(&packed[..]).read_to_string(&mut text).unwrap();
+    let options =
+        LedgerOptions::new().zero_value(ZeroValue::Drop).minor_digits(3).currency("GBP");
+    let mut ledger = Ledger::new(options).unwrap();
+    for line in text.lines().skip(1) {
+        let fields = split_csv(line);
+        let [invoice, _, _, quantity, time, price, customer, _] = &fields[..] else {
+            panic!("{line}")
+        };
+        if customer.is_empty() || invoice.starts_with('C') {
+            continue;
+        }
+        let amount = minor(price, 3) * quantity.parse::<i64>().unwrap();
+        let customer: u64 = customer.parse().unwrap();
+        ledger.add(customer, date(&time[..10]), amount).unwrap();
+    }
+    ledger
+}
+
+/// Customers whose repeat purchases have a mean above 0, and the mean of these means.
+fn spenders(summary: &Summary) -> (usize, f64) {
+    let means: Vec<f64> = summary
+        .iter()
+        .filter_map(|c| c.mean_repeat_spend())
+        .filter(|&mean| mean > 0.0)
+        .collect();
+    (means.len(), means.iter().sum::<f64>() / means.len() as f64)
+}
+
+fn is_near(found: f64, expected: f64) -> bool {
+    (found - expected).abs() <= 1e-12 * expected.abs()
+}
+
+/// The means to which gamma-gamma models were fitted: by numpy from the same
+/// transactions, and by lifetimes 0.11.3 (its `monetary_value`).
+#[test]
+#[ignore = "needs SEGMENTA_DATA"]
+fn real_mean_repeat_spend() {
+    let sample = cdnow("cdnow/CDNOW_sample.txt").summary(date("1997-09-30")).unwrap();
+    assert_eq!(sample.len(), 2_357);
+    let (n, mean) = spenders(&sample);
+    assert_eq!(n, 946);
+    assert!(is_near(mean, 35.077847533689834), "{mean}");
+    let master = cdnow("cdnow/CDNOW_master.txt").summary(date("1997-09-30")).unwrap();
+    assert_eq!(master.len(), 23_570);
+    let (n, mean) = spenders(&master);
+    assert_eq!(n, 9_450);
+    assert!(is_near(mean, 35.631141527854425), "{mean}");
+    let retail = online_retail().summary(date("2011-12-09")).unwrap();
+    assert_eq!(retail.len(), 4_338);
+    let (n, mean) = spenders(&retail);
+    assert_eq!(n, 2_790);
+    assert!(is_near(mean, 477.3803385139514), "{mean}");
+}
+
+/// The published table of the sample: x, t_x and T in weeks, mean repeat spend, all to
+/// two decimals (Fader & Hardie 2013).
+#[test]
+#[ignore = "needs SEGMENTA_DATA"]
+fn real_published_customers() {
+    let sample = cdnow("cdnow/CDNOW_sample.txt").summary(date("1997-09-30")).unwrap();
+    let path = "cdnow/cdnow_customers_summary_with_transactions.csv";
+    let table = String::from_utf8(read(path)).unwrap();
+    assert_eq!(table.lines().count() - 1, sample.len());
+    for (line, customer) in table.lines().skip(1).zip(sample.iter()) {
+        let published: Vec<f64> = line.split(',').map(|x| x.parse().unwrap()).collect();
+        let found = [
+            customer.repeat_frequency() as f64,
+            f64::from(customer.age_at_last_purchase()) / 7.0,
+            f64::from(customer.age()) / 7.0,
+            customer.mean_repeat_spend().unwrap_or(0.0),
+        ];
+        assert_eq!(customer.id().to_string(), published[0].to_string());
+        for (found, published) in found.iter().zip(&published[1..]) {
+            assert!((found - published).abs() < 0.005 + 1e-9, "{line}: {found}");
+        }
+    }
+}
