@@ -85,14 +85,3 @@ pub fn spend_histories(summary: &Summary) -> Result<(Vec<SpendHistory>, usize)> 
     let histories = histories.collect::<Result<Vec<_>>>()?;
     Ok((histories, worthless))
 }
-
-// STUB
-trait Stub {
-    fn mean_repeat_spend(&self) -> Option<f64>;
-}
-impl Stub for crate::history::CustomerSummary<'_> {
-    fn mean_repeat_spend(&self) -> Option<f64> {
-        (self.repeat_frequency() > 0)
-            .then(|| self.monetary_minor() as f64 / 100.0 / self.frequency() as f64)
-    }
-}

@@ -106,7 +106,8 @@ fn check_spend(name: &str, summary: &Summary) {
     let means: Vec<f64> = spends.iter().filter_map(|s| s.mean_spend()).collect();
     assert_eq!(means.len(), number(&of["customers"]) as usize);
     let mean = means.iter().sum::<f64>() / means.len() as f64;
-    close(mean, number(&of["mean_m"]), 1e-10, "mean spend");
+    // Some prices of Online Retail have tenths of pence, which invoices in pence round.
+    close(mean, number(&of["mean_m"]), 1e-9, "mean spend");
     check_fit(GammaGamma::fit(&spends).unwrap().report(), of, 1e-6);
 }
 
