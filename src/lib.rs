@@ -102,6 +102,7 @@ mod fnv;
 pub mod history;
 pub mod lifetime;
 pub mod metrics;
+pub mod monitor;
 mod panels;
 mod parallel;
 pub mod privacy;

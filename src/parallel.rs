@@ -180,3 +180,11 @@ where
     #[cfg(not(feature = "rayon"))]
     (a(), b())
 }
+
+/// Sorts items of which equal ones look alike, so that their order is of no matter.
+pub(crate) fn sort<T: Ord + Send>(items: &mut [T]) {
+    #[cfg(feature = "rayon")]
+    items.par_sort_unstable();
+    #[cfg(not(feature = "rayon"))]
+    items.sort_unstable();
+}
