@@ -13,8 +13,8 @@ pub(super) fn quadratic_form(u: &[f64], mut v: Vec<f64>) -> Option<f64> {
     let mut sum = 0.0;
     for j in 0..k {
         let pivot = v[j * k + j];
-        // What is left of a variance of 1; NaN is refused, too.
-        if !(pivot > k as f64 * f64::EPSILON) {
+        // What is left of a variance of 1.
+        if pivot.is_nan() || pivot <= k as f64 * f64::EPSILON {
             return None;
         }
         let root = pivot.sqrt();
