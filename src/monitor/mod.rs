@@ -3,6 +3,7 @@
 mod activity;
 mod cohort;
 mod durations;
+mod lifecycle;
 mod log_rank;
 mod period;
 mod positive_definite;
@@ -12,6 +13,9 @@ mod time_to_nth;
 pub use self::cohort::{
     Bracket, Cohort, CohortCell, CohortOptions, CohortReport, CohortTable, Cohorts,
     CurvePoint, Retention,
+};
+pub use self::lifecycle::{
+    Lifecycle, LifecycleOptions, LifecyclePeriod, LifecycleState, Moves, lifecycle,
 };
 pub use self::log_rank::{
     GroupEvents, LogRankPair, LogRankTest, LogRankWeights, log_rank_test,

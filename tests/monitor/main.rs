@@ -3,8 +3,11 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may fail")]
 
 mod cohort;
+mod lifecycle;
 mod log_rank;
+mod real;
 mod survival;
+mod times;
 
 use proptest::prelude::ProptestConfig;
 use serde_json::Value as Json;

@@ -159,7 +159,7 @@ impl Cohorts {
     /// are left out and counted.
     ///
     /// # Errors
-    /// When the first purchase lies more than 2,000 periods back, or the money of a cell does
+    /// When the first purchase lies more than 1,200 periods back, or the money of a cell does
     /// not fit into 64 bits.
     pub fn table(&self, observed_until: Date) -> Result<CohortTable> {
         let last = observed_until.days_since_epoch();

@@ -9,8 +9,8 @@ use crate::history::Occasion;
 use crate::monitor::activity::gather_customers;
 
 /// Periods from the first purchase to the end of what was observed: a table of so many has
-/// two million cells.
-pub(super) const MOST_PERIODS: usize = 2_000;
+/// some 700,000 cells.
+pub(super) const MOST_PERIODS: usize = 1_200;
 
 /// What one cell comes to.
 #[derive(Clone, Copy, Default)]
