@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may fail")]
 
 mod cohort;
+mod engagement;
 mod lifecycle;
 mod log_rank;
 mod real;
