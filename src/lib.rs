@@ -100,6 +100,7 @@ pub mod error;
 mod exact;
 mod fnv;
 pub mod history;
+pub mod inference;
 pub mod lifetime;
 pub mod metrics;
 pub mod monitor;

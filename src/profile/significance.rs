@@ -1,12 +1,13 @@
 //! Whether segments differ in a feature by more than chance.
 
 use serde::{Deserialize, Serialize};
-use statrs::distribution::{ChiSquared, ContinuousCDF, FisherSnedecor};
+use statrs::distribution::{ContinuousCDF, FisherSnedecor};
 
 use super::moments::finite;
 use super::summary::{LevelSummary, Summary};
 use super::{FeatureProfile, Profile};
 use crate::data::{FeatureKind, FeatureSpec};
+use crate::inference::{holm_of, pearson};
 
 /// A test of whether the segments differ in one feature.
 ///
@@ -168,52 +169,25 @@ fn chi_square(
     level: Option<&String>,
     counts: &[Vec<f64>],
 ) -> Option<FeatureTest> {
-    let n_levels = counts.first()?.len();
-    let of_level: Vec<f64> =
-        (0..n_levels).map(|j| counts.iter().map(|c| c[j]).sum()).collect();
-    let of_segment: Vec<f64> = counts.iter().map(|c| c.iter().sum()).collect();
-    let n: f64 = of_segment.iter().sum();
-    let levels = of_level.iter().filter(|&&sum| sum > 0.0).count();
-    let segments = of_segment.iter().filter(|&&sum| sum > 0.0).count();
-    if levels < 2 || segments < 2 {
-        return None;
-    }
-    let (mut statistic, mut least) = (0.0, f64::INFINITY);
-    for (counts, &segment) in counts.iter().zip(&of_segment) {
-        for (&count, &level) in counts.iter().zip(&of_level) {
-            let expected = segment * (level / n);
-            if expected > 0.0 {
-                statistic += (count - expected) * ((count - expected) / expected);
-                least = expected.min(least);
-            }
-        }
-    }
-    let statistic = finite(statistic)?;
-    let df = ((levels - 1) * (segments - 1)) as f64;
-    let most = (levels.min(segments) - 1) as f64;
-    let p_value = ChiSquared::new(df).ok()?.sf(statistic);
+    let test = pearson(counts)?;
     Some(FeatureTest {
         feature: feature.to_owned(),
         level: level.cloned(),
         test: TestKind::ChiSquare,
-        statistic,
-        df,
+        statistic: test.statistic,
+        df: test.df,
         df_residual: None,
-        p_value: finite(p_value)?.clamp(0.0, 1.0),
+        p_value: test.p_value,
         p_holm: 1.0,
-        effect_size: finite((statistic / n / most).sqrt())?.min(1.0),
-        least_expected: finite(least),
+        effect_size: test.effect_size,
+        least_expected: Some(test.least_expected),
     })
 }
 
 /// Fills in Holm's p-values.
 fn correct(tests: &mut [FeatureTest]) {
-    let mut order: Vec<usize> = (0..tests.len()).collect();
-    order.sort_by(|&a, &b| tests[a].p_value.total_cmp(&tests[b].p_value));
-    let mut largest = 0.0_f64;
-    for (i, &at) in order.iter().enumerate() {
-        let remaining = (tests.len() - i) as f64;
-        largest = largest.max((remaining * tests[at].p_value).min(1.0));
-        tests[at].p_holm = largest;
+    let p_values: Vec<f64> = tests.iter().map(|test| test.p_value).collect();
+    for (test, p_holm) in tests.iter_mut().zip(holm_of(&p_values)) {
+        test.p_holm = p_holm;
     }
 }
