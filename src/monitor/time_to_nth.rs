@@ -93,14 +93,15 @@ pub fn times_to_nth_purchase<K: Copy + Into<u64>>(
     Ok(times)
 }
 
-/// True for days; rows without order ids have no orders.
+/// True for days. Rows without order ids have no orders, and a purchase of a week or a month
+/// has no day.
 pub(super) fn days_or_rows(occasion: Occasion) -> Result<bool> {
     match occasion {
         Occasion::Days => Ok(true),
         Occasion::Rows => Ok(false),
-        Occasion::Orders => {
-            let expected = "Days or Rows: these rows have no order ids";
-            Err(Error::parameter("occasion", expected, "Orders"))
+        other => {
+            let expected = "Days or Rows: these rows have no order ids, and a purchase a day";
+            Err(Error::parameter("occasion", expected, format!("{other:?}")))
         }
     }
 }
