@@ -15,8 +15,9 @@
 //! records ── FeatureSet ──▶ Table ── Fit::fit ──▶ Segmenter ── assign ──▶ Assignment
 //!    │                        ▲                       │     ── explain ─▶ Explanation
 //!    └── history: purchases ──┘                       ▼
-//!                                  metrics: is it good?   profile: who are they?
-//!                                  privacy: may we?
+//!           │                      metrics: is it good?   profile: who are they?
+//!           ├─▶ lifetime: what will they buy?   privacy: may we?
+//!           └─▶ monitor: how do they stay?   inference: is it chance?
 //! ```
 //!
 //! ```
@@ -86,8 +87,8 @@
 //!
 //! # What it does not do
 //!
-//! It trains no neural networks, analyses no text and draws no pictures. Lifetime values and
-//! density clustering are not there. Hierarchical clusterings are stated to be transductive: a training row's label and its later
+//! It trains no neural networks, analyses no text and draws no pictures. Density clustering is
+//! not there. Hierarchical clusterings are stated to be transductive: a training row's label and its later
 //! assignment may differ, and the model says for which share. Numbers
 //! are `f64`, but for [`fit_matrix_f32`](cluster::kmeans::KMeans::fit_matrix_f32).
 
