@@ -299,9 +299,8 @@ impl CohortTable {
     /// Adds the table of other customers; both must be observed until the same day.
     ///
     /// # Errors
-    /// When the options or the days differ; when the table would have more than 1,200
-    /// periods, or a count or the money of a cell would not fit into 64 bits. Then nothing
-    /// changes.
+    /// When the options or the days differ, or a count or the money of a cell would not fit
+    /// into 64 bits. Then nothing changes.
     pub fn merge(&mut self, other: &CohortTable) -> Result<()> {
         if self.options != other.options {
             let (expected, found) = (&self.options, &other.options);

@@ -43,8 +43,8 @@ impl ActiveDay {
 /// Active customers of each day from `from` to `until`, each counted once in each window.
 ///
 /// A row is a customer and a day (counted from 1970-01-01) with activity, in any order. Rows
-/// before `from` are needed, too: they are in the windows of its first days. Counts of
-/// different customers add up. Takes O(n log n), whatever the number of days.
+/// before `from` are needed, too: they are in the windows of its first days. Rows after
+/// `until` are in none. Counts of different customers add up. Takes O(n log n), whatever the number of days.
 ///
 /// ```
 /// use segmenta::data::Date;
