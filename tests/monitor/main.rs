@@ -6,6 +6,7 @@ mod cohort;
 mod engagement;
 mod lifecycle;
 mod log_rank;
+mod many;
 mod real;
 mod survival;
 mod times;
