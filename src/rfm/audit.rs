@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::config::Axis;
 use super::grid::show;
 use crate::score::RfmScore;
 
@@ -71,6 +72,14 @@ impl MapAudit {
     #[must_use]
     pub fn is_clean(&self) -> bool {
         self.gaps.is_empty() && self.overlaps.is_empty() && self.unreachable.is_empty()
+    }
+
+    /// How many of the [`setbacks`](MapAudit::setbacks) are steps on this axis, out of
+    /// [`Grid::n_steps`](super::Grid::n_steps).
+    #[must_use]
+    pub fn setbacks_on(&self, axis: Axis) -> usize {
+        let score = |cell: &RfmScore| cell.axes().nth(axis as usize);
+        self.setbacks.iter().filter(|step| score(&step.from) < score(&step.to)).count()
     }
 
     /// How many cells a segment has.

@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
+use super::config::Axis;
 use crate::error::{Error, Result};
 use crate::score::RfmScore;
 
@@ -92,6 +93,17 @@ impl Grid {
         (0..self.n_cells() as usize).filter_map(|position| self.cell(position))
     }
 
+    /// How many steps there are from a cell to the next better one on one axis: what the
+    /// [`setbacks`](super::MapAudit::setbacks_on) of a map are out of. 0 for an axis that
+    /// is not there.
+    #[must_use]
+    pub fn n_steps(&self, axis: Axis) -> u64 {
+        match self.axes().nth(axis as usize) {
+            Some(n @ 1..) => self.n_cells() / u64::from(n) * u64::from(n - 1),
+            _ => 0,
+        }
+    }
+
     pub(super) fn check(&self) -> Result<()> {
         for n in self.axes() {
             super::quantile::check_n_tiles("scores of an axis", n.into())?;
@@ -116,12 +128,25 @@ impl Grid {
 
 /// A block of cells: a range of scores for each axis. An axis without a range matches
 /// every score.
+///
+/// ```
+/// use segmenta::rfm::{CellRange, Grid, SegmentMap};
+///
+/// // Recency against the mean of frequency and monetary, 3 and more.
+/// let map = SegmentMap::builder(Grid::rfm(5))
+///     .range("Good", CellRange::all().r(3..=5).fm_sum(6..=10))
+///     .otherwise("Other");
+/// assert_eq!(map.audit().cells_of("Good"), Some(45));
+/// # Ok::<(), segmenta::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CellRange {
     pub(super) r: Option<RangeInclusive<u32>>,
     pub(super) f: Option<RangeInclusive<u32>>,
     pub(super) m: Option<RangeInclusive<u32>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) fm_sum: Option<RangeInclusive<u32>>,
 }
 
 impl CellRange {
@@ -152,6 +177,14 @@ impl CellRange {
         self
     }
 
+    /// Narrows the sum of frequency and monetary, which is twice their mean: some maps set
+    /// recency against that mean.
+    #[must_use]
+    pub fn fm_sum(mut self, sums: RangeInclusive<u32>) -> CellRange {
+        self.fm_sum = Some(sums);
+        self
+    }
+
     pub(super) fn contains(&self, cell: &RfmScore) -> bool {
         let holds = |range: &Option<RangeInclusive<u32>>, score: Option<u32>| {
             match (range, score) {
@@ -163,6 +196,7 @@ impl CellRange {
         holds(&self.r, Some(cell.r))
             && holds(&self.f, Some(cell.f))
             && holds(&self.m, cell.m)
+            && holds(&self.fm_sum, cell.m.map(|m| cell.f + m))
     }
 }
 

@@ -97,6 +97,7 @@ impl SegmentMap {
             names: Vec::new(),
             claims: Vec::new(),
             first_match: false,
+            drop_unreachable: false,
             otherwise: None,
         }
     }
@@ -226,6 +227,7 @@ pub struct SegmentMapBuilder {
     /// What is claimed, and for which name.
     claims: Vec<(usize, Claim)>,
     first_match: bool,
+    drop_unreachable: bool,
     otherwise: Option<String>,
 }
 
@@ -273,6 +275,14 @@ impl SegmentMapBuilder {
     #[must_use]
     pub fn first_match(mut self) -> SegmentMapBuilder {
         self.first_match = true;
+        self
+    }
+
+    /// Leaves out the names that no cell is left for, instead of failing; the
+    /// [`audit`](SegmentMapBuilder::audit) still lists them.
+    #[must_use]
+    pub fn drop_unreachable(mut self) -> SegmentMapBuilder {
+        self.drop_unreachable = true;
         self
     }
 
@@ -330,7 +340,7 @@ impl SegmentMapBuilder {
                 Issue::new("overlap", "", message).found(shown)
             }));
         }
-        for name in &audit.unreachable {
+        for name in audit.unreachable.iter().filter(|_| !self.drop_unreachable) {
             let message = if self.otherwise.as_ref() == Some(name) {
                 format!("no cell is left for `{name}`")
             } else {
@@ -370,7 +380,9 @@ impl SegmentMapBuilder {
             names.iter().position(|name| name == otherwise).map(|at| at as u32)
         });
         // Without an `otherwise` every cell is claimed, or there were issues.
-        let cells = cells.into_iter().filter_map(|cell| cell.or(rest)).collect();
+        let cells: Vec<u32> =
+            cells.into_iter().filter_map(|cell| cell.or(rest)).collect();
+        let (segments, cells) = without_unused(segments, cells);
         SegmentMap::try_from(MapRepr { grid: self.grid, segments, cells })
     }
 
@@ -409,15 +421,17 @@ impl SegmentMapBuilder {
                     }
                 }
                 Claim::Range(range) => {
+                    let Grid { r, f, m } = self.grid;
                     let axes = [
-                        ("r", &range.r, Some(self.grid.r)),
-                        ("f", &range.f, Some(self.grid.f)),
-                        ("m", &range.m, self.grid.m),
+                        ("r", &range.r, Some(1..=r)),
+                        ("f", &range.f, Some(1..=f)),
+                        ("m", &range.m, m.map(|m| 1..=m)),
+                        ("f + m", &range.fm_sum, m.map(|m| 2..=f.saturating_add(m))),
                     ];
-                    for (axis, scores, n) in axes {
+                    for (axis, scores, all) in axes {
                         if let Some(scores) = scores
-                            && !n.is_some_and(|n| {
-                                *scores.start() >= 1 && *scores.end() <= n
+                            && !all.is_some_and(|all| {
+                                scores.start() >= all.start() && scores.end() <= all.end()
                             })
                         {
                             let (from, to) = (scores.start(), scores.end());
@@ -467,6 +481,29 @@ impl SegmentMapBuilder {
         }
         Resolved { cells: first, audit, issues }
     }
+}
+
+/// Leaves out the segments of no cell.
+fn without_unused(
+    segments: Vec<Segment>,
+    mut cells: Vec<u32>,
+) -> (Vec<Segment>, Vec<u32>) {
+    let mut used = vec![false; segments.len()];
+    for &cell in &cells {
+        used[cell as usize] = true;
+    }
+    // The place of each segment among those that are kept.
+    let place: Vec<u32> = used
+        .iter()
+        .scan(0, |next, &used| {
+            let place = *next;
+            *next += u32::from(used);
+            Some(place)
+        })
+        .collect();
+    cells.iter_mut().for_each(|cell| *cell = place[*cell as usize]);
+    let kept = segments.into_iter().zip(used).filter(|&(_, used)| used);
+    (kept.map(|(segment, _)| segment).collect(), cells)
 }
 
 /// Lower case, words joined by hyphens, apostrophes left out.

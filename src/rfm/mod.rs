@@ -5,7 +5,9 @@
 //! [`history::Summary::table`](crate::history::Summary::table) gives. Each axis is scored
 //! 1 to `n` by [`NTiles`] under a stated [`TiePolicy`]; a [`SegmentMap`] gives every cell
 //! of scores one name, which is proved when the map is built. [`RfmScores`] are the
-//! scores without names, and [`TieReport`] says what ties did to them.
+//! scores without names, and [`TieReport`] says what ties did to them. [`LegacyMap`]s are
+//! those of other software, with their faults listed. [`RfGrid`] and [`Treemap`] are the
+//! numbers of two pictures.
 //!
 //! ```
 //! use segmenta::data::Date;
@@ -34,6 +36,8 @@ mod audit;
 mod config;
 mod fit;
 mod grid;
+mod heat;
+mod legacy;
 mod map;
 mod model;
 mod named;
@@ -41,12 +45,16 @@ mod position;
 mod quantile;
 mod select;
 mod ties;
+mod treemap;
 
 pub use self::audit::{MapAudit, Overlap, Step};
 pub use self::config::{Axis, Rfm};
 pub use self::fit::RfmScores;
 pub use self::grid::{CellRange, Grid};
+pub use self::heat::{CellSegment, RfCell, RfGrid};
+pub use self::legacy::LegacyMap;
 pub use self::map::{SegmentMap, SegmentMapBuilder};
 pub use self::model::{RfmModel, RfmRepr};
 pub use self::quantile::{CutPoint, NTiles, Side, TiePolicy};
 pub use self::ties::TieReport;
+pub use self::treemap::{Rectangle, Tile, Treemap, TreemapArea, squarify};

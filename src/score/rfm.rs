@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!(score.code(), Some(543));
 /// assert_eq!(score.sum(), 12);
 /// assert_eq!(score.weighted([3.0, 2.0, 1.0]), 26.0);
+/// assert_eq!(score.fm_mean(), Some(3.5));
 /// assert_eq!(score.cell(5), Some(117)); // of 0 to 124
 /// assert_eq!(RfmScore::rf(5, 4).code(), Some(54));
 /// ```
@@ -54,6 +55,13 @@ impl RfmScore {
     #[must_use]
     pub fn sum(&self) -> u64 {
         self.axes().map(u64::from).sum()
+    }
+
+    /// The mean of frequency and monetary, in steps of one half, which some systems set
+    /// against recency (Putler, Shopify); `None` on two axes.
+    #[must_use]
+    pub fn fm_mean(&self) -> Option<f64> {
+        self.m.map(|m| (f64::from(self.f) + f64::from(m)) / 2.0)
     }
 
     /// `wr * r + wf * f + wm * m`; on two axes `wm` is not read. Recency three times and
