@@ -3,9 +3,11 @@
 use std::fmt;
 
 use super::batch::rejected;
+use super::holdout::{self, Holdout};
 use super::names::Names;
-use super::occasions::{Calendar, Orders};
+use super::occasions::{Calendar, Occasions, Orders};
 use super::options::{LedgerOptions, Occasion, RefundPolicy, ZeroValue};
+use super::retraction::Kept;
 use super::summary::{self, LedgerReport, Row, Summary};
 use crate::data::{CustomerId, Date};
 use crate::error::{Error, ErrorKind, Result};
@@ -79,18 +81,53 @@ pub struct Ledger {
     customers: Keys,
     orders: Keys,
     rows: Rows,
-    /// Rows that were accepted, kept or not.
-    n_rows: u64,
+    /// Rows that were accepted, kept or not, and those that were taken back.
+    added: Counts,
+    retracted: Counts,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts {
+    rows: u64,
     refunds: u64,
     zero_rows: u64,
 }
 
-/// Rows in the order in which they came. What is a purchase is told by the amount: rows
-/// that the options drop are not kept.
+impl Counts {
+    fn count(&mut self, amount: i64) {
+        self.rows += 1;
+        self.refunds += u64::from(amount < 0);
+        self.zero_rows += u64::from(amount == 0);
+    }
+
+    fn join(&mut self, other: Counts) {
+        self.rows += other.rows;
+        self.refunds += other.refunds;
+        self.zero_rows += other.zero_rows;
+    }
+
+    /// These without others; `None` where there are more of the others.
+    fn without(self, other: Counts) -> Option<Counts> {
+        Some(Counts {
+            rows: self.rows.checked_sub(other.rows)?,
+            refunds: self.refunds.checked_sub(other.refunds)?,
+            zero_rows: self.zero_rows.checked_sub(other.zero_rows)?,
+        })
+    }
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Counts { rows, refunds, zero_rows } = self;
+        write!(f, "{rows} with {refunds} refunds and {zero_rows} of amount 0")
+    }
+}
+
+/// What is a purchase is told by the amount: rows that the options drop are not kept.
 #[derive(Clone, Debug)]
 enum Rows {
-    ByDay(Vec<Row<()>>),
-    ByOrder(Vec<Row<u64>>),
+    ByDay(Kept<()>),
+    ByOrder(Kept<u64>),
 }
 
 impl Rows {
@@ -139,6 +176,14 @@ impl Keys {
         }
     }
 
+    /// The id of a key, in print.
+    pub(super) fn name(&self, key: u64) -> String {
+        match self {
+            Keys::Texts(names) => names.get(key).to_owned(),
+            _ => key.to_string(),
+        }
+    }
+
     /// What each key of `other` becomes here; `None` when it stays as it is.
     fn absorb(&mut self, other: Keys) -> Result<Option<Vec<u64>>> {
         match other {
@@ -173,9 +218,9 @@ impl Ledger {
     pub fn new(options: LedgerOptions) -> Result<Ledger> {
         options.validate()?;
         let rows = match options.get_occasion() {
-            Occasion::Orders => Rows::ByOrder(Vec::new()),
+            Occasion::Orders => Rows::ByOrder(Kept::default()),
             Occasion::Days | Occasion::Weeks | Occasion::Months | Occasion::Rows => {
-                Rows::ByDay(Vec::new())
+                Rows::ByDay(Kept::default())
             }
         };
         Ok(Ledger {
@@ -183,9 +228,8 @@ impl Ledger {
             customers: Keys::default(),
             orders: Keys::default(),
             rows,
-            n_rows: 0,
-            refunds: 0,
-            zero_rows: 0,
+            added: Counts::default(),
+            retracted: Counts::default(),
         })
     }
 
@@ -195,16 +239,17 @@ impl Ledger {
         &self.options
     }
 
-    /// How many transactions were accepted, those that the options drop included.
+    /// How many transactions were added, those that the options drop included, and also
+    /// those that were taken back later.
     #[must_use]
     pub fn len(&self) -> u64 {
-        self.n_rows
+        self.added.rows
     }
 
-    /// True when no transaction was accepted.
+    /// True when no transaction was added.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.n_rows == 0
+        self.added.rows == 0
     }
 
     /// Adds a transaction without an order id; the amount is in minor units.
@@ -219,8 +264,9 @@ impl Ledger {
         day: Date,
         amount_minor: i64,
     ) -> Result<()> {
-        let row = self.n_rows as usize;
-        self.push(customer.into(), day, amount_minor, None).map_err(|e| e.at_row(row))
+        let row = self.added.rows as usize;
+        self.push(customer.into(), day, amount_minor, None, false)
+            .map_err(|e| e.at_row(row))
     }
 
     /// Adds a transaction of an order; the amount is in minor units. Where occasions are
@@ -237,9 +283,68 @@ impl Ledger {
         amount_minor: i64,
         order: impl Into<OrderId<'o>>,
     ) -> Result<()> {
-        let row = self.n_rows as usize;
-        self.push(customer.into(), day, amount_minor, Some(order.into()))
+        let row = self.added.rows as usize;
+        self.push(customer.into(), day, amount_minor, Some(order.into()), false)
             .map_err(|e| e.at_row(row))
+    }
+
+    /// Takes back one transaction without an order id that was added: the summary is that
+    /// of a ledger to which it never was, but for the report's
+    /// [`retracted_rows`](LedgerReport::retracted_rows). A correction is this and an
+    /// [`add`](Ledger::add). A return is not: it is a refund.
+    ///
+    /// The transaction may have been added to a ledger that is merged later, so whether
+    /// there is one is seen by the [`summary`](Ledger::summary), which is an error when
+    /// there is not. Of transactions that the options drop nothing is kept but how many
+    /// were of a negative amount and how many of 0, and no more than these is checked.
+    /// What is taken back is kept as a row of its own.
+    ///
+    /// ```
+    /// use segmenta::data::Date;
+    /// use segmenta::history::{Ledger, LedgerOptions};
+    ///
+    /// let day = Date::from_ymd(2024, 5, 3)?;
+    /// let mut ledger = Ledger::new(LedgerOptions::new())?;
+    /// ledger.add("ann", day, 1_999_00)?; // a slip of the hand
+    /// ledger.add("ann", day, 19_99)?;
+    /// ledger.retract("ann", day, 1_999_00)?;
+    /// assert_eq!(ledger.summary(day)?.find("ann").unwrap().monetary_minor(), 19_99);
+    ///
+    /// ledger.retract("ann", day, 5_00)?;
+    /// assert_eq!(
+    ///     ledger.summary(day).unwrap_err().to_string(),
+    ///     "parameter `retracted transactions` must be equal to one each that was added, \
+    ///      but is one more of customer `ann` on 2024-05-03 with 500 minor units",
+    /// );
+    /// # Ok::<(), segmenta::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`add`](Ledger::add), without a row: what could not be added cannot be taken
+    /// back.
+    pub fn retract<'i>(
+        &mut self,
+        customer: impl Into<CustomerId<'i>>,
+        day: Date,
+        amount_minor: i64,
+    ) -> Result<()> {
+        self.push(customer.into(), day, amount_minor, None, true)
+    }
+
+    /// Takes back one transaction of an order that was added; see
+    /// [`retract`](Ledger::retract). Where occasions are orders it is found by its order
+    /// id, too.
+    ///
+    /// # Errors
+    /// As [`add_order`](Ledger::add_order), without a row.
+    pub fn retract_order<'i, 'o>(
+        &mut self,
+        customer: impl Into<CustomerId<'i>>,
+        day: Date,
+        amount_minor: i64,
+        order: impl Into<OrderId<'o>>,
+    ) -> Result<()> {
+        self.push(customer.into(), day, amount_minor, Some(order.into()), true)
     }
 
     fn push(
@@ -248,6 +353,7 @@ impl Ledger {
         day: Date,
         amount: i64,
         order: Option<OrderId<'_>>,
+        retracts: bool,
     ) -> Result<()> {
         let refund = amount < 0;
         let keep = match self.options.get_refunds() {
@@ -272,14 +378,17 @@ impl Ledger {
             CustomerId::Number(id) => self.customers.number(id)?,
             CustomerId::Text(id) => self.customers.text(id)?,
         };
-        self.n_rows += 1;
-        self.refunds += u64::from(refund);
-        self.zero_rows += u64::from(amount == 0);
+        let counts = if retracts { &mut self.retracted } else { &mut self.added };
+        counts.count(amount);
         if keep {
             let day = day.days_since_epoch();
             match &mut self.rows {
-                Rows::ByDay(rows) => rows.push(Row { customer, order: (), day, amount }),
-                Rows::ByOrder(rows) => rows.push(Row { customer, order, day, amount }),
+                Rows::ByDay(rows) => {
+                    rows.push(Row { customer, order: (), day, amount }, retracts);
+                }
+                Rows::ByOrder(rows) => {
+                    rows.push(Row { customer, order, day, amount }, retracts);
+                }
             }
         }
         Ok(())
@@ -307,25 +416,20 @@ impl Ledger {
             None => key,
         };
         match (&mut self.rows, other.rows) {
-            (Rows::ByDay(rows), Rows::ByDay(more)) => {
-                rows.extend(more.into_iter().map(|row| Row {
-                    customer: translate(&customers, row.customer),
-                    ..row
-                }));
-            }
-            (Rows::ByOrder(rows), Rows::ByOrder(more)) => {
-                rows.extend(more.into_iter().map(|row| Row {
-                    customer: translate(&customers, row.customer),
-                    order: translate(&orders, row.order),
-                    ..row
-                }));
-            }
+            (Rows::ByDay(rows), Rows::ByDay(more)) => rows.absorb(more, |row| Row {
+                customer: translate(&customers, row.customer),
+                ..row
+            }),
+            (Rows::ByOrder(rows), Rows::ByOrder(more)) => rows.absorb(more, |row| Row {
+                customer: translate(&customers, row.customer),
+                order: translate(&orders, row.order),
+                ..row
+            }),
             // Equal options have equal occasions.
             _ => {}
         }
-        self.n_rows += other.n_rows;
-        self.refunds += other.refunds;
-        self.zero_rows += other.zero_rows;
+        self.added.join(other.added);
+        self.retracted.join(other.retracted);
         Ok(())
     }
 
@@ -335,26 +439,71 @@ impl Ledger {
     ///
     /// # Errors
     /// When the money of a customer, that of her first purchase, of her repeat purchases or
-    /// of her other refunds does not fit into 64 bits.
+    /// of her other refunds does not fit into 64 bits; when a transaction was taken back
+    /// that was not added.
     pub fn summary(&self, as_of: Date) -> Result<Summary> {
-        let report = LedgerReport {
-            rows: self.n_rows,
-            ..LedgerReport::of_rows(&self.options, self.refunds, self.zero_rows)
-        };
-        let (keys, options) = (&self.customers, &self.options);
         match &self.rows {
             Rows::ByDay(rows) => {
-                let occasions = Calendar(options.get_occasion());
-                summary::summarise(rows, &occasions, as_of, keys, options, report)
+                let occasions = Calendar(self.options.get_occasion());
+                self.summarise(&rows.left(&self.customers)?, &occasions, as_of)
             }
             Rows::ByOrder(rows) => {
-                let occasions = Orders(&self.orders);
-                summary::summarise(rows, &occasions, as_of, keys, options, report)
+                let rows = rows.left(&self.customers)?;
+                self.summarise(&rows, &Orders(&self.orders), as_of)
             }
         }
     }
 
-    /// Rows that are held in memory.
+    fn summarise<O: Copy + Ord + Send + Sync>(
+        &self,
+        rows: &[Row<O>],
+        occasions: &impl Occasions<O>,
+        as_of: Date,
+    ) -> Result<Summary> {
+        let counts = self.added.without(self.retracted).ok_or_else(|| {
+            let expected = format!("at most those that were added, {}", self.added);
+            Error::parameter("retracted transactions", expected, self.retracted)
+        })?;
+        let report = LedgerReport {
+            rows: counts.rows,
+            retracted_rows: self.retracted.rows,
+            ..LedgerReport::of_rows(&self.options, counts.refunds, counts.zero_rows)
+        };
+        summary::summarise(rows, occasions, as_of, &self.customers, &self.options, report)
+    }
+
+    /// The state of every customer at the end of a calibration, and what she did in the
+    /// hold-out: after it, up to the end of the observation. What a model of the one says
+    /// of the other can be compared with it.
+    ///
+    /// # Errors
+    /// As [`summary`](Ledger::summary); when the observation does not end after the
+    /// calibration; when a customer's money in the hold-out does not fit into 64 bits.
+    pub fn holdout(
+        &self,
+        calibration_end: Date,
+        observation_end: Date,
+    ) -> Result<Holdout> {
+        holdout::check_ends(calibration_end, observation_end)?;
+        match &self.rows {
+            Rows::ByDay(rows) => {
+                let occasions = Calendar(self.options.get_occasion());
+                let rows = rows.left(&self.customers)?;
+                let before = self.summarise(&rows, &occasions, calibration_end)?;
+                let keys = &self.customers;
+                holdout::hold_out(&rows, &occasions, keys, before, observation_end)
+            }
+            Rows::ByOrder(rows) => {
+                let occasions = Orders(&self.orders);
+                let rows = rows.left(&self.customers)?;
+                let before = self.summarise(&rows, &occasions, calibration_end)?;
+                let keys = &self.customers;
+                holdout::hold_out(&rows, &occasions, keys, before, observation_end)
+            }
+        }
+    }
+
+    /// Rows that are held in memory, those that take others back included.
     #[must_use]
     pub fn kept_rows(&self) -> usize {
         self.rows.len()

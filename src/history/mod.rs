@@ -10,19 +10,23 @@
 //! it keeps what each customer comes to and no rows.
 
 mod batch;
+mod customers;
 mod group;
+mod holdout;
 mod ledger;
 mod names;
 mod occasions;
 mod options;
 mod ordered;
 mod places;
+mod retraction;
 mod spend;
 mod summary;
 mod tallies;
 mod totals;
 mod unit;
 
+pub use self::holdout::{Holdout, HoldoutCustomer, HoldoutReport};
 pub use self::ledger::{Ledger, OrderId};
 pub use self::options::{LedgerOptions, Occasion, RefundPolicy, ZeroValue};
 pub use self::summary::{CustomerSummary, LedgerReport, Summary};

@@ -2,12 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::customers::fit;
 use super::ledger::Keys;
 use super::occasions::Occasions;
 use super::options::{LedgerOptions, RefundPolicy, ZeroValue};
 use super::ordered::{by_range, map_ranges};
 use super::spend::Spend;
 use super::tallies::{Counts, Tallies, Tally, tally};
+use super::unit::TimeUnit;
 use crate::data::{CustomerId, Date, Ids, Table};
 use crate::error::{Error, Result};
 use crate::parallel::for_each_block;
@@ -23,12 +25,14 @@ pub(super) struct Row<O> {
 }
 
 /// What a [`Summary`] was made of, and what in it should be known. Rows are counted once
-/// they are accepted; the first five counts are of all days.
+/// they are accepted; the first six counts are of all days.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct LedgerReport {
-    /// Transactions accepted.
+    /// Transactions accepted, without those that were taken back.
     pub rows: u64,
+    /// Transactions taken back.
+    pub retracted_rows: u64,
     /// Of these, those with a negative amount.
     pub refunds: u64,
     /// Refunds that were left out, for the options say so.
@@ -209,9 +213,7 @@ fn sum_up<O: Copy + Ord>(
             continue;
         }
         let [first_money, repeat, apart] = money;
-        let fit = |what: &str, sum: i128| {
-            i64::try_from(sum).map_err(|_| too_large(what, sum, key, keys))
-        };
+        let fit = |what: &str, sum: i128| fit(what, sum, key, keys);
         let total = fit("money", first_money + repeat + apart)?;
         let spend = Spend {
             first: fit("money of the first purchase", first_money)?,
@@ -222,18 +224,6 @@ fn sum_up<O: Copy + Ord>(
         part.spends.push(spend);
     }
     Ok(part)
-}
-
-#[cold]
-fn too_large(what: &str, sum: i128, key: u64, keys: &Keys) -> Error {
-    let customer = match keys {
-        Keys::Texts(names) => names.get(key).to_owned(),
-        _ => key.to_string(),
-    };
-    Error::undefined(
-        format!("the {what} of customer `{customer}`"),
-        format!("{sum} minor units do not fit into 64 bits"),
-    )
 }
 
 impl Summary {
@@ -515,5 +505,24 @@ impl<'s> CustomerSummary<'s> {
     #[must_use]
     pub fn age(&self) -> i32 {
         self.first().days_until(self.as_of)
+    }
+
+    /// The same in a unit.
+    #[must_use]
+    pub fn age_in(&self, unit: TimeUnit) -> f64 {
+        unit.of_days(self.age())
+    }
+
+    /// [`age_at_last_purchase`](CustomerSummary::age_at_last_purchase) in a unit. Days
+    /// are divided, so that it is never above [`age_in`](CustomerSummary::age_in), and
+    /// equal to it where the days are.
+    #[must_use]
+    pub fn age_at_last_purchase_in(&self, unit: TimeUnit) -> f64 {
+        unit.of_days(self.age_at_last_purchase())
+    }
+
+    /// Minor units in one major unit.
+    pub(super) fn minor_per_major(&self) -> f64 {
+        self.per_major
     }
 }

@@ -87,7 +87,7 @@ impl fmt::Display for ChurnScore {
         let unit = self.unit;
         write!(
             f,
-            "{:.1} {unit}s since the last purchase, {:.1} times the usual gap of {:.1}; \
+            "{:.1} {unit} since the last purchase, {:.1} times the usual gap of {:.1}; \
              {:.2} purchases expected, none with probability {:.2}",
             self.since_last_purchase,
             self.overdue_ratio,

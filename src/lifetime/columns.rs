@@ -17,7 +17,7 @@ use crate::history::{Summary, TimeUnit};
 /// # Errors
 /// Not known to happen: the columns fit the schema.
 pub fn lifetime_table(summary: &Summary, unit: TimeUnit) -> Result<Table<'static>> {
-    let plural = format!("{unit}s");
+    let plural = unit.to_string();
     let number = |name: &str| FeatureSpec::number(name).basis(Basis::Behavioural);
     let mut spend = FeatureSpec::number("mean_repeat_spend").basis(Basis::Value);
     if let Some(currency) = summary.currency() {
@@ -37,8 +37,8 @@ pub fn lifetime_table(summary: &Summary, unit: TimeUnit) -> Result<Table<'static
     let mut texts = Vec::new();
     for customer in summary.iter() {
         columns[0].push(customer.repeat_frequency() as f64);
-        columns[1].push(unit.of_days(f64::from(customer.age_at_last_purchase())));
-        columns[2].push(unit.of_days(f64::from(customer.age())));
+        columns[1].push(unit.of_days(customer.age_at_last_purchase()));
+        columns[2].push(unit.of_days(customer.age()));
         let mean = customer.mean_repeat_spend();
         columns[3].push(mean.unwrap_or(0.0));
         known.push(mean.is_some());

@@ -204,8 +204,8 @@ impl PurchaseHistories {
         let rows = summary.iter().map(|customer| {
             PurchaseHistory::new(
                 customer.repeat_frequency(),
-                unit.of_days(f64::from(customer.age_at_last_purchase())),
-                unit.of_days(f64::from(customer.age())),
+                unit.of_days(customer.age_at_last_purchase()),
+                unit.of_days(customer.age()),
             )
         });
         Ok(PurchaseHistories::new(unit, rows.collect::<Result<_>>()?))

@@ -91,7 +91,7 @@ impl<'s> Reader<'s> {
                 let what = format!("kind of feature `{name}`");
                 return Err(Error::parameter(what, "number", spec.kind()));
             }
-            let plural = format!("{unit}s");
+            let plural = unit.to_string();
             let is_time = (1..3).contains(&i);
             if let Some(named) =
                 spec.get_unit().filter(|named| is_time && *named != plural)

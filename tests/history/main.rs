@@ -2,9 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod holdout;
 mod real;
+mod retraction;
 mod spend;
 mod summary;
+mod units;
 
 use proptest::prelude::*;
 use segmenta::data::Date;

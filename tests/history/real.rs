@@ -9,7 +9,7 @@ use std::io::Read;
 use std::path::PathBuf;
 
 use segmenta::data::Date;
-use segmenta::history::{Ledger, LedgerOptions, Summary, ZeroValue};
+use segmenta::history::{Holdout, Ledger, LedgerOptions, Summary, ZeroValue};
 
 fn read(path: &str) -> Vec<u8> {
     let folder = std::env::var("SEGMENTA_DATA").expect("SEGMENTA_DATA names the folder");
@@ -137,4 +137,25 @@ fn real_published_customers() {
             assert!((found - published).abs() < 0.005 + 1e-9, "{line}: {found}");
         }
     }
+}
+
+/// Repeat purchases after the calibration, as a study of rankings counted them by numpy.
+#[test]
+#[ignore = "needs SEGMENTA_DATA"]
+fn real_holdouts() {
+    let total = |holdout: &Holdout| holdout.iter().map(|c| c.purchases()).sum::<u64>();
+    let master = cdnow("cdnow/CDNOW_master.txt");
+    let holdout = master.holdout(date("1997-09-30"), date("1998-06-30")).unwrap();
+    assert_eq!((holdout.len(), holdout.days()), (23_570, 273));
+    assert_eq!((total(&holdout), holdout.report().new_customers), (19_684, 0));
+
+    let retail = online_retail();
+    let holdout = retail.holdout(date("2011-06-30"), date("2011-12-09")).unwrap();
+    assert_eq!((holdout.len(), holdout.days()), (2_960, 162));
+    assert_eq!(total(&holdout), 6_426);
+    let repeaters = holdout.iter().filter(|c| c.calibration().repeat_frequency() > 0);
+    assert_eq!(repeaters.count(), 1_556);
+    let active = holdout.iter().filter(|c| c.next_purchase().is_some()).count();
+    assert!((active as f64 / 2_960.0 - 0.6716216216216216).abs() < 1e-12);
+    assert_eq!(holdout.report().new_customers, 4_338 - 2_960);
 }
