@@ -3,13 +3,14 @@
 use std::fmt;
 
 use super::batch::rejected;
+use super::behaviour::{self, Behaviour};
 use super::holdout::{self, Holdout};
 use super::names::Names;
 use super::occasions::{Calendar, Occasions, Orders};
 use super::options::{LedgerOptions, Occasion, RefundPolicy, ZeroValue};
 use super::retraction::Kept;
 use super::summary::{self, LedgerReport, Row, Summary};
-use crate::data::{CustomerId, Date};
+use crate::data::{CustomerId, Date, Table};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Which order a transaction belongs to: a number or a text, borrowed from the host.
@@ -501,6 +502,46 @@ impl Ledger {
                 holdout::hold_out(&rows, &occasions, keys, before, observation_end)
             }
         }
+    }
+
+    /// Features of what customers do lately and how regularly, as of the end of a day, one
+    /// row for each customer of that day's [`summary`](Ledger::summary).
+    ///
+    /// # Errors
+    /// When the choice of features is not valid; when a transaction was taken back that
+    /// was not added.
+    pub fn behaviour(&self, as_of: Date, features: &Behaviour) -> Result<Table<'static>> {
+        let (keys, options) = (&self.customers, &self.options);
+        match &self.rows {
+            Rows::ByDay(rows) => {
+                let occasions = Calendar(options.get_occasion());
+                let rows = rows.left(keys)?;
+                behaviour::behaviour(&rows, &occasions, as_of, keys, options, features)
+            }
+            Rows::ByOrder(rows) => {
+                let occasions = Orders(&self.orders);
+                let rows = rows.left(keys)?;
+                behaviour::behaviour(&rows, &occasions, as_of, keys, options, features)
+            }
+        }
+    }
+
+    /// Rows that are kept, in the order in which they came.
+    pub(super) fn rows(&self) -> impl Iterator<Item = Row<()>> {
+        let (by_day, by_order): (&[Row<()>], &[Row<u64>]) = match &self.rows {
+            Rows::ByDay(kept) => (&kept.rows, &[]),
+            Rows::ByOrder(kept) => (&[], &kept.rows),
+        };
+        let bare = |row: &Row<u64>| {
+            let Row { customer, day, amount, .. } = *row;
+            Row { customer, order: (), day, amount }
+        };
+        by_day.iter().copied().chain(by_order.iter().map(bare))
+    }
+
+    /// The ids of the customers.
+    pub(super) fn customer_keys(&self) -> &Keys {
+        &self.customers
     }
 
     /// Rows that are held in memory, those that take others back included.

@@ -9,8 +9,12 @@
 //! [`PurchaseTotals`] makes the same summary out of slices, where every row is a purchase:
 //! it keeps what each customer comes to and no rows.
 
+mod baskets;
 mod batch;
+mod behaviour;
+mod cadence;
 mod customers;
+mod daily;
 mod group;
 mod holdout;
 mod ledger;
@@ -20,15 +24,20 @@ mod options;
 mod ordered;
 mod places;
 mod retraction;
+mod ring;
 mod spend;
 mod summary;
 mod tallies;
 mod totals;
 mod unit;
+mod windows;
 
+pub use self::baskets::{BasketLedger, Baskets, Line};
+pub use self::behaviour::Behaviour;
 pub use self::holdout::{Holdout, HoldoutCustomer, HoldoutReport};
 pub use self::ledger::{Ledger, OrderId};
 pub use self::options::{LedgerOptions, Occasion, RefundPolicy, ZeroValue};
+pub use self::ring::ActivityRing;
 pub use self::summary::{CustomerSummary, LedgerReport, Summary};
 pub use self::totals::PurchaseTotals;
 pub use self::unit::TimeUnit;

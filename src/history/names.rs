@@ -53,6 +53,14 @@ impl Names {
         Ok(self.last.into())
     }
 
+    /// The code of a text, if it has one.
+    pub(super) fn find(&self, name: &str) -> Option<u32> {
+        if self.table.is_empty() {
+            return None;
+        }
+        self.table[self.place(name)].checked_sub(1)
+    }
+
     /// The place that holds the text, or the free one where it belongs.
     fn place(&self, name: &str) -> usize {
         let mut hasher = DefaultHasher::new();
@@ -95,6 +103,8 @@ mod tests {
         assert_eq!(names.len(), different.len());
         let empty = names.code("").unwrap();
         assert_eq!(names.get(empty), "");
+        assert_eq!(names.find("").map(u64::from), Some(empty));
+        assert_eq!((names.find("3"), Names::default().find("")), (None, None));
         assert_eq!(names.code("").unwrap(), empty);
     }
 }

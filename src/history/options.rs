@@ -153,15 +153,20 @@ impl LedgerOptions {
     /// When the options are not valid.
     pub fn schema(&self) -> Result<Schema> {
         self.validate()?;
-        let mut monetary = FeatureSpec::number("monetary").basis(Basis::Value);
-        if let Some(currency) = &self.currency {
-            monetary = monetary.unit(currency.clone());
-        }
         Schema::new([
             FeatureSpec::number("recency").unit("days").basis(Basis::Behavioural),
             FeatureSpec::number("frequency").unit("purchases").basis(Basis::Behavioural),
-            monetary,
+            self.money("monetary"),
         ])
+    }
+
+    /// A feature of money in major units.
+    pub(super) fn money(&self, name: &str) -> FeatureSpec {
+        let money = FeatureSpec::number(name).basis(Basis::Value);
+        match &self.currency {
+            Some(currency) => money.unit(currency.clone()),
+            None => money,
+        }
     }
 
     pub(super) fn get_occasion(&self) -> Occasion {
