@@ -261,13 +261,12 @@ impl Bought {
         // By size: codes depend on the order of the lines, sums of shares on theirs.
         money.sort_unstable_by_key(|&(_, sum)| std::cmp::Reverse(sum));
         let shares = money.iter().map_while(|&(_, sum)| share(sum));
-        let entropy: f64 = shares.map(|p| -p * p.ln()).sum();
+        let entropy = shares.fold(0.0, |sum, p| sum - p * p.ln());
         Bought {
             lines: rows.len() as u64,
             different,
             top_share: money.first().and_then(|&(_, sum)| share(sum)),
-            // A single share gives the zero with a sign.
-            entropy: (total > 0).then_some(entropy.max(0.0)),
+            entropy: (total > 0).then_some(entropy),
             mix,
         }
     }

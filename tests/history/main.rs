@@ -2,15 +2,18 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod baskets;
+mod behaviour;
 mod holdout;
 mod real;
 mod retraction;
+mod ring;
 mod spend;
 mod summary;
 mod units;
 
 use proptest::prelude::*;
-use segmenta::data::Date;
+use segmenta::data::{Date, Table, Value};
 use segmenta::history::{Ledger, LedgerOptions, Occasion, RefundPolicy, ZeroValue};
 
 fn day(days: i32) -> Date {
@@ -95,4 +98,19 @@ fn is_kept(options: &LedgerOptions, amount: i64) -> bool {
         1.. => true,
         _ => json["refunds"] == "net",
     }
+}
+
+/// A feature of a row; missing is NaN.
+fn number(table: &Table<'_>, row: usize, name: &str) -> f64 {
+    let feature = table.schema().require(name).unwrap();
+    match table.row(row).value(feature) {
+        Value::Number(x) => x,
+        Value::Missing => f64::NAN,
+        other => panic!("{other}"),
+    }
+}
+
+fn is_near(found: f64, expected: f64) -> bool {
+    (found.is_nan() && expected.is_nan())
+        || (found - expected).abs() <= 1e-12 * expected.abs().max(1.0)
 }
