@@ -63,7 +63,8 @@ fn run(rest: &mut Vec<OsString>) -> Result<(), String> {
     };
     let study = study::study(&purchases).map_err(|error| error.to_string())?;
     if let Some(folder) = folder {
-        std::fs::create_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+        std::fs::create_dir_all(&folder)
+            .map_err(|e| format!("{}: {e}", folder.display()))?;
         write(&folder, "cohorts.svg", &svg::triangle(&study.cohorts))?;
         write(&folder, "second_purchase.svg", &svg::curves(&study.curves))?;
     }
@@ -82,7 +83,8 @@ fn take_folder(rest: &mut Vec<OsString>) -> Result<Option<PathBuf>, String> {
 
 fn write(folder: &Path, name: &str, text: &str) -> Result<(), String> {
     let path = folder.join(name);
-    std::fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))?;
+    std::fs::write(&path, text)
+        .map_err(|error| format!("{}: {error}", path.display()))?;
     println!("wrote {}", path.display());
     Ok(())
 }

@@ -34,7 +34,8 @@ impl Purchases {
     /// Those of the made-up shop.
     pub(crate) fn of_shop() -> Purchases {
         let shoppers = shop::shoppers(4000, 7);
-        let names = shoppers.iter().map(|shopper| format!("shopper {}", shopper.id)).collect();
+        let names =
+            shoppers.iter().map(|shopper| format!("shopper {}", shopper.id)).collect();
         let rows = shoppers.iter().zip(0_u64..).flat_map(|(shopper, i)| {
             let sales = shopper.purchases.iter().filter(|sale| sale.amount_minor > 0);
             sales.map(move |sale| (i, sale.day, sale.amount_minor))
@@ -44,23 +45,26 @@ impl Purchases {
     }
 
     /// Those of a file, as the arguments describe it.
-    pub(crate) fn of_file(arguments: impl Iterator<Item = OsString>) -> Result<Purchases, String> {
+    pub(crate) fn of_file(
+        arguments: impl Iterator<Item = OsString>,
+    ) -> Result<Purchases, String> {
         let args = match args::parse(arguments)? {
             Request::Run(args) => args,
             Request::Help => return Err("see --help".to_owned()),
         };
-        let read = reader::read(&args.file, &mut io::stdin().lock(), &args.reading, &mut Quiet)
-            .map_err(|failure| match failure {
-                Failure::Usage(text) | Failure::Input(text) => text,
-            })?;
+        let read =
+            reader::read(&args.file, &mut io::stdin().lock(), &args.reading, &mut Quiet)
+                .map_err(|failure| match failure {
+                    Failure::Usage(text) | Failure::Input(text) => text,
+                })?;
         println!("{} rows read, {} skipped", read.rows, read.skipped);
-        let rows = read
-            .records
-            .iter()
-            .filter(|record| record.amount_minor > 0)
-            .map(|record| (u64::from(record.customer), record.day, record.amount_minor));
+        let rows =
+            read.records.iter().filter(|record| record.amount_minor > 0).map(|record| {
+                (u64::from(record.customer), record.day, record.amount_minor)
+            });
         let rows: Vec<_> = rows.collect();
-        Purchases::new(read.customers, rows).ok_or_else(|| "there is no purchase".to_owned())
+        Purchases::new(read.customers, rows)
+            .ok_or_else(|| "there is no purchase".to_owned())
     }
 }
 

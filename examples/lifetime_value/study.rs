@@ -1,16 +1,16 @@
 //! What the library says of the purchases, step by step.
 
+use segmenta::data::Date;
 use segmenta::history::{Holdout, Ledger, LedgerOptions, TimeUnit};
 use segmenta::lifetime::{
-    AnyPurchaseModel, ChurnScorer, GammaGamma, LifetimeTiers, LifetimeValue, ModelComparison,
-    PurchaseHistories, PurchaseModel, calibration_by_frequency, independence_check,
+    AnyPurchaseModel, ChurnScorer, GammaGamma, LifetimeTiers, LifetimeValue,
+    ModelComparison, PurchaseHistories, calibration_by_frequency, independence_check,
     lifetime_table, spend_histories,
 };
 use segmenta::monitor::{
     CohortOptions, CohortTable, Cohorts, KaplanMeier, LogRankWeights, Period, Retention,
     log_rank_test, times_to_nth_purchase,
 };
-use segmenta::data::Date;
 use segmenta::{Fit, Result, Segmenter};
 
 use super::purchases::Purchases;
@@ -48,7 +48,11 @@ fn heading(text: &str) {
 /// Estimates all models on the first half, and takes the best.
 fn fit_and_compare(holdout: &Holdout) -> Result<AnyPurchaseModel> {
     let summary = holdout.calibration();
-    heading(&format!("models of purchases, {} customers until {}", summary.len(), summary.as_of()));
+    heading(&format!(
+        "models of purchases, {} customers until {}",
+        summary.len(),
+        summary.as_of()
+    ));
     let histories = PurchaseHistories::from_summary(summary, TimeUnit::Week)?;
     let comparison = ModelComparison::of(&histories)?;
     println!("{comparison}\n");
@@ -61,7 +65,8 @@ fn fit_and_compare(holdout: &Holdout) -> Result<AnyPurchaseModel> {
 fn calibrate(holdout: &Holdout, model: AnyPurchaseModel) -> Result<()> {
     let weeks = TimeUnit::Week.of_days(f64::from(holdout.days()));
     heading(&format!("the {weeks:.0} weeks until {} tell", holdout.end()));
-    let histories = PurchaseHistories::from_summary(holdout.calibration(), TimeUnit::Week)?;
+    let histories =
+        PurchaseHistories::from_summary(holdout.calibration(), TimeUnit::Week)?;
     let actual: Vec<u64> = holdout.iter().map(|customer| customer.purchases()).collect();
     println!("{:>9} {:>9} {:>8} {:>9}", "repeats", "customers", "actual", "expected");
     for row in calibration_by_frequency(&model, &histories, &actual, weeks, 7)? {
@@ -154,9 +159,12 @@ fn second_purchase(purchases: &Purchases) -> Result<Vec<(String, KaplanMeier)>> 
     let mut sorted: Vec<i64> = first.iter().map(|first| first.1).collect();
     sorted.sort_unstable();
     let cuts = [sorted[n / 3], sorted[2 * n / 3]];
-    let groups: Vec<usize> =
-        first.iter().map(|first| cuts.iter().filter(|cut| first.1 > **cut).count()).collect();
-    let weeks: Vec<f64> = times.durations.iter().map(|d| TimeUnit::Week.of_days(*d)).collect();
+    let groups: Vec<usize> = first
+        .iter()
+        .map(|first| cuts.iter().filter(|cut| first.1 > **cut).count())
+        .collect();
+    let weeks: Vec<f64> =
+        times.durations.iter().map(|d| TimeUnit::Week.of_days(*d)).collect();
 
     let mut curves = Vec::new();
     for (group, name) in ["small", "medium", "large"].into_iter().enumerate() {
@@ -164,13 +172,21 @@ fn second_purchase(purchases: &Purchases) -> Result<Vec<(String, KaplanMeier)>> 
         let durations: Vec<f64> = members.iter().map(|&i| weeks[i]).collect();
         let observed: Vec<bool> = members.iter().map(|&i| times.observed[i]).collect();
         let curve = KaplanMeier::fit(&durations, &observed)?;
-        let median = curve.median().map_or("not reached".to_owned(), |m| format!("{m:.1} weeks"));
-        let quarter = curve.survival_at(13.0).map_or("?".to_owned(), |s| format!("{s:.3}"));
-        println!("{name:>7}: {} customers, median {median}, {quarter} still waiting after 13", members.len());
+        let median =
+            curve.median().map_or("not reached".to_owned(), |m| format!("{m:.1} weeks"));
+        let quarter =
+            curve.survival_at(13.0).map_or("?".to_owned(), |s| format!("{s:.3}"));
+        println!(
+            "{name:>7}: {} customers, median {median}, {quarter} still waiting after 13",
+            members.len()
+        );
         curves.push((name.to_owned(), curve));
     }
     let test = log_rank_test(&weeks, &times.observed, &groups, LogRankWeights::LogRank)?;
-    println!("log-rank: chi-squared {:.2}, {} df, p = {:.2e}", test.statistic, test.df, test.p_value);
+    println!(
+        "log-rank: chi-squared {:.2}, {} df, p = {:.2e}",
+        test.statistic, test.df, test.p_value
+    );
     Ok(curves)
 }
 
@@ -179,7 +195,9 @@ fn cohorts(purchases: &Purchases) -> Result<CohortTable> {
     let mut cohorts = Cohorts::new(CohortOptions::new(Period::Month))?;
     cohorts.add(&purchases.customers, &purchases.days, &purchases.cents)?;
     let table = cohorts.table(purchases.until)?;
-    heading("share of each month's new customers who buy, by months since (· not yet, * not over)");
+    heading(
+        "share of each month's new customers who buy, by months since (· not yet, * not over)",
+    );
     let shown = table.cohorts().len().min(13);
     print!("{:>8} {:>9}", "month", "customers");
     (1..shown).for_each(|since| print!(" {since:>5}"));

@@ -18,13 +18,19 @@ pub(crate) fn triangle(table: &CohortTable) -> String {
     let (cell_width, cell_height, left, top) = (44.0, 22.0, 110.0, 40.0);
     let n = table.cohorts().len();
     let mut body = String::new();
-    let _ = write!(body, "<text x='8' y='18'>share of customers who buy, by months since</text>");
+    let _ = write!(
+        body,
+        "<text x='8' y='18'>share of customers who buy, by months since</text>"
+    );
     for (row, cohort) in table.cohorts().iter().enumerate() {
         let y = top + cell_height * row as f64;
-        let label = format!("{} ({})", &cohort.start().to_string()[..7], cohort.customers());
+        let label =
+            format!("{} ({})", &cohort.start().to_string()[..7], cohort.customers());
         let _ = write!(body, "<text x='8' y='{}'>{label}</text>", y + 15.0);
         for since in 0..n {
-            let Some(rate) = cohort.retention(Retention::Classic, since) else { continue };
+            let Some(rate) = cohort.retention(Retention::Classic, since) else {
+                continue;
+            };
             let complete = cohort.cell(since).is_some_and(|cell| cell.complete);
             let x = left + cell_width * since as f64;
             let shade = 255.0 - 200.0 * (rate.sqrt()).min(1.0);
@@ -81,7 +87,9 @@ pub(crate) fn curves(curves: &[(String, KaplanMeier)]) -> String {
         x(longest / 2.0),
         height - 8.0
     );
-    for ((name, curve), color) in curves.iter().zip(["#1b9e77", "#d95f02", "#7570b3"].iter().cycle()) {
+    for ((name, curve), color) in
+        curves.iter().zip(["#1b9e77", "#d95f02", "#7570b3"].iter().cycle())
+    {
         let mut line = format!("M{:.1} {:.1}", x(0.0), y(1.0));
         let mut upper = Vec::new();
         let mut lower = Vec::new();

@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn weeks_begin_on_monday_and_months_on_the_first() {
-        let same = |occasion, a, b| Calendar(occasion).same(&row(a), &row(b));
+        let same = |occasion, a: &str, b: &str| Calendar(occasion).same(&row(a), &row(b));
         assert!(same(Occasion::Weeks, "2024-04-29", "2024-05-05"));
         assert!(!same(Occasion::Weeks, "2024-05-05", "2024-05-06"));
         assert!(same(Occasion::Weeks, "1969-12-29", "1970-01-04"));

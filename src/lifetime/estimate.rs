@@ -101,10 +101,10 @@ impl Kind {
 }
 
 /// With more rows than this, starts are tried on some of them.
-const MANY: usize = 4096;
+const MANY: usize = 768;
 
-/// Rows of a first look.
-const FEW: usize = 1024;
+/// Rows of a first look, about.
+const FEW: usize = 384;
 
 /// What a search found, in logarithms, with the report.
 pub(super) struct Found {

@@ -104,6 +104,8 @@ impl Silence {
             return;
         }
         let Pareto { alpha, s, beta, .. } = self.pareto;
+        // The smaller of the two, whose logarithm is v itself.
+        let p_is_v = alpha <= beta;
         let base = alpha.min(beta) + self.last;
         let mut end = (self.span / base).ln_1p();
         let g_at = |v: f64| self.g(self.way(base * v.exp_m1()));
@@ -124,7 +126,12 @@ impl Silence {
         let n_panels = (end / 2.0).max(g / 10.0).ceil().clamp(1.0, 200.0) as usize;
         panels(0.0, end, n_panels, |v, weight| {
             let later = base * v.exp_m1();
-            let way = self.way(later);
+            let tau = self.last + later;
+            let way = if p_is_v {
+                Way { p: v, q: (later / (beta + self.last)).ln_1p(), tau }
+            } else {
+                Way { p: (later / (alpha + self.last)).ln_1p(), q: v, tau }
+            };
             let density = s / (beta + way.tau) * (base + later);
             at(way, weight * density * (-self.g(way)).exp());
         });

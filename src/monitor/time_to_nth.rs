@@ -100,7 +100,8 @@ pub(super) fn days_or_rows(occasion: Occasion) -> Result<bool> {
         Occasion::Days => Ok(true),
         Occasion::Rows => Ok(false),
         other => {
-            let expected = "Days or Rows: these rows have no order ids, and a purchase a day";
+            let expected =
+                "Days or Rows: these rows have no order ids, and a purchase a day";
             Err(Error::parameter("occasion", expected, format!("{other:?}")))
         }
     }

@@ -12,7 +12,8 @@ fn date(days: i32) -> Date {
 /// Rows of 20,000 customers; those of one part of three where it is named.
 fn rows(part: Option<u64>) -> (Vec<u64>, Vec<i32>) {
     let noise = |i: u64| i.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 33;
-    let all = (0..180_000_u64).map(|i| (noise(noise(i)) % 20_000, (noise(i + 7) % 400) as i32));
+    let all =
+        (0..180_000_u64).map(|i| (noise(noise(i)) % 20_000, (noise(i + 7) % 400) as i32));
     all.filter(|row| part.is_none_or(|part| row.0 % 3 == part)).unzip()
 }
 
