@@ -35,11 +35,11 @@ impl Bg {
         let y = ratio.ln_1p();
         let z = t / (alpha + t);
         let c = a + b - 1.0;
-        if let Some((sum, largest)) = series(c - r, a, c + 1.0, z) {
+        if let Some((sum, sizes)) = series(c - r, a, c + 1.0, z) {
             let bracket = c * one_minus_exp_over(a - 1.0, y);
             let factor = (-(a - 1.0) * y).exp();
             let expected = bracket - factor * sum;
-            let size = bracket.abs().max(factor * largest);
+            let size = bracket.abs().max(factor * sizes);
             if expected > 1e-2 * size {
                 return expected;
             }
@@ -55,22 +55,33 @@ impl Bg {
     }
 }
 
-/// `Σ_{n≥1} (A)_n (a)_(n−1) / ((c)_(n−1) n!) zⁿ` and its largest term, or `None` where it takes
-/// too long.
+/// `Σ_{n≥1} (A)_n (a)_(n−1) / ((c)_(n−1) n!) zⁿ` and the sum of the terms' sizes, or `None` where
+/// it takes too long.
+///
+/// Sums and term are kept as numerators over one denominator, so that the only division is the
+/// last one: a division in each term would be most of the time.
 fn series(upper: f64, a: f64, c: f64, z: f64) -> Option<(f64, f64)> {
+    const LARGE: f64 = 1e200;
     let mut term = upper * z;
-    let mut sum = term;
-    let mut largest = term.abs();
+    let (mut sum, mut sizes, mut below) = (term, term.abs(), 1.0);
     let mut n = 1.0;
     for _ in 0..TERMS {
-        let ratio = (upper + n) * (a + n - 1.0) / ((c + n - 1.0) * (n + 1.0)) * z;
-        term *= ratio;
-        sum += term;
-        largest = largest.max(term.abs());
+        let up = (upper + n) * (a + n - 1.0) * z;
+        let down = (c + n - 1.0) * (n + 1.0);
+        term *= up;
+        below *= down;
+        sum = sum * down + term;
+        sizes = sizes * down + term.abs();
         n += 1.0;
+        if below > LARGE {
+            let scale = 1.0 / LARGE;
+            (term, sum, sizes, below) =
+                (term * scale, sum * scale, sizes * scale, below * scale);
+        }
         // The ratios tend to z from here on, so that the rest is geometric.
-        if term.abs() * z <= 1e-17 * (1.0 - z) * sum.abs() && ratio.abs() < 1.0 {
-            return sum.is_finite().then_some((sum, largest));
+        if term.abs() * z <= 1e-17 * (1.0 - z) * sum.abs() && up.abs() < down {
+            let (sum, sizes) = (sum / below, sizes / below);
+            return (sum.is_finite() && sizes.is_finite()).then_some((sum, sizes));
         }
     }
     None

@@ -54,7 +54,7 @@ pub(super) fn maximise(
     for n_iter in 0..max_iter {
         let progress = Progress::new("log-likelihood", n_iter, max_iter);
         report_progress(observer, &progress.objective(-at.value))?;
-        let (step, gain) = step(&at, &parameters, damping);
+        let (mut step, mut gain) = next_step(&at, &parameters, 0.0);
         // What rounding leaves of a sum of this size.
         let noise = 1e-14 * at.value.abs();
         if gain <= GAIN.max(noise) {
@@ -70,6 +70,9 @@ pub(super) fn maximise(
                 n_iter: n_iter + 1,
                 converged: true,
             }));
+        }
+        if damping > 0.0 {
+            (step, gain) = next_step(&at, &parameters, damping);
         }
         let next = moved(&parameters, &step);
         let there = likelihood.at(&next);
@@ -95,7 +98,7 @@ fn moved(parameters: &[f64], step: &[f64]) -> Vec<f64> {
 }
 
 /// The next step, and what it promises.
-fn step(at: &Curvature, parameters: &[f64], damping: f64) -> (Vec<f64>, f64) {
+fn next_step(at: &Curvature, parameters: &[f64], damping: f64) -> (Vec<f64>, f64) {
     let n = at.n();
     // A parameter that stands at its bound and wants to go on does not take part.
     let held: Vec<bool> = (0..n)
