@@ -51,7 +51,7 @@ fn scores_by_hand() {
     // Whoever does everything every day.
     let all: Vec<(i32, u32)> = (1..=5).flat_map(|d| [(d, 0), (d, 1)]).collect();
     let (days, kinds): (Vec<i32>, Vec<u32>) = all.into_iter().unzip();
-    let options = EngagementOptions::new(5, 2).weights([0.1, 0.7, f64::MAX]);
+    let options = EngagementOptions::new(5, 2).weights([f64::MAX, 0.7, f64::MAX]);
     let most = engagement(&options, &[9_u64; 10], &days, &kinds, date(5)).unwrap();
     assert_eq!(most.customers[0].score, 1.0);
     let nobody = engagement::<u64>(&options, &[], &[], &[], date(5)).unwrap();

@@ -158,7 +158,9 @@ fn saved_tables_are_checked() {
     assert_eq!(life, before);
 }
 
-fn rows() -> impl Strategy<Value = Vec<(u64, i32)>> {
+type Rows = Vec<(u64, i32)>;
+
+fn rows() -> impl Strategy<Value = Rows> {
     prop::collection::vec((0..6_u64, 0..200_i32), 0..50)
 }
 
@@ -239,7 +241,7 @@ proptest! {
         let mut turned = rows.clone();
         turned.rotate_left(turn.min(rows.len()));
         prop_assert_eq!(&of(&turned), &whole);
-        let (one, two): (Vec<(u64, i32)>, Vec<(u64, i32)>) =
+        let (one, two): (Rows, Rows) =
             rows.iter().partition(|row| row.0 % 2 == 0);
         let mut merged = of(&one);
         merged.merge(&of(&two)).unwrap();

@@ -268,8 +268,9 @@ fn slow(rows: &[(f64, bool, u8)], k: u8, weights: LogRankWeights) -> Option<f64>
         for j in 0..m {
             if j != i {
                 let factor = system[j][i] / system[i][i];
-                for c in i..=m {
-                    system[j][c] -= factor * system[i][c];
+                let above = system[i].clone();
+                for (cell, above) in system[j].iter_mut().zip(above) {
+                    *cell -= factor * above;
                 }
             }
         }

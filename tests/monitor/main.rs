@@ -51,6 +51,6 @@ fn leukaemia() -> (Vec<f64>, Vec<bool>, Vec<&'static str>) {
         [6, 6, 6, 7, 10, 13, 16, 22, 23, 6, 9, 10, 11, 17, 19, 20, 25, 32, 32, 34, 35];
     let none = [1, 1, 2, 2, 3, 4, 4, 5, 5, 8, 8, 8, 8, 11, 11, 12, 12, 15, 17, 22, 23];
     let weeks = drug.iter().chain(&none).map(|&w| f64::from(w)).collect();
-    let back = (0..42).map(|i| i < 9 || i >= 21).collect();
+    let back = (0..42).map(|i| !(9..21).contains(&i)).collect();
     (weeks, back, (0..42).map(|i| if i < 21 { "6-MP" } else { "none" }).collect())
 }

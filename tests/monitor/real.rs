@@ -96,8 +96,8 @@ fn real_cdnow_time_to_the_second_purchase() {
         rows.iter().filter(|row| row.1 == rows[0].1).map(|row| row.2).sum()
     });
     let group = |cents: i64| match cents {
-        ..=1536 => "low",
-        ..=3197 => "mid",
+        i64::MIN..=1536 => "low",
+        1537..=3197 => "mid",
         _ => "high",
     };
     let groups: Vec<&str> = spent.map(group).collect();

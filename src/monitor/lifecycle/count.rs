@@ -127,7 +127,8 @@ impl Frame {
         let mut enter = |next: LifecycleState, at: i64| {
             if at < end && next != open.0 {
                 self.add_stretch(state, open.0, open.1, at);
-                self.add_move(state, open.0, next, at);
+                // Those up to the first period meet in its place, which is not told.
+                state.moves[self.place(at)][open.0.at()][next.at()] += 1;
                 open = (next, at);
             }
         };
@@ -175,18 +176,6 @@ impl Frame {
         // Who was there before the first period stays in the first one, too; that is not told.
         counts.stays[start + 1][state.at()] += 1;
         counts.stays[end][state.at()] -= 1;
-    }
-
-    fn add_move(
-        &self,
-        counts: &mut State,
-        from: LifecycleState,
-        to: LifecycleState,
-        at: i64,
-    ) {
-        if at > i64::from(self.first) {
-            counts.moves[self.place(at)][from.at()][to.at()] += 1;
-        }
     }
 
     fn lifecycle(&self, state: State, until: Date, rows_after: u64) -> Lifecycle {
