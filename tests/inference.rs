@@ -103,6 +103,13 @@ fn intervals_of_extreme_counts_stay_exact() {
     let z2: f64 = 1.959_963_984_540_054_f64.powi(2);
     let limit = 1.0 + z2 / 2.0 - (z2 + z2 * z2 / 4.0).sqrt();
     near(one.lower * most as f64, limit, 1e-12);
+    // The product of the bounds is k² / (n (n + z²)), and is not a difference of large
+    // numbers; z² follows from the bound of 0 of 1.
+    let confidence = 1.0 - f64::EPSILON;
+    let none = wilson_interval(&of(0, 1), confidence).unwrap().upper;
+    let z2 = none / (1.0 - none);
+    let one = wilson_interval(&of(1, 1000), confidence).unwrap();
+    near(one.lower, 1e-3 / (1000.0 + z2) / one.upper, 1e-14);
 }
 
 #[test]
@@ -231,6 +238,11 @@ fn small_expected_counts_are_told() {
     // 12 of 14 expected counts are large; one is 0.75.
     let below_one = chi_squared_test(&[[1, 5], [9, 65]]).unwrap();
     near(below_one.least_expected, 6.0 * 10.0 / 80.0, 1e-15);
+    // Below 1 is rough however few there are; 5 is not small.
+    let one = chi_squared_test(&[[1, 20, 20, 20, 20, 20], [0, 20, 20, 20, 20, 20]]);
+    assert!(one.unwrap().is_rough());
+    let five = chi_squared_test(&[[5, 20], [5, 20]]).unwrap();
+    assert_eq!((five.least_expected, five.small_expected), (5.0, 0.0));
     assert_eq!(below_one.small_expected, 0.25);
     assert!(below_one.is_rough());
     // Exactly a fifth of the cells, and none below 1, is accepted.
@@ -485,6 +497,9 @@ fn empty_cells_follow_the_policy() {
         population_stability_index(&[1.0, 1e-9], &[1.0, 0.0], EmptyCells::Floor(1e-3));
     let tiny = tiny.unwrap();
     assert_eq!((tiny.replaced, tiny.terms[1]), (vec![1], 0.0));
+    let both = [1.0, 1e-9];
+    let both = population_stability_index(&both, &both, EmptyCells::Floor(1e-3)).unwrap();
+    assert_eq!((both.replaced, both.value), (vec![1], 0.0));
 }
 
 #[test]
@@ -708,6 +723,8 @@ fn verdicts_say_what_the_counts_say() {
         verdict(unlucky.0, unlucky.1, one_point.power(0.9)),
         Verdict::Underpowered
     );
+    // Harm that matters is not excluded, though a gain that matters is.
+    assert_eq!(verdict((450, 10_000), (500, 10_000), one_point), Verdict::NotShown);
     // A significant effect is told although it does not matter.
     assert_eq!(verdict((1640, 30_000), (1500, 30_000), one_point), Verdict::Gain);
     assert!(Verdict::Underpowered.is_too_small_to_say());
@@ -777,9 +794,13 @@ fn experiments_that_cannot_be_read_are_errors() {
     let none = uplift_by_segment(&[], UpliftOptions::new()).unwrap();
     assert!(none.segments.is_empty());
     // Levels at which nothing is left of alpha once it is divided.
-    let tiny = UpliftOptions::new().alpha(1e-320);
-    let table = uplift_by_segment(&trials, tiny).unwrap();
-    assert!(table.segments.iter().all(|row| row.verdict == Verdict::NotShown));
+    for alpha in [1e-17, 1e-320, f64::from_bits(1)] {
+        let table =
+            uplift_by_segment(&trials, UpliftOptions::new().alpha(alpha)).unwrap();
+        assert!(table.segments.iter().all(|row| row.verdict == Verdict::NotShown));
+        let bounds = |i: Interval| i.lower >= -1.0 && i.upper <= 1.0 && i.contains(0.0);
+        assert!(table.segments.iter().all(|row| row.interval.is_some_and(bounds)));
+    }
     let long = SegmentTrial::new("ß".repeat(200), of(1, 9), of(2, 9));
     let table = uplift_by_segment(&[long], UpliftOptions::new()).unwrap();
     assert!(table.to_string().lines().all(|line| line.chars().count() <= 100));

@@ -211,7 +211,7 @@ fn gaps_get_the_name_that_is_stated() {
     }
     let saved = serde_json::to_value(&map).unwrap();
     assert_eq!(serde_json::from_value::<SegmentMap>(saved).unwrap(), map);
-    assert_eq!(serde_json::to_value(LegacyMap::RRfm02).unwrap(), json!("r_rfm02"));
+    assert_eq!(serde_json::to_value(LegacyMap::RRfm02).unwrap(), json!("r_rfm_0_2"));
 }
 
 #[test]

@@ -247,6 +247,14 @@ fn the_example_of_the_paper() {
     );
 }
 
+/// Where a longer row is as good as the row was, the paper makes it longer.
+#[test]
+fn a_tie_makes_the_row_longer() {
+    let halves = squarify(&[1.0, 1.0], Rectangle::UNIT).unwrap();
+    let half = Rectangle { height: 0.5, ..Rectangle::UNIT };
+    assert_eq!(halves, [Some(half), Some(Rectangle { y: 0.5, ..half })]);
+}
+
 /// That rectangles lie within a page, share no area and have theirs by size.
 fn check(sizes: &[f64], page: Rectangle, found: &[Option<Rectangle>]) {
     let total: f64 = sizes.iter().sum();

@@ -42,13 +42,16 @@ use crate::error::Result;
 pub enum LegacyMap {
     /// The ten names of the R package rfm 0.3.0, for quintiles. 10 of 125 cells have no name
     /// (there: `Others`), 58 have several, and 444 is a `Potential Loyalist`.
+    #[serde(rename = "r_rfm_0_3")]
     RRfm03,
     /// The ten names of the R package rfm 0.2, for quintiles. 36 of 125 cells have no name
     /// (there: `Others`), 39 have several, and `New Customers`, `Promising` and `Can't Lose
     /// Them` can never occur.
+    #[serde(rename = "r_rfm_0_2")]
     RRfm02,
     /// The five names of pymc-marketing 1.3.0, for quartiles. 18 of 64 cells have no name
     /// (there: `Other`).
+    #[serde(rename = "pymc_marketing_1_3")]
     PymcMarketing13,
     /// The eleven names of Putler, for quintiles: recency against the mean of frequency and
     /// monetary, as copies of its table state it. Its ranges meet in their ends: 30 of the 45

@@ -116,8 +116,7 @@ pub fn squarify(sizes: &[f64], within: Rectangle) -> Result<Vec<Option<Rectangle
             end += 1;
         }
         let upright = rest.width >= rest.height;
-        let depth = rest.side(upright);
-        let depth = if end == order.len() { depth } else { depth * (sum / left[next]) };
+        let depth = rest.side(upright) * (sum / left[next]);
         let (strip, others) = rest.split(depth, upright);
         let mut free = strip;
         for (at, &i) in order[next..end].iter().enumerate() {
