@@ -106,5 +106,106 @@ def counts(ours, theirs):
     return np.array_equal(a, b), said
 
 
+def fitted(model, parameters):
+    """Ours is at least as likely as theirs, by their own formula, and hardly another.
+
+    `parameters` is the share by which a parameter may differ.
+    """
+
+    def of(arrays):
+        def check(ours, theirs):
+            a, b = ours.arrays["parameters"], theirs.arrays["parameters"]
+            mine, peers = (log_likelihood(model, arrays, at) for at in (a, b))
+            said = {"log_likelihood": mine, "gain": mine - peers}
+            said["parameter_difference"] = float(np.max(np.abs(a / b - 1)))
+            fine = ours.scalars["converged"] and mine >= peers - 1e-6 * abs(peers)
+            # What we say of it is this number too.
+            fine &= relative(ours.scalars["log_likelihood"], mine) <= 1e-9
+            return fine and said["parameter_difference"] <= parameters, said
+
+        return check
+
+    return of
+
+
+def log_likelihood(model, arrays, parameters):
+    """Of all customers together, as lifetimes computes it."""
+    from lifetimes import BetaGeoFitter, GammaGammaFitter, ParetoNBDFitter
+
+    n, x = len(arrays["frequency"]), arrays["frequency"]
+    if model == "gamma_gamma":
+        each = GammaGammaFitter._negative_log_likelihood
+        return -n * float(each(np.log(parameters), x, arrays["mean"], np.ones(n), 0.0))
+    last, age = arrays["last"], arrays["age"]
+    if model == "pareto_nbd":
+        each = ParetoNBDFitter._conditional_log_likelihood
+        return float(each(parameters, x, last, age).sum())
+    each = BetaGeoFitter._negative_log_likelihood
+    return -n * float(each(np.log(parameters), x, last, age, np.ones(n), 0.0))
+
+
+def expected(ours, theirs):
+    """The same for every customer of whom the peer has an answer; we have one of all."""
+    a, b = ours.arrays["expected"], theirs.arrays["expected"]
+    finite = np.isfinite(b)
+    difference = float(np.max(np.abs(a[finite] / b[finite] - 1)))
+    said = {"difference": difference, "peer_not_finite": int((~finite).sum())}
+    return bool(np.isfinite(a).all()) and difference <= 1e-9, said
+
+
+def read(end):
+    """The same customers, purchases, ages and mean spend.
+
+    Where a peer had some of the rows only, its answer is compared with what numpy makes of
+    them, and so is ours with what it makes of all.
+    """
+
+    def of(arrays):
+        n = len(arrays["customer"])
+
+        def check(ours, theirs):
+            rows = theirs.scalars.get("rows", n)
+            if rows == n:
+                return same_read(ours.arrays, theirs.arrays)
+            whole = same_read(ours.arrays, read_by_numpy(arrays, n, end))
+            part = same_read(theirs.arrays, read_by_numpy(arrays, rows, end))
+            worst = max(whole[1]["spend_difference"], part[1]["spend_difference"])
+            return whole[0] and part[0], part[1] | {"spend_difference": worst}
+
+        return check
+
+    return of
+
+
+def same_read(a, b):
+    said = {"customers": len(b["customer"]), "spend_difference": float("inf")}
+    exact = ["customer", "frequency", "last", "age"]
+    if not all(np.array_equal(a[name], b[name]) for name in exact):
+        return False, said
+    off = np.abs(a["spend"] - b["spend"]) / np.maximum(np.abs(b["spend"]), 1e-300)
+    said["spend_difference"] = float(np.where(a["spend"] == b["spend"], 0, off).max())
+    return said["spend_difference"] <= 1e-9, said
+
+
+def read_by_numpy(arrays, rows, end):
+    """What models read of the first rows: sums by customer and day, then by customer."""
+    customer, day, cents = (arrays[name][:rows] for name in ("customer", "day", "cents"))
+    kept = day <= end
+    customer, day, cents = customer[kept], day[kept].astype(np.int64), cents[kept]
+    days, which = np.unique(customer << 20 | day, return_inverse=True)
+    # Cents are whole, and far fewer than 2^53.
+    spent = np.bincount(which, weights=cents)
+    ids, first, count = np.unique(days >> 20, return_index=True, return_counts=True)
+    day, frequency = days & 0xFFFFF, count - 1
+    repeat = np.add.reduceat(spent, first) - spent[first]
+    return {
+        "customer": ids,
+        "frequency": frequency,
+        "last": (day[first + frequency] - day[first]) / 7,
+        "age": (end - day[first]) / 7,
+        "spend": repeat / np.maximum(frequency, 1) / 100,
+    }
+
+
 def relative(a, b):
     return abs(a - b) / max(abs(b), 1e-300)

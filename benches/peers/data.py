@@ -125,3 +125,54 @@ def events(n, n_customers, n_rules, unit, seed=0):
         "bound": bound,
         "joins": small(rng.integers(0, 2, n_rules)),
     }
+
+
+def cdnow():
+    """CDNOW: 2,357 customers for up to 39 weeks, as lifetimes brings them with it."""
+    from lifetimes.datasets import load_cdnow_summary
+
+    return histories(load_cdnow_summary())
+
+
+def cdnow_spend():
+    """Those of CDNOW who bought again, with the mean value of their repeat purchases."""
+    from lifetimes.datasets import load_cdnow_summary_data_with_monetary_value
+
+    table = load_cdnow_summary_data_with_monetary_value()
+    table = table[table["frequency"] > 0]
+    return {
+        "frequency": table["frequency"].to_numpy(np.int64),
+        "mean": table["monetary_value"].to_numpy(np.float64),
+    }
+
+
+def histories(table):
+    """Repeat purchases, the age at the last of them, and the age."""
+    names = {"last": "recency", "age": "T"}
+    columns = {name: table[said].to_numpy(np.float64) for name, said in names.items()}
+    return {"frequency": table["frequency"].to_numpy(np.int64)} | columns
+
+
+# BG/NBD of CDNOW in weeks (Fader, Hardie & Lee 2005).
+BG_NBD = {"r": 0.243, "alpha": 4.414, "a": 0.793, "b": 2.426}
+
+
+def bg_nbd(n, r, alpha, a, b, seed=0):
+    """Customers who buy and leave as BG/NBD says, seen for 27 to 39 weeks, no two alike."""
+    rng = np.random.default_rng(seed)
+    rate, leaving = rng.gamma(r, 1 / alpha, n), rng.beta(a, b, n)
+    age = rng.uniform(27, 39, n)
+    frequency, last = np.zeros(n, dtype=np.int64), np.zeros(n)
+    # Those who can still buy, and when they do next.
+    who, at = np.arange(n), np.zeros(n)
+    while len(who):
+        # Rates of some are so small that they are 0.
+        with np.errstate(divide="ignore"):
+            at = at + rng.standard_exponential(len(who)) / rate[who]
+        seen = at <= age[who]
+        who, at = who[seen], at[seen]
+        frequency[who] += 1
+        last[who] = at
+        stays = rng.random(len(who)) >= leaving[who]
+        who, at = who[stays], at[stays]
+    return {"frequency": frequency, "last": last, "age": age}

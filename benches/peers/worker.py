@@ -394,6 +394,107 @@ def duckdb_sql(data, task):
     return lambda: db.execute(query).fetchall(), lambda rows: ({}, {"counts": members(rows)})
 
 
+FITTERS = {
+    "bg_nbd": ("BetaGeoFitter", ["r", "alpha", "a", "b"]),
+    "pareto_nbd": ("ParetoNBDFitter", ["r", "alpha", "s", "beta"]),
+}
+
+
+def lifetimes_fit(data, task):
+    import lifetimes
+
+    fitter, names = FITTERS[task["kind"]]
+    fitter = getattr(lifetimes, fitter)
+    columns = [data[name] for name in ("frequency", "last", "age")]
+
+    def call():
+        # The start of Pareto/NBD is drawn.
+        np.random.seed(0)
+        return fitter(penalizer_coef=0.0).fit(*columns)
+
+    return call, lambda model: estimates(model, names)
+
+
+def lifetimes_fit_spend(data, task):
+    from lifetimes import GammaGammaFitter
+
+    frequency, mean = data["frequency"], data["mean"]
+    call = lambda: GammaGammaFitter(penalizer_coef=0.0).fit(frequency, mean)
+    return call, lambda model: estimates(model, ["p", "q", "v"])
+
+
+def estimates(model, names):
+    return {}, {"parameters": model.params_[names].to_numpy(np.float64)}
+
+
+def lifetimes_expected(data, task):
+    import pandas as pd
+    from lifetimes import BetaGeoFitter
+
+    names = FITTERS["bg_nbd"][1]
+    model = BetaGeoFitter(penalizer_coef=0.0)
+    model.params_ = pd.Series({name: task["model"][name] for name in names})
+    columns = [data[name] for name in ("frequency", "last", "age")]
+    expected = model.conditional_expected_number_of_purchases_up_to_time
+    return lambda: expected(task["horizon"], *columns), lambda x: ({}, {"expected": x})
+
+
+def lifetimes_ledger(data, task):
+    import pandas as pd
+    from lifetimes.utils import summary_data_from_transaction_data
+
+    day = lambda days: days.astype("datetime64[D]").astype("datetime64[s]")
+    columns = {"day": day(data["day"]), "euros": data["cents"] / 100}
+    table = pd.DataFrame({"customer": data["customer"]} | columns)
+    end = day(np.array(task["end"]))[()]
+    weeks = {"freq": "D", "freq_multiplier": 7}
+
+    def call():
+        return summary_data_from_transaction_data(
+            table, "customer", "day", "euros", observation_period_end=end, **weeks
+        )
+
+    def answer(summary):
+        summary = summary.sort_index()
+        return {"rows": len(table)}, {
+            "customer": summary.index.to_numpy(np.int64),
+            "frequency": summary["frequency"].to_numpy(np.int64),
+            "last": summary["recency"].to_numpy(),
+            "age": summary["T"].to_numpy(),
+            "spend": summary["monetary_value"].to_numpy(),
+        }
+
+    return call, answer
+
+
+def polars_ledger(data, task):
+    import polars as pl
+
+    table, end = pl.DataFrame(data), task["end"]
+    day, cents = pl.col("day"), pl.col("cents")
+    days = table.lazy().filter(day <= end).group_by("customer", "day").agg(cents.sum())
+    frequency = pl.len() - 1
+    # Of `get(arg_min)`, `min_by`, a filter and a join this is the fastest.
+    repeat = cents.sum() - cents.sort_by("day").first()
+    spend = pl.when(frequency > 0).then(repeat / frequency / 100).otherwise(0.0)
+    columns = {
+        "frequency": frequency,
+        "last": (day.max() - day.min()) / 7,
+        "age": (end - day.min()) / 7,
+        "spend": spend,
+    }
+    named = [column.alias(name) for name, column in columns.items()]
+    customers = days.group_by("customer").agg(named)
+
+    def answer(table):
+        table = table.sort("customer")
+        numbers = {name: table[name].to_numpy() for name in table.columns}
+        return {}, numbers | {"frequency": numbers["frequency"].astype(np.int64)}
+
+    # Its other engine takes longer for these.
+    return lambda: customers.collect(engine="streaming"), answer
+
+
 def customer_table(columns):
     column = lambda name, dtype: np.asarray(columns[name]).astype(dtype)
     count = lambda name: np.bincount(column(name, np.int64), minlength=6)[1:]
@@ -424,6 +525,11 @@ PROGRAMS = {
     "polars_events": (polars_events, "polars"),
     "duckdb_events": (duckdb_events, "duckdb"),
     "duckdb_sql": (duckdb_sql, "duckdb"),
+    "lifetimes_fit": (lifetimes_fit, "lifetimes"),
+    "lifetimes_fit_spend": (lifetimes_fit_spend, "lifetimes"),
+    "lifetimes_expected": (lifetimes_expected, "lifetimes"),
+    "lifetimes_ledger": (lifetimes_ledger, "lifetimes"),
+    "polars_ledger": (polars_ledger, "polars"),
 }
 
 

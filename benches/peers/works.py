@@ -159,6 +159,45 @@ def events(name, unit, peers):
     return Variant(name, random, {"call": "events"}, peers, same(agree.counts))
 
 
+def fit_purchases(name, kind, arrays, parameters, **more):
+    """Parameters of a model of purchases."""
+    call = {"call": "fit_purchases", "kind": kind}
+    peers = [Peer("lifetimes", "lifetimes_fit")]
+    return Variant(name, arrays, call, peers, agree.fitted(kind, parameters), **more)
+
+
+def fit_spend():
+    """CDNOW is small: all of it, whatever the scale."""
+    call, peers = {"call": "fit_spend"}, [Peer("lifetimes", "lifetimes_fit_spend")]
+    cdnow = lambda scale: data.cdnow_spend()
+    return Variant("", cdnow, call, peers, agree.fitted("gamma_gamma", 0.01))
+
+
+def simulated(scale):
+    return data.bg_nbd(int(1_000_000 * scale), **data.BG_NBD)
+
+
+def expected():
+    """Purchases of the next 39 weeks."""
+    model = {"model": "bg_nbd", **data.BG_NBD, "unit": "week"}
+    call = {"call": "expected", "model": model, "horizon": 39.0}
+    peers = [Peer("lifetimes", "lifetimes_expected")]
+    return Variant("predict", simulated, call, peers, same(agree.expected))
+
+
+def ledger():
+    """What models read of customers, from transactions up to three quarters of the time."""
+
+    def purchases(scale):
+        return data.transactions(int(10_000_000 * scale), int(1_000_000 * scale))
+
+    end = 18547
+    call = {"call": "ledger", "end": end}
+    lifetimes = Peer("lifetimes (1m rows x 10)", "lifetimes_ledger", share=0.1, factor=10.0)
+    peers = [Peer("polars", "polars_ledger"), lifetimes]
+    return Variant("", purchases, call, peers, agree.read(end))
+
+
 POLARS_RULES = Peer("polars", "polars_rules")
 DUCKDB_RULES = Peer("duckdb", "duckdb_rules")
 EVENTS = [Peer("polars", "polars_events"), Peer("duckdb", "duckdb_events")]
@@ -188,4 +227,9 @@ WORKS = {
     "rules-1000": [rules(1000, [POLARS_RULES])],
     "rules-events": [events("euros", 0.01, EVENTS), events("cents", 1.0, EVENTS)],
     "rules-sql": [events("euros", 0.01, SQL), events("cents", 1.0, SQL)],
+    "bgnbd-cdnow": [fit_purchases("", "bg_nbd", lambda scale: data.cdnow(), 0.01)],
+    "paretonbd-cdnow": [fit_purchases("", "pareto_nbd", lambda scale: data.cdnow(), 0.05)],
+    "gammagamma-cdnow": [fit_spend()],
+    "bgnbd-1m": [fit_purchases("", "bg_nbd", simulated, 0.01, once=True), expected()],
+    "ledger-10m": [ledger()],
 }

@@ -3,6 +3,7 @@
 pub mod arrays;
 pub mod events;
 pub mod kernels;
+pub mod lifetime;
 pub mod measure;
 pub mod peers;
 pub mod rfm;

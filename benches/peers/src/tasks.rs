@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use segmenta::cluster::hierarchical::Linkage;
 use segmenta::cluster::kmeans::KMeansResult;
+use segmenta::lifetime::{AnyPurchaseModel, EstimationReport, PurchaseModelKind};
 use segmenta::ndarray::Array2;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::arrays::{Numbers, Spec};
 use crate::events::Log;
+use crate::lifetime::{self, Histories, Spend};
 use crate::measure::{Measured, measure};
 use crate::rfm::Transactions;
 use crate::rules::Columns;
@@ -35,6 +37,10 @@ pub enum Call {
     Rfm,
     Rules,
     Events,
+    FitPurchases { kind: PurchaseModelKind },
+    FitSpend,
+    Expected { model: AnyPurchaseModel, horizon: f64 },
+    Ledger { end: i32 },
 }
 
 /// What a call returned, for comparison.
@@ -130,11 +136,7 @@ impl Task {
                 }))
             }
             Call::Rfm => {
-                let transactions = Transactions {
-                    customer: self.spec("customer")?.u64s()?,
-                    day: self.spec("day")?.i32s()?,
-                    cents: self.spec("cents")?.i64s()?,
-                };
+                let transactions = self.transactions()?;
                 Ok(Box::new(move || {
                     let (table, measured) = measure(|| rfm::rfm(&transactions));
                     Ok((measured, customers(table?)))
@@ -146,6 +148,48 @@ impl Task {
                     let (counts, measured) = measure(|| segments.count());
                     let counts = Numbers::I64(counts?);
                     Ok((measured, Answer::default().array("counts", counts)))
+                }))
+            }
+            Call::FitPurchases { kind } => {
+                let histories = self.histories()?;
+                Ok(Box::new(move || {
+                    let (report, measured) = measure(|| histories.fit(kind));
+                    Ok((measured, estimates(&report?)))
+                }))
+            }
+            Call::FitSpend => {
+                let spend = Spend {
+                    frequency: self.spec("frequency")?.u64s()?,
+                    mean: self.spec("mean")?.f64s()?,
+                };
+                Ok(Box::new(move || {
+                    let (report, measured) = measure(|| spend.fit());
+                    Ok((measured, estimates(&report?)))
+                }))
+            }
+            Call::Expected { model, horizon } => {
+                let histories = self.histories()?;
+                Ok(Box::new(move || {
+                    let (expected, measured) =
+                        measure(|| histories.expected(&model, horizon));
+                    let expected = Numbers::F64(expected?);
+                    Ok((measured, Answer::default().array("expected", expected)))
+                }))
+            }
+            Call::Ledger { end } => {
+                let transactions = self.transactions()?;
+                Ok(Box::new(move || {
+                    let (read, measured) = measure(|| lifetime::read(&transactions, end));
+                    let read = read?;
+                    let Histories { frequency, last, age } = read.histories();
+                    let frequency = frequency.into_iter().map(|x| x as i64).collect();
+                    let answer = Answer::default()
+                        .array("customer", Numbers::I64(read.customers()))
+                        .array("frequency", Numbers::I64(frequency))
+                        .array("last", Numbers::F64(last))
+                        .array("age", Numbers::F64(age))
+                        .array("spend", Numbers::F64(read.spend()));
+                    Ok((measured, answer))
                 }))
             }
             Call::Rules => {
@@ -168,6 +212,22 @@ impl Task {
                 }))
             }
         }
+    }
+
+    fn transactions(&self) -> Result<Transactions> {
+        Ok(Transactions {
+            customer: self.spec("customer")?.u64s()?,
+            day: self.spec("day")?.i32s()?,
+            cents: self.spec("cents")?.i64s()?,
+        })
+    }
+
+    fn histories(&self) -> Result<Histories> {
+        Ok(Histories {
+            frequency: self.spec("frequency")?.u64s()?,
+            last: self.spec("last")?.f64s()?,
+            age: self.spec("age")?.f64s()?,
+        })
     }
 
     /// The events of a task, and the rules over them.
@@ -231,6 +291,16 @@ fn clusters(result: KMeansResult) -> Answer {
         .scalar("inertia", json!(result.inertia))
         .scalar("n_iter", json!(result.n_iter))
         .array("labels", Numbers::I32(labels))
+}
+
+/// The parameters in the order of the papers.
+fn estimates(report: &EstimationReport) -> Answer {
+    let values = report.parameters.iter().map(|parameter| parameter.value).collect();
+    Answer::default()
+        .scalar("log_likelihood", json!(report.log_likelihood))
+        .scalar("converged", json!(report.converged))
+        .scalar("n_iter", json!(report.n_iter))
+        .array("parameters", Numbers::F64(values))
 }
 
 fn customers(table: rfm::Customers) -> Answer {
