@@ -33,8 +33,8 @@ const FAR: f64 = 60.0;
 const REACH: f64 = 3.0;
 
 /// A gain of the log-likelihood that no longer matters: it moves the parameters by less
-/// than 1e-5 of their standard errors, and after it Newton's last step leaves none.
-const GAIN: f64 = 1e-10;
+/// than 2e-6 of their standard errors, and after it Newton's last step leaves none.
+const GAIN: f64 = 1e-12;
 
 /// Climbs from `start` by Newton's steps. Where the surface is not concave, or a step gains too
 /// little, the curvatures are raised by a share of themselves (Marquardt 1963), so that a
