@@ -6,6 +6,13 @@
 //! [`LedgerReport`] that counts what was left out or looks odd. [`Summary::table`] is
 //! what [`rfm`](crate::rfm) and the clusterings read.
 //!
+//! What a model needs beyond that: the money of repeat purchases apart from the first
+//! ([`CustomerSummary::mean_repeat_spend`]), ages in a [`TimeUnit`], and a
+//! [`holdout`](Ledger::holdout) to compare it with. [`Ledger::behaviour`] tells what
+//! customers did lately and how regularly, a [`BasketLedger`] what they bought and where;
+//! both are tables of features. An [`ActivityRing`] is a small state of one customer that
+//! a live host keeps up to date.
+//!
 //! [`PurchaseTotals`] makes the same summary out of slices, where every row is a purchase:
 //! it keeps what each customer comes to and no rows.
 
