@@ -6,6 +6,7 @@ use statrs::distribution::{ChiSquared, ContinuousCDF};
 use super::durations::{Time, check_lengths};
 use super::positive_definite::quadratic_form;
 use crate::error::{Error, ErrorKind, Result};
+use crate::inference::holm_of;
 use crate::parallel::sort;
 
 /// How much each time of an event counts in a test of curves.
@@ -192,7 +193,7 @@ pub fn pairwise_log_rank_tests<L: Ord + Clone>(
     let p_values: Vec<f64> =
         pairs.iter().filter_map(|pair| Some(pair.test.as_ref()?.p_value)).collect();
     let defined = pairs.iter_mut().filter(|pair| pair.test.is_some());
-    for (pair, p) in defined.zip(holm(&p_values)) {
+    for (pair, p) in defined.zip(holm_of(&p_values)) {
         pair.p_holm = Some(p);
     }
     Ok(pairs)
@@ -396,20 +397,6 @@ fn chi_square<L>(groups: &[GroupEvents<L>], covariances: &[f64]) -> Result<(f64,
     Ok((statistic, kept.len() as u64))
 }
 
-/// Holm's p-values, in the order of the p-values.
-fn holm(p_values: &[f64]) -> Vec<f64> {
-    let mut order: Vec<usize> = (0..p_values.len()).collect();
-    order.sort_by(|&a, &b| p_values[a].total_cmp(&p_values[b]));
-    let mut corrected = vec![0.0; p_values.len()];
-    let mut largest = 0.0_f64;
-    for (i, &at) in order.iter().enumerate() {
-        let remaining = (p_values.len() - i) as f64;
-        largest = largest.max((remaining * p_values[at]).min(1.0));
-        corrected[at] = largest;
-    }
-    corrected
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -419,9 +406,9 @@ mod tests {
         // statsmodels.stats.multitest.multipletests(p, method="holm").
         let p = [0.01, 0.04, 0.03, 0.005, 0.2, 0.0001, 0.05];
         let expected = [0.05, 0.12, 0.12, 0.03, 0.2, 0.0007, 0.12];
-        for (found, expected) in holm(&p).into_iter().zip(expected) {
+        for (found, expected) in holm_of(&p).into_iter().zip(expected) {
             assert!((found - expected).abs() < 1e-15, "{found} is not {expected}");
         }
-        assert!(holm(&[]).is_empty());
+        assert!(holm_of(&[]).is_empty());
     }
 }
