@@ -38,6 +38,7 @@ pub(crate) use self::chi_squared::pearson;
 pub use self::chi_squared::{ChiSquaredTest, chi_squared_test};
 pub use self::effect::minimum_detectable_effect;
 pub use self::interval::{Interval, newcombe_interval, wilson_interval};
+pub(crate) use self::normal::chi_squared_tail;
 pub use self::proportion::Proportion;
 pub use self::stability::{
     EmptyCells, Shift, StabilityIndex, population_stability_index,

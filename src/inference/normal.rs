@@ -15,7 +15,7 @@ pub(super) fn two_sided(z: f64) -> f64 {
 /// The probability that a χ² number exceeds `x`, at least 0; `None` when it cannot be
 /// computed. That of the normal distribution is among them, to more digits than `erfc` of
 /// `statrs` gives.
-pub(super) fn chi_squared_tail(x: f64, df: f64) -> Option<f64> {
+pub(crate) fn chi_squared_tail(x: f64, df: f64) -> Option<f64> {
     // Half of the least number above 0 is 0, of which the incomplete gamma function is
     // not defined.
     let half = x / 2.0;

@@ -1,7 +1,6 @@
 //! Maximum likelihood for models of purchases.
 
 use serde::{Deserialize, Serialize};
-use statrs::distribution::{ChiSquared, ContinuousCDF};
 
 use super::bg;
 use super::curvature::{Curvature, Jet};
@@ -12,6 +11,7 @@ use super::pareto;
 use super::report::{EstimationReport, Identifiability};
 use super::special::LnRising;
 use crate::error::{Error, ErrorKind, Result};
+use crate::inference::chi_squared_tail;
 use crate::parallel::map_blocks;
 use crate::segmenter::{Note, Observer};
 
@@ -186,8 +186,7 @@ pub(super) fn refit(kind: Kind, distinct: &Distinct, start: &[f64]) -> Option<Ve
 fn compare_with_nbd(report: &mut EstimationReport, nbd_log_likelihood: f64) {
     let likelihood_ratio = (2.0 * (report.log_likelihood - nbd_log_likelihood)).max(0.0);
     let more = report.parameters.len().saturating_sub(2).max(1);
-    let p_value = ChiSquared::new(more as f64)
-        .map_or(f64::NAN, |chi_squared| chi_squared.sf(likelihood_ratio));
+    let p_value = chi_squared_tail(likelihood_ratio, more as f64).unwrap_or(f64::NAN);
     if p_value.is_nan() || p_value >= 0.05 {
         report.identifiability = Identifiability::DropoutNotIdentified {
             nbd_log_likelihood,

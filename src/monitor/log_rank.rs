@@ -1,12 +1,11 @@
 //! Whether groups of customers stay equally long.
 
 use serde::{Deserialize, Serialize};
-use statrs::distribution::{ChiSquared, ContinuousCDF};
 
 use super::durations::{Time, check_lengths};
 use super::positive_definite::quadratic_form;
 use crate::error::{Error, ErrorKind, Result};
-use crate::inference::holm_of;
+use crate::inference::{chi_squared_tail, holm_of};
 use crate::parallel::sort;
 
 /// How much each time of an event counts in a test of curves.
@@ -311,7 +310,8 @@ fn test<L: Clone>(
         left -= same.len() as u64;
     }
     let (statistic, df) = chi_square(&groups, &covariances)?;
-    let p_value = ChiSquared::new(df as f64).map_err(Error::other)?.sf(statistic);
+    let p_value = chi_squared_tail(statistic, df as f64)
+        .ok_or_else(|| Error::undefined(TEST, "its p-value is not a number"))?;
     let p_value = p_value.clamp(0.0, 1.0);
     Ok(LogRankTest { weights, statistic, df, p_value, groups })
 }
