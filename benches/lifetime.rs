@@ -5,9 +5,9 @@ use std::hint::black_box;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use segmenta::history::TimeUnit;
 use segmenta::lifetime::{
-    AnyPurchaseModel, BgBb, BgNbd, Bootstrap, GammaGamma, OpportunityHistory,
-    PurchaseHistories, PurchaseHistory, PurchaseModel, PurchaseModelKind,
-    ShiftedBetaGeometric, SpendHistory,
+    AnyPurchaseModel, BgBb, BgNbd, Bootstrap, EstimationReport, GammaGamma,
+    OpportunityHistory, PurchaseHistories, PurchaseHistory, PurchaseModel,
+    PurchaseModelKind, ShiftedBetaGeometric, SpendHistory,
 };
 
 const FEW: usize = 2_500;
@@ -112,7 +112,21 @@ fn donors(n: usize) -> Vec<(OpportunityHistory, f64)> {
     rows.collect()
 }
 
+/// Customers are what they are said to be: their models are found again.
+fn check(found: &EstimationReport, drawn_from: &[f64]) {
+    for (parameter, truth) in found.parameters.iter().zip(drawn_from) {
+        let off = parameter.value / truth - 1.0;
+        assert!(off.abs() < 0.2, "{found}");
+    }
+}
+
 fn fits(c: &mut Criterion) {
+    let found = BgNbd::fit(&buyers(MANY)).expect("repeat purchases");
+    check(found.report(), &[0.243, 4.414, 0.793, 2.426]);
+    let found = GammaGamma::fit(&spenders(MANY)).expect("purchases");
+    check(found.report(), &[6.25, 3.74, 15.44]);
+    let found = BgBb::fit(&donors(MANY)).expect("purchases");
+    check(found.report(), &[1.204, 0.75, 0.657, 2.783]);
     for n in [FEW, MANY] {
         let (buyers, spenders, donors) = (buyers(n), spenders(n), donors(n));
         let mut group = c.benchmark_group(format!("fit to {n} customers"));
