@@ -2,9 +2,11 @@
 
 use super::curvature::{Curvature, Jet};
 use super::distinct::{Distinct, Run};
+use super::euler::{LANES, Many, Sums, series};
 use super::histories::PurchaseHistory;
-use super::special::{LnRising, ln_1p_exp, ln_beta, logistic, one_minus_exp_over};
+use super::special::{LnRising, ln_1p_exp, ln_beta, logistic};
 use crate::parallel::map_blocks;
+use crate::simd;
 
 /// Rates `λ` are gamma distributed with shape `r` and rate `alpha`; the probability `p` of
 /// leaving after a purchase is beta distributed with `a` and `b`.
@@ -16,9 +18,6 @@ pub(super) struct Bg {
     pub(super) b: f64,
 }
 
-/// Terms of a series, at most: where more are needed, quadrature is as quick.
-const TERMS: usize = 400;
-
 impl Bg {
     /// Purchases to be expected up to `t` (Fader, Hardie & Lee 2005, equation 9).
     ///
@@ -27,22 +26,34 @@ impl Bg {
     /// `E = c (1 − e^(−(a−1)y))/(a−1) − e^(−(a−1)y) Σ (c−r)_n (a)_(n−1) / ((c+1)_(n−1) n!) zⁿ`.
     /// Where that cancels or converges slowly, `E[(1 − (α/(α+pt))^r)/p]` is summed over `p`.
     pub(super) fn expected(&self, t: f64) -> f64 {
-        let Bg { r, alpha, a, b } = *self;
         if t == 0.0 {
             return 0.0;
         }
+        let (upper, c, z) = self.asked(t);
+        let found = series(&[upper], self.a, &[c], &[z]);
+        self.expected_by(t, found.sum[0], found.sizes[0])
+    }
+
+    /// What the series is asked: `A`, `c` and `z`.
+    fn asked(&self, t: f64) -> (f64, f64, f64) {
+        let c = self.a + self.b - 1.0;
+        (c - self.r, c + 1.0, t / (self.alpha + t))
+    }
+
+    /// The expectation, with the series' answer.
+    fn expected_by(&self, t: f64, sum: f64, sizes: f64) -> f64 {
+        let Bg { r, alpha, a, b } = *self;
         let ratio = t / alpha;
         let y = ratio.ln_1p();
-        let z = t / (alpha + t);
         let c = a + b - 1.0;
-        if let Some((sum, sizes)) = series(c - r, a, c + 1.0, z) {
-            let bracket = c * one_minus_exp_over(a - 1.0, y);
-            let factor = (-(a - 1.0) * y).exp();
-            let expected = bracket - factor * sum;
-            let size = bracket.abs().max(factor * sizes);
-            if expected > 1e-2 * size {
-                return expected;
-            }
+        let grown = (-(a - 1.0) * y).exp_m1();
+        let bracket = c * if a == 1.0 { y } else { -grown / (a - 1.0) };
+        // 1 + grown, but where it would lose its digits.
+        let factor = if grown > -0.5 { 1.0 + grown } else { (-(a - 1.0) * y).exp() };
+        let expected = bracket - factor * sum;
+        // False where there is no sum.
+        if expected > 1e-2 * bracket.abs().max(factor * sizes) && expected.is_finite() {
+            return expected;
         }
         beta_expectation(a, b, |ln_p| {
             let p = ln_p.exp();
@@ -53,38 +64,56 @@ impl Bg {
             -(-r * (p * ratio).ln_1p()).exp_m1() / p
         })
     }
-}
 
-/// `Σ_{n≥1} (A)_n (a)_(n−1) / ((c)_(n−1) n!) zⁿ` and the sum of the terms' sizes, or `None` where
-/// it takes too long.
-///
-/// Sums and term are kept as numerators over one denominator, so that the only division is the
-/// last one: a division in each term would be most of the time.
-fn series(upper: f64, a: f64, c: f64, z: f64) -> Option<(f64, f64)> {
-    const LARGE: f64 = 1e200;
-    let mut term = upper * z;
-    let (mut sum, mut sizes, mut below) = (term, term.abs(), 1.0);
-    let mut n = 1.0;
-    for _ in 0..TERMS {
-        let up = (upper + n) * (a + n - 1.0) * z;
-        let down = (c + n - 1.0) * (n + 1.0);
-        term *= up;
-        below *= down;
-        sum = sum * down + term;
-        sizes = sizes * down + term.abs();
-        n += 1.0;
-        if below > LARGE {
-            let scale = 1.0 / LARGE;
-            (term, sum, sizes, below) =
-                (term * scale, sum * scale, sizes * scale, below * scale);
+    /// Purchases to be expected of many customers: the probability of being alive times what
+    /// the process promises, with the bits of each alone. Eight series at once take the time
+    /// of two.
+    pub(super) fn expected_of_many(
+        &self,
+        histories: &[PurchaseHistory],
+        shift: f64,
+        t: f64,
+        to: &mut [f64],
+    ) {
+        const ROWS: usize = 256;
+        const GROUPS: usize = ROWS / LANES;
+        if t == 0.0 {
+            to.fill(0.0);
+            return;
         }
-        // The ratios tend to z from here on, so that the rest is geometric.
-        if term.abs() * z <= 1e-17 * (1.0 - z) * sum.abs() && up.abs() < down {
-            let (sum, sizes) = (sum / below, sizes / below);
-            return (sum.is_finite() && sizes.is_finite()).then_some((sum, sizes));
+        let none = Sums { sum: [0.0; LANES], sizes: [0.0; LANES] };
+        let mut found = [none; GROUPS];
+        // Lanes that are left over ask what ends at once.
+        let mut asked = [[[0.0; LANES]; GROUPS]; 3];
+        for (histories, to) in histories.chunks(ROWS).zip(to.chunks_mut(ROWS)) {
+            asked[0].as_flattened_mut().fill(0.0);
+            asked[1].as_flattened_mut().fill(1.0);
+            asked[2].as_flattened_mut().fill(0.0);
+            let [upper, c, z] = &mut asked;
+            let lanes = upper
+                .as_flattened_mut()
+                .iter_mut()
+                .zip(c.as_flattened_mut())
+                .zip(z.as_flattened_mut());
+            for (history, ((upper, c), z)) in histories.iter().zip(lanes) {
+                (*upper, *c, *z) = self.after(history, shift).asked(t);
+            }
+            let n = histories.len().div_ceil(LANES);
+            simd::run(Many {
+                a: self.a,
+                upper: &upper[..n],
+                c: &c[..n],
+                z: &z[..n],
+                found: &mut found[..n],
+            });
+            for (i, (history, to)) in histories.iter().zip(to).enumerate() {
+                let found = &found[i / LANES];
+                let (sum, sizes) = (found.sum[i % LANES], found.sizes[i % LANES]);
+                let expected = self.after(history, shift).expected_by(t, sum, sizes);
+                *to = self.alive(history, shift) * expected;
+            }
         }
     }
-    None
 }
 
 /// `E[f(ln p)]` over the beta distribution with `a` and `b`, for a smooth `f`.
@@ -199,7 +228,7 @@ impl Bg {
         let ln_odds = (a / (b + j - 1.0)).ln();
 
         // Weighted sums over the rows: of ln(1 + T/α) and of y = α/(α+T), …
-        let mut rows = Sums::default();
+        let mut rows = RowSums::default();
         let range = run.start..run.end;
         let columns = distinct.last[range.clone()]
             .iter()
@@ -268,7 +297,7 @@ impl Bg {
 /// Weighted sums over rows; `d` is `ln((α+T)/(α+t_x))`, `dy` and `d2y` its derivatives by
 /// `ln α`.
 #[derive(Clone, Copy, Debug, Default)]
-struct Sums {
+struct RowSums {
     weight: f64,
     lt: f64,
     y: f64,

@@ -153,6 +153,10 @@ impl Conjugate for BgNbd {
     fn process(&self, history: &PurchaseHistory) -> Process {
         Process::Bg(self.shared().after(history, 0.0))
     }
+
+    fn expected_of_many(&self, histories: &[PurchaseHistory], t: f64, to: &mut [f64]) {
+        self.shared().expected_of_many(histories, 0.0, t, to);
+    }
 }
 
 impl BgNbd {

@@ -208,6 +208,10 @@ impl Conjugate for AnyPurchaseModel {
     fn process(&self, history: &PurchaseHistory) -> Process {
         each!(self, model => model.process(history))
     }
+
+    fn expected_of_many(&self, histories: &[PurchaseHistory], t: f64, to: &mut [f64]) {
+        each!(self, model => model.expected_of_many(histories, t, to));
+    }
 }
 
 /// Models that were estimated from the same histories, best first.

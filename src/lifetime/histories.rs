@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::distinct::Distinct;
 use crate::error::{Error, ErrorKind, Result};
 use crate::history::{Summary, TimeUnit};
+use crate::parallel::for_each_block;
 
 /// What a purchase model knows of one customer: `(x, t_x, T)` of Fader, Hardie & Lee
 /// (2005). The first purchase is time 0 and is not counted. Times are in the unit of the
@@ -189,11 +190,19 @@ impl PurchaseHistories {
                 return Err(Error::length(what, n, found));
             }
         }
-        let rows = (0..n).map(|row| {
-            PurchaseHistory::new(frequency[row], age_at_last_purchase[row], age[row])
-                .map_err(|e| e.at_row(row))
-        });
-        Ok(PurchaseHistories::new(unit, rows.collect::<Result<_>>()?))
+        let mut rows = vec![PurchaseHistory::new_customer(); n];
+        for_each_block(&mut rows, 1 << 14, |from, rows| {
+            for (row, to) in (from..).zip(rows) {
+                *to = PurchaseHistory::new(
+                    frequency[row],
+                    age_at_last_purchase[row],
+                    age[row],
+                )
+                .map_err(|e| e.at_row(row))?;
+            }
+            Ok::<(), Error>(())
+        })?;
+        Ok(PurchaseHistories::new(unit, rows))
     }
 
     /// The histories of a summary's customers, in its order.

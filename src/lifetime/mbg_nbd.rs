@@ -149,6 +149,10 @@ impl Conjugate for MbgNbd {
     fn process(&self, history: &PurchaseHistory) -> Process {
         Process::Bg(self.shared().after(history, 1.0))
     }
+
+    fn expected_of_many(&self, histories: &[PurchaseHistory], t: f64, to: &mut [f64]) {
+        self.shared().expected_of_many(histories, 1.0, t, to);
+    }
 }
 
 impl MbgNbd {

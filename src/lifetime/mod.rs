@@ -18,6 +18,7 @@ mod covariates;
 mod curvature;
 mod distinct;
 mod estimate;
+mod euler;
 mod gamma_gamma;
 mod histories;
 mod integrate;

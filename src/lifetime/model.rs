@@ -210,6 +210,12 @@ pub(super) trait Conjugate: fmt::Debug + Send + Sync {
     }
     /// What she does from now on if she is alive.
     fn process(&self, history: &PurchaseHistory) -> Process;
+    /// Purchases to be expected of each, with the bits of each alone.
+    fn expected_of_many(&self, histories: &[PurchaseHistory], t: f64, to: &mut [f64]) {
+        for (history, to) in histories.iter().zip(to) {
+            *to = self.alive(history) * self.process(history).expected(t);
+        }
+    }
 }
 
 impl<M: Conjugate> PurchaseModel for M {
@@ -241,6 +247,22 @@ impl<M: Conjugate> PurchaseModel for M {
     fn expected_purchases(&self, history: &PurchaseHistory, horizon: f64) -> Result<f64> {
         let horizon = check_time("horizon", horizon)?;
         Ok(self.alive(history) * self.process(history).expected(horizon))
+    }
+
+    fn expected_purchases_all(
+        &self,
+        histories: &PurchaseHistories,
+        horizon: f64,
+    ) -> Result<Vec<f64>> {
+        check_unit(self.time_unit(), histories)?;
+        let horizon = check_time("horizon", horizon)?;
+        let rows = histories.as_slice();
+        let mut all = vec![0.0; rows.len()];
+        for_each_block(&mut all, 2048, |from, to| {
+            self.expected_of_many(&rows[from..from + to.len()], horizon, to);
+            Ok::<(), Error>(())
+        })?;
+        Ok(all)
     }
 
     fn probability_of_n_purchases(

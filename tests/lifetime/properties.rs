@@ -383,3 +383,27 @@ fn attributes_change_what_they_change() {
     assert!(fit(&Array2::from_elem((10, 2), 1.0), &["a", "a"]).contains("twice"));
     assert!(fit(&Array2::from_elem((10, 1), f64::NAN), &["a"]).contains("row 0"));
 }
+
+/// Many customers at once have the bits of each alone.
+#[test]
+fn many_at_once_are_each_alone() {
+    for kind in PurchaseModelKind::ALL {
+        let histories = drawn(kind, 2500);
+        for p in [[0.243, 4.4, 0.793, 2.4], [0.243, 4.4, 1.0, 0.2], [3.0, 0.5, 9.0, 0.01]]
+        {
+            let at = PurchaseModelKind::ALL.iter().position(|k| *k == kind).unwrap();
+            let model = model_of(at, p);
+            for t in [0.0, 1.0, 39.0, 1e5] {
+                let all = model.expected_purchases_all(&histories, t).unwrap();
+                for (history, found) in histories.as_slice().iter().zip(&all) {
+                    let alone = model.expected_purchases(history, t).unwrap();
+                    assert_eq!(
+                        found.to_bits(),
+                        alone.to_bits(),
+                        "{model:?} {history:?} {t}"
+                    );
+                }
+            }
+        }
+    }
+}

@@ -5,8 +5,8 @@ use segmenta::Result;
 use segmenta::data::{Column, Date, Ids, Table};
 use segmenta::history::{Ledger, LedgerOptions, TimeUnit};
 use segmenta::lifetime::{
-    AnyPurchaseModel, EstimationReport, GammaGamma, PurchaseHistories, PurchaseModel,
-    PurchaseModelKind, SpendHistory, lifetime_table,
+    EstimationReport, GammaGamma, PurchaseHistories, PurchaseModelKind, SpendHistory,
+    lifetime_table,
 };
 
 use crate::rfm::Transactions;
@@ -22,7 +22,8 @@ pub struct Histories {
 }
 
 impl Histories {
-    fn read(&self) -> Result<PurchaseHistories> {
+    /// What models are asked about.
+    pub fn read(&self) -> Result<PurchaseHistories> {
         PurchaseHistories::from_columns(
             TimeUnit::Week,
             &self.frequency,
@@ -34,11 +35,6 @@ impl Histories {
     /// Maximum likelihood.
     pub fn fit(&self, kind: PurchaseModelKind) -> Result<EstimationReport> {
         Ok(kind.fit(&self.read()?)?.into_parts().1)
-    }
-
-    /// Purchases to be expected of each customer up to a time ahead.
-    pub fn expected(&self, model: &AnyPurchaseModel, horizon: f64) -> Result<Vec<f64>> {
-        model.expected_purchases_all(&self.read()?, horizon)
     }
 }
 

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use segmenta::cluster::hierarchical::Linkage;
 use segmenta::cluster::kmeans::KMeansResult;
-use segmenta::lifetime::{AnyPurchaseModel, EstimationReport, PurchaseModelKind};
+use segmenta::lifetime::{
+    AnyPurchaseModel, EstimationReport, PurchaseModel, PurchaseModelKind,
+};
 use segmenta::ndarray::Array2;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -168,10 +170,11 @@ impl Task {
                 }))
             }
             Call::Expected { model, horizon } => {
-                let histories = self.histories()?;
+                // The form in which a host keeps them, as numpy's arrays are lifetimes'.
+                let histories = self.histories()?.read()?;
                 Ok(Box::new(move || {
                     let (expected, measured) =
-                        measure(|| histories.expected(&model, horizon));
+                        measure(|| model.expected_purchases_all(&histories, horizon));
                     let expected = Numbers::F64(expected?);
                     Ok((measured, Answer::default().array("expected", expected)))
                 }))
