@@ -51,7 +51,7 @@ const LONGEST: u32 = 10_000_000;
 /// only `overdue_shrunken`, which is missing for everybody where nobody has one.
 ///
 /// ```
-/// use segmenta::data::{Customer, Date};
+/// use segmenta::data::{Customer, Date, Value};
 /// use segmenta::history::{Behaviour, Ledger, LedgerOptions};
 ///
 /// let mut ledger = Ledger::new(LedgerOptions::new().currency("EUR"))?;
@@ -70,7 +70,7 @@ const LONGEST: u32 = 10_000_000;
 /// assert_eq!(value(0, "gap_median"), "10");
 /// assert_eq!(value(0, "overdue"), "0.6");
 /// assert_eq!(value(1, "decayed_money_6d"), "5");
-/// assert_eq!(table.row(1).value(table.schema().require("gap_mean")?), Default::default());
+/// assert_eq!(table.row(1).value(table.schema().require("gap_mean")?), Value::Missing);
 /// # Ok::<(), segmenta::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -36,6 +36,11 @@ const REACH: f64 = 3.0;
 /// than 2e-6 of their standard errors, and after it Newton's last step leaves none.
 const GAIN: f64 = 1e-12;
 
+/// On a ridge that goes on for ever steps gain less and less; sixteen that gain less than this
+/// together change no conclusion.
+const RIDGE: f64 = 1e-7;
+const PATIENCE: usize = 16;
+
 /// Climbs from `start` by Newton's steps. Where the surface is not concave, or a step gains too
 /// little, the curvatures are raised by a share of themselves (Marquardt 1963), so that a
 /// direction in which next to nothing happens keeps its own scale.
@@ -51,7 +56,15 @@ pub(super) fn maximise(
         return Ok(None);
     }
     let mut damping = 0.0;
+    let mut past = at.value;
     for n_iter in 0..max_iter {
+        // A ridge on which so many steps gain nothing that matters is an end, too.
+        if n_iter > 0 && n_iter.is_multiple_of(PATIENCE) {
+            if at.value - past < RIDGE {
+                return Ok(Some(Maximum { parameters, at, n_iter, converged: true }));
+            }
+            past = at.value;
+        }
         let progress = Progress::new("log-likelihood", n_iter, max_iter);
         report_progress(observer, &progress.objective(-at.value))?;
         let (mut step, mut gain) = next_step(&at, &parameters, 0.0);
