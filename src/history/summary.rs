@@ -186,17 +186,25 @@ fn sum_up<O: Copy + Ord>(
         let (mut frequency, mut earliest) = (0, None);
         // Of the earliest occasion, of the others, of none.
         let mut money = [0_i128; 3];
-        for rows in rows.chunk_by(|a, b| occasions.same(a, b)) {
-            let sum: i128 = rows.iter().map(|row| i128::from(row.amount)).sum();
-            let Some(opening) = rows.iter().find(|row| row.amount >= 0) else {
-                part.refunds_apart += rows.len() as u64;
+        // Of the occasion at hand: its first purchase, its money, its rows.
+        let (mut opening, mut sum, mut n_rows) = (None, 0_i128, 0);
+        for (at, row) in rows.iter().enumerate() {
+            sum += i128::from(row.amount);
+            n_rows += 1;
+            if row.amount >= 0 {
+                first = first.min(row.day);
+                last = last.max(row.day);
+                opening = opening.or(Some(row));
+            }
+            if rows.get(at + 1).is_some_and(|next| occasions.same(row, next)) {
+                continue;
+            }
+            let (sum, n_rows) = (std::mem::take(&mut sum), std::mem::take(&mut n_rows));
+            let Some(opening) = opening.take() else {
+                part.refunds_apart += n_rows;
                 money[2] += sum;
                 continue;
             };
-            // Within an occasion rows come in the order of their days.
-            let closing = rows.iter().rfind(|row| row.amount >= 0).unwrap_or(opening);
-            first = first.min(opening.day);
-            last = last.max(closing.day);
             frequency += 1;
             part.zero_occasions += u64::from(sum == 0);
             part.occasions_below_zero += u64::from(sum < 0);
