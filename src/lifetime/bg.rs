@@ -3,8 +3,9 @@
 use super::curvature::{Curvature, Jet};
 use super::distinct::{Distinct, Run};
 use super::euler::{LANES, Many, Sums, series};
-use super::histories::PurchaseHistory;
-use super::special::{LnRising, ln_1p_exp, ln_beta, logistic};
+use super::history::PurchaseHistory;
+use super::rates::Rates;
+use super::special::{LnRising, ln_1p_exp, logistic};
 use crate::parallel::map_blocks;
 use crate::simd;
 
@@ -116,23 +117,60 @@ impl Bg {
     }
 }
 
+impl Bg {
+    fn rates(&self) -> Rates {
+        Rates { r: self.r, alpha: self.alpha }
+    }
+
+    /// Fader, Hardie & Lee (2005), equation 8.
+    pub(super) fn probability_of(&self, n: f64, t: f64) -> f64 {
+        let stayed = (LnRising::new(self.b, n).value
+            - LnRising::new(self.a + self.b, n).value)
+            .exp();
+        let still = stayed * self.rates().probability_of(n, t);
+        if n == 0.0 {
+            return still;
+        }
+        // Left after the n-th purchase.
+        let left = (self.a.ln() + LnRising::new(self.b, n - 1.0).value
+            - LnRising::new(self.a + self.b, n).value)
+            .exp();
+        still + left * self.rates().at_least(n, t)
+    }
+
+    /// `E[(α/(α+pt))^r]` over the beta distribution of `p`: purchases thin out at the rate
+    /// `λp`.
+    pub(super) fn alive_after(&self, t: f64) -> f64 {
+        let ratio = t / self.alpha;
+        beta_expectation(self.a, self.b, |ln_p| {
+            (-self.r * (ln_p.exp() * ratio).ln_1p()).exp()
+        })
+        .clamp(0.0, 1.0)
+    }
+}
+
 /// `E[f(ln p)]` over the beta distribution with `a` and `b`, for a smooth `f`.
 ///
 /// The trapezoidal rule in `u`, where `logit p = m + κ sinh u`: the integrand dies twice
-/// exponentially on both sides, whatever the parameters (Takahasi & Mori 1974).
+/// exponentially on both sides, whatever the parameters (Takahasi & Mori 1974). The density is
+/// measured by that in the middle, whose logarithms cancel before they are rounded.
 pub(super) fn beta_expectation(a: f64, b: f64, f: impl Fn(f64) -> f64) -> f64 {
     const STEP: f64 = 1.0 / 64.0;
     const MOST: i32 = 8000;
     // Where the density turns from growing to falling, and how quickly.
     let middle = ((a + 1.0) / (b + 1.0)).ln();
     let width = (1.0 / (a + 1.0) + 1.0 / (b + 1.0)).sqrt().min(1.0);
-    let ln_beta = ln_beta(a, b);
+    let (p, q) = (logistic(middle), logistic(-middle));
     let term = |i: i32| {
         let u = STEP * f64::from(i);
-        let y = middle + width * u.sinh();
-        let (ln_p, ln_q) = (-ln_1p_exp(-y), -ln_1p_exp(y));
-        let density = (a * ln_p + b * ln_q - ln_beta).exp() * width * u.cosh();
-        if density == 0.0 { (0.0, 0.0) } else { (density, density * f(ln_p)) }
+        let d = width * u.sinh();
+        let (less_p, less_q) = (ln_growth(q, -d), ln_growth(p, d));
+        let density = (-a * less_p - b * less_q).exp() * u.cosh();
+        if density == 0.0 {
+            (0.0, 0.0)
+        } else {
+            (density, density * f(-ln_1p_exp(-middle - d)))
+        }
     };
     let (mut mass, mut sum) = term(0);
     for side in [-1, 1] {
@@ -146,8 +184,16 @@ pub(super) fn beta_expectation(a: f64, b: f64, f: impl Fn(f64) -> f64) -> f64 {
             }
         }
     }
-    // The mass is 1 / STEP but for rounding in the logarithms, which divides out.
     sum / mass
+}
+
+/// `ln(1 + s (eᵈ − 1))` for a share `s`.
+fn ln_growth(s: f64, d: f64) -> f64 {
+    if d < 30.0 {
+        (s * d.exp_m1()).ln_1p()
+    } else {
+        d + (s + (1.0 - s) * (-d).exp()).ln()
+    }
 }
 
 /// The log-likelihood of histories and its derivatives by `ln r`, `ln α`, `ln a`, `ln b`.

@@ -158,7 +158,7 @@ impl BgBb {
     /// The model with these parameters.
     ///
     /// # Errors
-    /// When a parameter is not positive, or beyond 1e±100.
+    /// When a parameter is not positive, or beyond 1e±30.
     pub fn new(alpha: f64, beta: f64, gamma: f64, delta: f64) -> Result<BgBb> {
         Ok(BgBb {
             alpha: check_parameter("alpha", alpha)?,
@@ -320,7 +320,7 @@ impl BgBb {
     /// `1 + rate` for each opportunity: discounted expected residual transactions.
     ///
     /// # Errors
-    /// When the rate is not positive and finite.
+    /// When the rate is not within 1e-12 and 1e12.
     pub fn discounted_expected_residual_transactions(
         &self,
         history: &OpportunityHistory,

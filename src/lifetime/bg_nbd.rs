@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::bg::Bg;
 use super::estimate::{EstimationOptions, Kind, estimate};
-use super::histories::{PurchaseHistories, PurchaseHistory};
+use super::histories::PurchaseHistories;
+use super::history::PurchaseHistory;
 use super::model::{Conjugate, check_parameter};
 use super::process::Process;
 use super::report::Estimated;
@@ -68,7 +69,7 @@ impl BgNbd {
     /// The model with these parameters; what of them carries time is in this unit.
     ///
     /// # Errors
-    /// When a parameter is not positive, or beyond 1e±100.
+    /// When a parameter is not positive, or beyond 1e±30.
     pub fn new(r: f64, alpha: f64, a: f64, b: f64, unit: TimeUnit) -> Result<BgNbd> {
         Ok(BgNbd {
             r: check_parameter("r", r)?,

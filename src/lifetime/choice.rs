@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::bg_nbd::BgNbd;
 use super::estimate::{EstimationOptions, Kind};
-use super::histories::{PurchaseHistories, PurchaseHistory};
+use super::histories::PurchaseHistories;
+use super::history::PurchaseHistory;
 use super::mbg_nbd::MbgNbd;
 use super::model::Conjugate;
 use super::nbd::Nbd;

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::calibration::mid_ranks;
 use super::choice::AnyPurchaseModel;
-use super::histories::{PurchaseHistories, PurchaseHistory};
+use super::histories::PurchaseHistories;
+use super::history::PurchaseHistory;
 use super::model::{PurchaseModel, check_time, check_unit, for_all};
 use crate::error::{Error, ErrorKind, Result};
 use crate::history::TimeUnit;

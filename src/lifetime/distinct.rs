@@ -1,6 +1,6 @@
 //! Equal histories, counted.
 
-use super::histories::PurchaseHistory;
+use super::history::PurchaseHistory;
 use crate::error::{ErrorKind, Result};
 
 /// Histories with weights, ordered by the number of repeat purchases. Equal ones are one

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::curvature::{Curvature, Jet};
 use super::distinct::Distinct;
 use super::estimate::EstimationOptions;
-use super::histories::PurchaseHistory;
+use super::history::PurchaseHistory;
 use super::maximise::best_of;
 use super::model::check_parameter;
 use super::report::{Estimated, EstimationReport};
@@ -63,7 +63,7 @@ impl GammaGamma {
     /// The model with these parameters; `gamma` is in units of money.
     ///
     /// # Errors
-    /// When a parameter is not positive, or beyond 1e±100.
+    /// When a parameter is not positive, or beyond 1e±30.
     pub fn new(p: f64, q: f64, gamma: f64) -> Result<GammaGamma> {
         Ok(GammaGamma {
             p: check_parameter("p", p)?,

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::histories::{PurchaseHistories, PurchaseHistory};
+use super::histories::PurchaseHistories;
+use super::history::{MAX_TIME, PurchaseHistory};
 use super::process::Process;
 use crate::error::{Error, Result};
 use crate::history::TimeUnit;
@@ -16,8 +17,8 @@ use crate::parallel::for_each_block;
 /// # Contract
 /// 1. Probabilities lie between 0 and 1; expectations are at least 0, 0 at a horizon of 0,
 ///    and grow with the horizon.
-/// 2. A horizon that is negative or not finite is an error, and so is a discount rate that
-///    is not positive.
+/// 2. A horizon that is negative or above 1e12 is an error, and so is a discount rate that
+///    is not within 1e-12 and 1e12.
 /// 3. The same question has the same answer, to the bit.
 ///
 /// ```
@@ -55,20 +56,20 @@ pub trait PurchaseModel: fmt::Debug + Send + Sync {
     /// now.
     ///
     /// # Errors
-    /// When `ahead` is negative or not finite.
+    /// When `ahead` is negative or above 1e12.
     fn probability_alive_at(&self, history: &PurchaseHistory, ahead: f64) -> Result<f64>;
 
     /// Purchases to be expected from now up to the horizon: the conditional expected
     /// transactions.
     ///
     /// # Errors
-    /// When the horizon is negative or not finite.
+    /// When the horizon is negative or above 1e12.
     fn expected_purchases(&self, history: &PurchaseHistory, horizon: f64) -> Result<f64>;
 
     /// The probability of exactly `n` purchases from now up to the horizon.
     ///
     /// # Errors
-    /// When the horizon is negative or not finite.
+    /// When the horizon is negative or above 1e12.
     fn probability_of_n_purchases(
         &self,
         history: &PurchaseHistory,
@@ -79,7 +80,7 @@ pub trait PurchaseModel: fmt::Debug + Send + Sync {
     /// Repeat purchases to be expected of a new customer up to the horizon.
     ///
     /// # Errors
-    /// When the horizon is negative or not finite.
+    /// When the horizon is negative or above 1e12.
     fn expected_purchases_new_customer(&self, horizon: f64) -> Result<f64> {
         self.expected_purchases(&PurchaseHistory::new_customer(), horizon)
     }
@@ -88,7 +89,7 @@ pub trait PurchaseModel: fmt::Debug + Send + Sync {
     /// horizon.
     ///
     /// # Errors
-    /// When the horizon is negative or not finite.
+    /// When the horizon is negative or above 1e12.
     fn probability_of_n_purchases_new_customer(
         &self,
         n: u64,
@@ -103,7 +104,7 @@ pub trait PurchaseModel: fmt::Debug + Send + Sync {
     /// `ln(1.15) / 52.18` a week.
     ///
     /// # Errors
-    /// When the rate is not positive and finite.
+    /// When the rate is not within 1e-12 and 1e12.
     fn discounted_expected_residual_transactions(
         &self,
         history: &PurchaseHistory,
@@ -113,7 +114,7 @@ pub trait PurchaseModel: fmt::Debug + Send + Sync {
     /// [`expected_purchases`](PurchaseModel::expected_purchases) of all customers.
     ///
     /// # Errors
-    /// When the histories are in another unit, or the horizon is negative or not finite.
+    /// When the histories are in another unit, or the horizon is negative or above 1e12.
     fn expected_purchases_all(
         &self,
         histories: &PurchaseHistories,
@@ -176,26 +177,26 @@ pub(super) fn for_all(
 
 /// A horizon that can be used.
 pub(super) fn check_time(name: &'static str, time: f64) -> Result<f64> {
-    if time.is_finite() && time >= 0.0 {
+    if (0.0..=MAX_TIME).contains(&time) {
         return Ok(time);
     }
-    Err(Error::parameter(name, "a time of at least 0, and finite", time))
+    Err(Error::parameter(name, "a time from 0 to 1e12", time))
 }
 
 /// A discount rate that can be used without a horizon.
 pub(super) fn check_rate(rate: f64) -> Result<f64> {
-    if rate.is_finite() && rate > 0.0 {
+    if (1e-12..=1e12).contains(&rate) {
         return Ok(rate);
     }
-    Err(Error::parameter("rate", "positive and finite", rate))
+    Err(Error::parameter("rate", "from 1e-12 to 1e12", rate))
 }
 
 /// A parameter of a model.
 pub(super) fn check_parameter(name: &'static str, value: f64) -> Result<f64> {
-    if (1e-100..=1e100).contains(&value) {
+    if (1e-30..=1e30).contains(&value) {
         return Ok(value);
     }
-    Err(Error::parameter(name, "a positive number from 1e-100 to 1e100", value))
+    Err(Error::parameter(name, "a positive number from 1e-30 to 1e30", value))
 }
 
 /// A model that knows whether a customer is alive and what she then does: all questions are

@@ -3,9 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::estimate::{EstimationOptions, Kind, estimate};
-use super::histories::{PurchaseHistories, PurchaseHistory};
+use super::histories::PurchaseHistories;
+use super::history::PurchaseHistory;
 use super::model::{Conjugate, check_parameter};
-use super::process::{Nbd as Rates, Process};
+use super::process::Process;
+use super::rates::Rates;
 use super::report::Estimated;
 use super::special::LnRising;
 use crate::error::{Error, Result};
@@ -55,7 +57,7 @@ impl Nbd {
     /// The model with these parameters; what of them carries time is in this unit.
     ///
     /// # Errors
-    /// When a parameter is not positive, or beyond 1e±100.
+    /// When a parameter is not positive, or beyond 1e±30.
     pub fn new(r: f64, alpha: f64, unit: TimeUnit) -> Result<Nbd> {
         Ok(Nbd {
             r: check_parameter("r", r)?,

@@ -3,7 +3,7 @@
 use super::curvature::{Curvature, Jet};
 use super::distinct::Distinct;
 use super::integrate::{over_log_time, panels};
-use super::process::Nbd;
+use super::rates::Rates;
 use super::special::{LnRising, logistic, one_minus_exp_over};
 use crate::parallel::map_blocks;
 
@@ -40,8 +40,8 @@ impl Pareto {
     /// `n` purchases and still there, or `n` purchases up to the time of leaving.
     pub(super) fn probability_of(&self, n: f64, t: f64) -> f64 {
         let Pareto { r, alpha, s, beta } = *self;
-        let nbd = Nbd { r, alpha };
-        let mut sum = nbd.probability_of(n, t) * self.alive_after(t);
+        let rates = Rates { r, alpha };
+        let mut sum = rates.probability_of(n, t) * self.alive_after(t);
         if t == 0.0 {
             return sum;
         }
@@ -52,7 +52,8 @@ impl Pareto {
         panels(0.0, end, n_panels, |v, weight| {
             let left_at = scale * v.exp_m1();
             let leaving = s / (beta + left_at) * self.alive_after(left_at);
-            sum += weight * (scale + left_at) * leaving * nbd.probability_of(n, left_at);
+            sum +=
+                weight * (scale + left_at) * leaving * rates.probability_of(n, left_at);
         });
         sum
     }

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::estimate::{EstimationOptions, Kind, estimate};
-use super::histories::{PurchaseHistories, PurchaseHistory};
+use super::histories::PurchaseHistories;
+use super::history::PurchaseHistory;
 use super::model::{Conjugate, check_parameter};
 use super::pareto::Pareto;
 use super::process::Process;
@@ -61,7 +62,7 @@ impl ParetoNbd {
     /// The model with these parameters; what of them carries time is in this unit.
     ///
     /// # Errors
-    /// When a parameter is not positive, or beyond 1e±100.
+    /// When a parameter is not positive, or beyond 1e±30.
     pub fn new(
         r: f64,
         alpha: f64,

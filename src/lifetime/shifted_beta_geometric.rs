@@ -58,7 +58,7 @@ impl ShiftedBetaGeometric {
     /// The model with these parameters.
     ///
     /// # Errors
-    /// When a parameter is not positive, or beyond 1e±100.
+    /// When a parameter is not positive, or beyond 1e±30.
     pub fn new(alpha: f64, beta: f64) -> Result<ShiftedBetaGeometric> {
         Ok(ShiftedBetaGeometric {
             alpha: check_parameter("alpha", alpha)?,
@@ -153,7 +153,7 @@ impl ShiftedBetaGeometric {
     /// lifetime (Fader & Hardie 2010, *Marketing Science* 29(1)).
     ///
     /// # Errors
-    /// When the rate is not positive and finite.
+    /// When the rate is not within 1e-12 and 1e12.
     pub fn discounted_expected_residual_lifetime(
         &self,
         tenure: u32,
@@ -172,7 +172,7 @@ impl ShiftedBetaGeometric {
     /// The value of a customer who renewed `tenure` times: `margin` at each renewal to come.
     ///
     /// # Errors
-    /// When the rate is not positive and finite, or the margin is not finite.
+    /// When the rate is not within 1e-12 and 1e12, or the margin is not finite.
     pub fn residual_value(&self, tenure: u32, margin: f64, rate: f64) -> Result<f64> {
         if !margin.is_finite() {
             return Err(Error::parameter("margin", "finite", margin));
@@ -185,7 +185,7 @@ impl ShiftedBetaGeometric {
     /// Hardie 2010).
     ///
     /// # Errors
-    /// When the rate is not positive and finite.
+    /// When the rate is not within 1e-12 and 1e12.
     pub fn retention_elasticity(&self, tenure: u32, rate: f64) -> Result<f64> {
         let lifetime = self.discounted_expected_residual_lifetime(tenure, rate)?;
         // Each renewal to come is a product of one more rate than the one before it:

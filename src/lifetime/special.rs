@@ -7,7 +7,7 @@ pub(super) fn ln_gamma(z: f64) -> f64 {
     statrs_ln_gamma(z)
 }
 
-/// From here on three and more terms of Stirling's series are exact to the last bits.
+/// From here on the terms of Stirling's series are exact to the last bits.
 const LARGE: f64 = 16.0;
 
 /// So many factors are multiplied one by one.
@@ -101,19 +101,6 @@ pub(super) fn digamma_trigamma(z: f64) -> (f64, f64) {
     (at.ln() + high.digamma - below.first, 1.0 / at + high.trigamma - below.second)
 }
 
-/// `ln B(a, b)` of the beta function.
-pub(super) fn ln_beta(a: f64, b: f64) -> f64 {
-    let (small, large) = if a < b { (a, b) } else { (b, a) };
-    if large < LARGE {
-        return ln_gamma(small) + ln_gamma(large) - ln_gamma(small + large);
-    }
-    // ln Γ(large) − ln Γ(large + small) by Stirling's series, term by term.
-    let (from, to) = (Stirling::new(large), Stirling::new(large + small));
-    let ratio = (small / large).ln_1p();
-    ln_gamma(small) + small - small * (large + small).ln() - (large - 0.5) * ratio
-        + (from.rest - to.rest)
-}
-
 /// `ln(1 + eᵘ)`, for any `u`.
 pub(super) fn ln_1p_exp(u: f64) -> f64 {
     u.max(0.0) + (-u.abs()).exp().ln_1p()
@@ -177,22 +164,6 @@ mod tests {
             let (d, t) = digamma_trigamma(z);
             assert!((d - digamma).abs() <= 1e-13 * f64::abs(digamma), "{z}: {d}");
             assert!((t - trigamma).abs() <= 1e-13 * f64::abs(trigamma), "{z}: {t}");
-        }
-    }
-
-    #[test]
-    fn logarithms_of_the_beta_function_do_not_cancel() {
-        // B(2, b) = 1 / (b (b + 1)).
-        for b in [0.5, 3.0, 15.0, 17.0, 1e4, 1e9] {
-            let expected = -(f64::ln(b) + f64::ln(b + 1.0));
-            assert!(
-                (ln_beta(2.0, b) - expected).abs() <= 1e-13 * expected.abs().max(1.0),
-                "{b}"
-            );
-            assert!(
-                (ln_beta(b, 2.0) - expected).abs() <= 1e-13 * expected.abs().max(1.0),
-                "{b}"
-            );
         }
     }
 }

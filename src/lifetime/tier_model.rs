@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::choice::AnyPurchaseModel;
 use super::gamma_gamma::GammaGamma;
-use super::histories::{PurchaseHistories, PurchaseHistory};
+use super::histories::PurchaseHistories;
+use super::history::PurchaseHistory;
 use super::model::{PurchaseModel, check_time, for_all};
 use super::spend::SpendHistory;
 use super::value::LifetimeValue;

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::gamma_gamma::GammaGamma;
-use super::histories::{PurchaseHistories, PurchaseHistory};
+use super::histories::PurchaseHistories;
+use super::history::PurchaseHistory;
 use super::model::{PurchaseModel, check_time, check_unit};
 use super::spend::SpendHistory;
 use crate::error::{Error, Result};

@@ -128,7 +128,7 @@ fn odd_data_have_an_answer() {
 
 #[test]
 fn parameters_and_questions_are_checked() {
-    for bad in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e-200, 1e200] {
+    for bad in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e-40, 1e40] {
         says(BgNbd::new(1.0, bad, 1.0, 1.0, WEEK), "`alpha`");
         says(ParetoNbd::new(1.0, 1.0, bad, 1.0, WEEK), "`s`");
         says(GammaGamma::new(1.0, bad, 1.0), "`q`");
@@ -251,4 +251,46 @@ fn threads_do_not_matter() {
     let one = run(1);
     assert_eq!(one, run(2));
     assert_eq!(one, run(7));
+}
+
+/// The corners of the whole space of parameters and times: nothing is NaN or infinite, and
+/// probabilities are probabilities.
+#[test]
+fn corners_are_finite() {
+    const SIZES: [f64; 4] = [1e-30, 1e-6, 1.0, 1e30];
+    let corner = |at: usize| [0, 1, 2, 3].map(|i| SIZES[at >> (2 * i) & 3]);
+    let customers =
+        [(0, 0.0, 0.0), (0, 0.0, 1e12), (1, 1e-300, 1e12), (1 << 53, 1e12, 1e12)]
+            .map(|(x, last, age)| PurchaseHistory::new(x, last, age).unwrap());
+    // Every fifth of 256, in which each size meets each.
+    for at in (0..256).step_by(5) {
+        let [p, q, u, v] = corner(at);
+        let models: [AnyPurchaseModel; 4] = [
+            segmenta::lifetime::Nbd::new(p, q, WEEK).unwrap().into(),
+            BgNbd::new(p, q, u, v, WEEK).unwrap().into(),
+            segmenta::lifetime::MbgNbd::new(p, q, u, v, WEEK).unwrap().into(),
+            ParetoNbd::new(p, q, u, v, WEEK).unwrap().into(),
+        ];
+        for model in models {
+            for customer in &customers {
+                let what = || format!("{model:?} {customer:?}");
+                let share = |p: f64| assert!((0.0..=1.0).contains(&p), "{p} {}", what());
+                let number =
+                    |x: f64| assert!(x.is_finite() && x >= 0.0, "{x} {}", what());
+                share(model.probability_alive(customer));
+                assert!(!model.log_likelihood(customer).is_nan(), "{}", what());
+                for t in [1e-12, 1.0, 1e12] {
+                    number(model.expected_purchases(customer, t).unwrap());
+                    share(model.probability_alive_at(customer, t).unwrap());
+                    for n in [0, 1, 1 << 20] {
+                        share(model.probability_of_n_purchases(customer, n, t).unwrap());
+                    }
+                }
+                let rate = [1e-3, 1e12][at % 2];
+                let residual =
+                    model.discounted_expected_residual_transactions(customer, rate);
+                number(residual.unwrap());
+            }
+        }
+    }
 }

@@ -6,6 +6,7 @@
 mod data;
 mod golden;
 mod hostile;
+mod judged;
 mod properties;
 mod real;
 mod tiers;

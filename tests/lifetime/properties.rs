@@ -163,7 +163,7 @@ proptest! {
 }
 
 /// Customers of a model, drawn from it: purchases at times of their own.
-fn drawn(kind: PurchaseModelKind, n: u64) -> PurchaseHistories {
+pub(crate) fn drawn(kind: PurchaseModelKind, n: u64) -> PurchaseHistories {
     // A plain generator of the tests' own.
     let mut state = 88_172_645_463_325_252_u64;
     let mut unit = move || {

@@ -1,0 +1,153 @@
+//! What is said of a model: whether it is identified, calibrated, certain; and who is at risk.
+
+use segmenta::history::TimeUnit;
+use segmenta::lifetime::{
+    Bootstrap, ChurnScorer, Identifiability, ModelComparison, PurchaseHistories,
+    PurchaseHistory, PurchaseModel, PurchaseModelKind, calibration_by_frequency,
+    calibration_of_frequencies, expected_cumulative_purchases,
+};
+
+use crate::properties::drawn;
+
+#[test]
+fn leaving_is_identified_where_customers_leave() {
+    let stay = drawn(PurchaseModelKind::Nbd, 3000);
+    let comparison = ModelComparison::of(&stay).unwrap();
+    assert_eq!(comparison.best().model().kind(), PurchaseModelKind::Nbd);
+    for model in &comparison.models()[1..] {
+        let verdict = &model.report().identifiability;
+        assert!(
+            matches!(verdict, Identifiability::DropoutNotIdentified { .. }),
+            "{}",
+            model.report()
+        );
+    }
+    let weights = comparison.akaike_weights();
+    assert!((weights.iter().sum::<f64>() - 1.0).abs() < 1e-12 && weights[0] > 0.5);
+
+    for kind in [PurchaseModelKind::MbgNbd, PurchaseModelKind::ParetoNbd] {
+        let leave = drawn(kind, 3000);
+        let comparison = ModelComparison::of(&leave).unwrap();
+        assert_eq!(comparison.best().model().kind(), kind, "{comparison}");
+        assert_eq!(
+            comparison.best().report().identifiability,
+            Identifiability::Identified
+        );
+        let worst = comparison.models().last().unwrap();
+        assert!(worst.report().bic() > comparison.best().report().bic() + 10.0);
+    }
+}
+
+#[test]
+fn calibrations_are_their_sums() {
+    let kind = PurchaseModelKind::ParetoNbd;
+    let histories = drawn(kind, 400);
+    let weights: Vec<f64> = (0..400).map(|i| f64::from(i % 3)).collect();
+    let histories = histories.with_weights(weights.clone()).unwrap();
+    let model = kind.fit(&histories).unwrap().into_model();
+    let rows = histories.as_slice();
+
+    let table = calibration_of_frequencies(&model, &histories, 5).unwrap();
+    assert_eq!(table.len(), 6);
+    for row in &table {
+        let (mut actual, mut expected) = (0.0, 0.0);
+        for (history, weight) in rows.iter().zip(&weights) {
+            let in_row = |n: u64| n == row.frequency || (row.frequency == 5 && n > 5);
+            actual += weight * f64::from(u8::from(in_row(history.frequency())));
+            let p: f64 = (0..400)
+                .filter(|&n| in_row(n))
+                .map(|n| {
+                    model
+                        .probability_of_n_purchases_new_customer(n, history.age())
+                        .unwrap()
+                })
+                .sum();
+            expected += weight * p;
+        }
+        assert_eq!(row.actual, actual);
+        assert!((row.expected - expected).abs() < 1e-6 * expected, "{row:?} {expected}");
+    }
+
+    let actual: Vec<u64> = (0..400).map(|i| i % 4).collect();
+    let table = calibration_by_frequency(&model, &histories, &actual, 9.0, 2).unwrap();
+    let sums =
+        |of: &dyn Fn(usize) -> f64| -> f64 { (0..400).map(|i| weights[i] * of(i)).sum() };
+    let found: f64 = table.iter().map(|row| row.n_customers * row.actual).sum();
+    assert!((found - sums(&|i| actual[i] as f64)).abs() < 1e-9);
+    let found: f64 = table.iter().map(|row| row.n_customers * row.expected).sum();
+    let expected = sums(&|i| model.expected_purchases(&rows[i], 9.0).unwrap());
+    assert!((found - expected).abs() < 1e-9 * expected);
+    assert_eq!(table.iter().map(|row| row.frequency).collect::<Vec<_>>(), [0, 1, 2]);
+
+    // Each customer begins as much later as she is younger than the oldest.
+    let oldest = rows.iter().map(|h| h.age()).fold(0.0, f64::max);
+    let times = [0.0, 5.0, 25.0, oldest, 80.0];
+    let found = expected_cumulative_purchases(&model, &histories, &times).unwrap();
+    for (time, found) in times.iter().zip(found) {
+        let expected = sums(&|i| {
+            let since = (time - (oldest - rows[i].age())).max(0.0);
+            model.expected_purchases_new_customer(since).unwrap()
+        });
+        assert!(
+            (found - expected).abs() <= 1e-9 * expected,
+            "{time}: {found} {expected}"
+        );
+    }
+}
+
+#[test]
+fn a_bootstrap_is_its_seed() {
+    let histories = drawn(PurchaseModelKind::Nbd, 400);
+    let fitted = PurchaseModelKind::Nbd.fit(&histories).unwrap();
+    let draw = |n, seed| Bootstrap::new(fitted.model(), &histories, n, seed).unwrap();
+    let (one, other) = (draw(200, 1), draw(200, 2));
+    assert_eq!(one, draw(200, 1));
+    assert_ne!(one.models(), other.models());
+    // More replicates begin with the same ones, and no two are alike.
+    assert_eq!(draw(40, 1).models(), &one.models()[..40]);
+    assert!(one.models().windows(2).all(|pair| pair[0] != pair[1]));
+    // The interval of a parameter is that of the curvature.
+    for (i, parameter) in fitted.report().parameters.iter().enumerate() {
+        let (low, high) = one.interval(0.9, |model| Ok(model.parameters()[i].1)).unwrap();
+        let curvature = parameter.interval(0.9).unwrap();
+        let ratio = (high - low) / (curvature.1 - curvature.0);
+        assert!((0.75..1.35).contains(&ratio), "{} {ratio}", parameter.name);
+    }
+    let (low, high) = one.interval(0.5, |model| Ok(model.parameters()[0].1)).unwrap();
+    let (lower, higher) =
+        one.interval(0.95, |model| Ok(model.parameters()[0].1)).unwrap();
+    assert!(lower < low && low < high && high < higher);
+    for bad in [0.0, 1.0, f64::NAN] {
+        assert!(one.interval(bad, |_| Ok(1.0)).is_err());
+    }
+}
+
+#[test]
+fn those_at_risk_bought_often_and_fell_silent() {
+    let week = TimeUnit::Week;
+    let model = segmenta::lifetime::BgNbd::new(0.243, 4.414, 0.793, 2.426, week).unwrap();
+    let rows = [
+        (9, 20.0, 60.0),
+        (9, 59.0, 60.0),
+        (1, 2.0, 60.0),
+        (4, 12.0, 60.0),
+        (0, 0.0, 60.0),
+    ];
+    let rows = rows.map(|(x, last, age)| PurchaseHistory::new(x, last, age).unwrap());
+    let histories = PurchaseHistories::new(week, rows.to_vec());
+    let scorer = ChurnScorer::new(model.into(), &histories, 26.0).unwrap();
+    let at_risk = scorer.at_risk(&histories, 0.9, 3).unwrap();
+    // Neither those who are still there, nor those who bought a few times only; the one of
+    // whom most was to be expected first.
+    assert_eq!(at_risk.iter().map(|(at, _)| *at).collect::<Vec<_>>(), [0, 3]);
+    for (at, score) in &at_risk {
+        assert_eq!(*score, scorer.score(&rows[*at]).unwrap());
+        assert!(score.probability_of_no_purchase >= 0.9);
+    }
+    // 93 weeks of 23 gaps; hers are drawn towards that.
+    let usual = (20.0 + 93.0 / 23.0) / 10.0;
+    assert!((at_risk[0].1.usual_gap - usual).abs() < 1e-12);
+    assert!((at_risk[0].1.overdue_ratio - 40.0 / usual).abs() < 1e-12);
+    assert_eq!(scorer.at_risk(&histories, 0.9, 0).unwrap().len(), 4);
+    assert_eq!(scorer.at_risk(&histories, 0.0, 0).unwrap().len(), 5);
+}
