@@ -435,3 +435,23 @@ fn log_likelihood(cells: &[(OpportunityHistory, f64)], at: &[f64]) -> Curvature 
     }
     sum.into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lifetime::curvature::check_derivatives;
+
+    #[test]
+    fn curvatures_are_those_of_the_values() -> Result<()> {
+        let cells = [(0, 0, 6), (6, 6, 6), (2, 5, 6), (1, 1, 6), (3, 4, 9), (1, 2, 2)];
+        let cells = cells.map(|(x, last, n)| OpportunityHistory::new(x, last, n));
+        let cells = cells.into_iter().collect::<Result<Vec<_>>>()?;
+        let cells: Vec<_> =
+            cells.into_iter().zip([3.0, 1.0, 2.5, 4.0, 1.0, 0.5]).collect();
+        for at in [[0.2, -0.3, -0.4, 1.0], [-2.0, 1.0, 2.0, 2.5], [1.5, 1.5, -2.0, -1.0]]
+        {
+            check_derivatives(|at| log_likelihood(&cells, at), &at);
+        }
+        Ok(())
+    }
+}

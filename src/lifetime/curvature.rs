@@ -190,6 +190,37 @@ fn rotate(a: &mut [f64], n: usize, p: usize, q: usize) {
     }
 }
 
+/// The slopes and curvatures are those of the values, by central differences.
+#[cfg(test)]
+pub(super) fn check_derivatives(of: impl Fn(&[f64]) -> Curvature, at: &[f64]) {
+    const STEP: f64 = 1e-4;
+    let here = of(at);
+    let n = here.n();
+    let close = |found: f64, expected: f64, scale: f64, what: &str| {
+        let off = (found - expected).abs();
+        assert!(off <= 2e-7 * (1.0 + scale), "{what} at {at:?}: {found}, not {expected}");
+    };
+    let scale = here.hessian.iter().fold(here.value.abs(), |m, x| m.max(x.abs()));
+    for i in 0..n {
+        let moved = |by: f64| {
+            let mut to = at.to_vec();
+            to[i] += by;
+            of(&to)
+        };
+        let [far_less, less, more, far_more] =
+            [-2.0, -1.0, 1.0, 2.0].map(|k| moved(k * STEP));
+        let slope = |f: fn(&Curvature, usize) -> f64, j: usize| {
+            (8.0 * (f(&more, j) - f(&less, j)) - f(&far_more, j) + f(&far_less, j))
+                / (12.0 * STEP)
+        };
+        close(here.gradient[i], slope(|c, _| c.value, 0), scale, "slope");
+        for j in 0..n {
+            let expected = slope(|c, j| c.gradient[j], j);
+            close(here.hessian[i * n + j], expected, scale, "curvature");
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

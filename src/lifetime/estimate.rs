@@ -259,3 +259,36 @@ fn nbd_log_likelihood(distinct: &Distinct, at: &[f64]) -> Curvature {
     parts.iter().for_each(|part| sum.add(1.0, part));
     sum.into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lifetime::curvature::check_derivatives;
+    use crate::lifetime::history::PurchaseHistory;
+
+    #[test]
+    fn curvatures_are_those_of_the_values() -> Result<()> {
+        let rows = [
+            (0, 0.0, 38.0),
+            (0, 0.0, 3.0),
+            (1, 0.5, 30.0),
+            (2, 30.5, 31.0),
+            (2, 8.0, 31.0),
+            (7, 20.0, 90.0),
+            (40, 39.0, 39.0),
+        ];
+        let rows = rows.map(|(x, last, age)| PurchaseHistory::new(x, last, age));
+        let rows = rows.into_iter().collect::<Result<Vec<_>>>()?;
+        let weights = [6.0, 1.0, 2.5, 1.0, 3.0, 0.5, 1.0];
+        let distinct = Distinct::new(&rows, Some(&weights))?;
+        for kind in [Kind::Nbd, Kind::Bg, Kind::Mbg, Kind::Pareto] {
+            for at in
+                [[-1.4, 1.5, -0.2, 0.9], [1.0, 3.0, -2.0, 1.5], [-0.5, -1.0, 1.0, 4.0]]
+            {
+                let at = &at[..kind.names().len()];
+                check_derivatives(|at| kind.at(&distinct, at), at);
+            }
+        }
+        Ok(())
+    }
+}

@@ -274,3 +274,22 @@ fn log_likelihood(distinct: &Distinct, at: &[f64]) -> Curvature {
     parts.iter().for_each(|part| sum.add(1.0, part));
     sum.into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lifetime::curvature::check_derivatives;
+
+    #[test]
+    fn curvatures_are_those_of_the_values() -> Result<()> {
+        let rows = [(1, 3.0), (1, 80.0), (2, 41.5), (5, 0.25), (30, 12.0)];
+        let rows = rows.map(|(x, mean)| SpendHistory::new(x, mean));
+        let rows = rows.into_iter().collect::<Result<Vec<_>>>()?;
+        let (rows, weights) = spenders(&rows, Some(&[1.0, 2.5, 1.0, 0.5, 3.0]))?;
+        let distinct = Distinct::new(&rows, Some(&weights))?;
+        for at in [[1.8, 1.3, 2.7], [-1.5, 0.1, 4.0], [3.0, 2.0, -1.0]] {
+            check_derivatives(|at| log_likelihood(&distinct, at), &at);
+        }
+        Ok(())
+    }
+}

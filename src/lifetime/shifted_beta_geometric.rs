@@ -289,3 +289,20 @@ fn survivors(alpha: f64, beta: f64, m: f64, n: f64) -> Jet<2> {
         ],
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lifetime::curvature::check_derivatives;
+
+    #[test]
+    fn curvatures_are_those_of_the_values() {
+        let tenures = Tenures {
+            left: vec![0.0, 0.0, 30.0, 11.0, 0.5, 4.0],
+            stayed: vec![0.0, 0.0, 9.0, 0.0, 0.0, 40.0],
+        };
+        for at in [[-0.4, 1.3], [2.0, -1.0], [-3.0, -3.0]] {
+            check_derivatives(|at| tenures.log_likelihood(at), &at);
+        }
+    }
+}

@@ -105,7 +105,9 @@ fn a_bootstrap_is_its_seed() {
     assert_ne!(one.models(), other.models());
     // More replicates begin with the same ones, and no two are alike.
     assert_eq!(draw(40, 1).models(), &one.models()[..40]);
-    assert!(one.models().windows(2).all(|pair| pair[0] != pair[1]));
+    for (i, model) in one.models().iter().enumerate() {
+        assert!(!one.models()[..i].contains(model), "{i}");
+    }
     // The interval of a parameter is that of the curvature.
     for (i, parameter) in fitted.report().parameters.iter().enumerate() {
         let (low, high) = one.interval(0.9, |model| Ok(model.parameters()[i].1)).unwrap();
@@ -148,6 +150,9 @@ fn those_at_risk_bought_often_and_fell_silent() {
     let usual = (20.0 + 93.0 / 23.0) / 10.0;
     assert!((at_risk[0].1.usual_gap - usual).abs() < 1e-12);
     assert!((at_risk[0].1.overdue_ratio - 40.0 / usual).abs() < 1e-12);
+    let often = scorer.at_risk(&histories, 0.9, 5).unwrap();
+    assert_eq!(often.iter().map(|(at, _)| *at).collect::<Vec<_>>(), [0]);
+    assert_eq!(scorer.at_risk(&histories, 0.9, 4).unwrap().len(), 2);
     assert_eq!(scorer.at_risk(&histories, 0.9, 0).unwrap().len(), 4);
     assert_eq!(scorer.at_risk(&histories, 0.0, 0).unwrap().len(), 5);
 }

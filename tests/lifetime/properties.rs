@@ -281,9 +281,17 @@ fn weights_are_customers() {
         twice.extend(few.as_slice().iter().rev());
         let twice = PurchaseHistories::new(WEEK, twice);
         let weighted = few.clone().with_weights(vec![2.0; few.len()]).unwrap();
-        let (a, b) = (kind.fit(&twice).unwrap(), kind.fit(&weighted).unwrap());
-        for (a, b) in a.report().parameters.iter().zip(&b.report().parameters) {
-            assert!((a.value / b.value - 1.0).abs() < 1e-9, "{a:?} {b:?}");
+        // Equal histories with weights of their own: 1.5 and 0.5.
+        let uneven = twice.clone().with_weights(
+            (0..twice.len()).map(|i| if i < few.len() { 1.5 } else { 0.5 }).collect(),
+        );
+        let a = kind.fit(&twice).unwrap();
+        for b in [&weighted, &uneven.unwrap()] {
+            let b = kind.fit(b).unwrap();
+            assert_eq!(a.report().n_customers, b.report().n_customers);
+            for (a, b) in a.report().parameters.iter().zip(&b.report().parameters) {
+                assert!((a.value / b.value - 1.0).abs() < 1e-9, "{a:?} {b:?}");
+            }
         }
     }
 }
