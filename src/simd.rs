@@ -19,6 +19,7 @@
 #![allow(unsafe_code)]
 
 mod bytes;
+pub(crate) mod elementary;
 
 use self::bytes::PlainBytes;
 pub(crate) use self::bytes::{ByteSet, Bytes, N_BYTES};

@@ -2,12 +2,13 @@
 
 use super::curvature::{Curvature, Jet};
 use super::distinct::{Distinct, Run};
-use super::euler::{LANES, Many, Sums, series};
+use super::euler::{Computed, series};
 use super::history::PurchaseHistory;
 use super::rates::Rates;
+use super::rows::{LeftSums, of_ages, of_leavers};
 use super::special::{LnRising, ln_1p_exp, logistic};
 use crate::parallel::map_blocks;
-use crate::simd;
+use crate::simd::elementary;
 
 /// Rates `λ` are gamma distributed with shape `r` and rate `alpha`; the probability `p` of
 /// leaving after a purchase is beta distributed with `a` and `b`.
@@ -17,9 +18,15 @@ pub(super) struct Bg {
     pub(super) alpha: f64,
     pub(super) a: f64,
     pub(super) b: f64,
+    /// `a + b − 1 − r`, from which what was seen takes as much as it adds.
+    pub(super) upper: f64,
 }
 
 impl Bg {
+    pub(super) fn new(r: f64, alpha: f64, a: f64, b: f64) -> Bg {
+        Bg { r, alpha, a, b, upper: a + b - 1.0 - r }
+    }
+
     /// Purchases to be expected up to `t` (Fader, Hardie & Lee 2005, equation 9).
     ///
     /// Their hypergeometric function, after Euler's transformation, is a series without
@@ -30,90 +37,70 @@ impl Bg {
         if t == 0.0 {
             return 0.0;
         }
-        let (upper, c, z) = self.asked(t);
-        let found = series(&[upper], self.a, &[c], &[z]);
-        self.expected_by(t, found.sum[0], found.sizes[0])
+        let asked = Asked::new(self.a, self.b, self.alpha, t);
+        let numerators = Computed { upper: self.upper, a: self.a };
+        let found = series(self.upper, &numerators, &[asked.c + 1.0], &[asked.z]);
+        let less_one = elementary::exp_m1(asked.power(self.a));
+        let power = if self.a > 1.0 {
+            elementary::exp(asked.power(self.a))
+        } else {
+            1.0 + less_one
+        };
+        let expected =
+            asked.expected(self.a, (power, less_one), found.sum[0], found.sizes[0]);
+        if expected.is_nan() { self.expected_by_quadrature(t) } else { expected }
     }
 
-    /// What the series is asked: `A`, `c` and `z`.
-    fn asked(&self, t: f64) -> (f64, f64, f64) {
-        let c = self.a + self.b - 1.0;
-        (c - self.r, c + 1.0, t / (self.alpha + t))
-    }
-
-    /// The expectation, with the series' answer.
-    fn expected_by(&self, t: f64, sum: f64, sizes: f64) -> f64 {
-        let Bg { r, alpha, a, b } = *self;
-        let ratio = t / alpha;
-        let y = ratio.ln_1p();
-        let c = a + b - 1.0;
-        let grown = (-(a - 1.0) * y).exp_m1();
-        let bracket = c * if a == 1.0 { y } else { -grown / (a - 1.0) };
-        // 1 + grown, but where it would lose its digits.
-        let factor = if grown > -0.5 { 1.0 + grown } else { (-(a - 1.0) * y).exp() };
-        let expected = bracket - factor * sum;
-        // False where there is no sum.
-        if expected > 1e-2 * bracket.abs().max(factor * sizes) && expected.is_finite() {
-            return expected;
-        }
-        beta_expectation(a, b, |ln_p| {
+    pub(super) fn expected_by_quadrature(&self, t: f64) -> f64 {
+        let ratio = t / self.alpha;
+        beta_expectation(self.a, self.b, |ln_p| {
             let p = ln_p.exp();
             // The limit, before p loses its digits.
             if p < 1e-280 {
-                return r * ratio;
+                return self.r * ratio;
             }
-            -(-r * (p * ratio).ln_1p()).exp_m1() / p
+            -(-self.r * (p * ratio).ln_1p()).exp_m1() / p
         })
     }
+}
 
-    /// Purchases to be expected of many customers: the probability of being alive times what
-    /// the process promises, with the bits of each alone. Eight series at once take the time
-    /// of two.
-    pub(super) fn expected_of_many(
+/// What is asked of one customer's process.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked {
+    pub(super) c: f64,
+    pub(super) z: f64,
+    pub(super) y: f64,
+}
+
+impl Asked {
+    #[inline(always)]
+    pub(super) fn new(a: f64, b: f64, alpha: f64, t: f64) -> Asked {
+        Asked { c: a + b - 1.0, z: t / (alpha + t), y: elementary::ln_1p(t / alpha) }
+    }
+
+    #[inline(always)]
+    pub(super) fn power(&self, a: f64) -> f64 {
+        (1.0 - a) * self.y
+    }
+
+    /// The expectation, with e to the power, that less one, and the series' answer; NaN where
+    /// that is of no use.
+    #[inline(always)]
+    pub(super) fn expected(
         &self,
-        histories: &[PurchaseHistory],
-        shift: f64,
-        t: f64,
-        to: &mut [f64],
-    ) {
-        const ROWS: usize = 256;
-        const GROUPS: usize = ROWS / LANES;
-        if t == 0.0 {
-            to.fill(0.0);
-            return;
-        }
-        let none = Sums { sum: [0.0; LANES], sizes: [0.0; LANES] };
-        let mut found = [none; GROUPS];
-        // Lanes that are left over ask what ends at once.
-        let mut asked = [[[0.0; LANES]; GROUPS]; 3];
-        for (histories, to) in histories.chunks(ROWS).zip(to.chunks_mut(ROWS)) {
-            asked[0].as_flattened_mut().fill(0.0);
-            asked[1].as_flattened_mut().fill(1.0);
-            asked[2].as_flattened_mut().fill(0.0);
-            let [upper, c, z] = &mut asked;
-            let lanes = upper
-                .as_flattened_mut()
-                .iter_mut()
-                .zip(c.as_flattened_mut())
-                .zip(z.as_flattened_mut());
-            for (history, ((upper, c), z)) in histories.iter().zip(lanes) {
-                (*upper, *c, *z) = self.after(history, shift).asked(t);
-            }
-            let n = histories.len().div_ceil(LANES);
-            simd::run(Many {
-                a: self.a,
-                upper: &upper[..n],
-                c: &c[..n],
-                z: &z[..n],
-                found: &mut found[..n],
-            });
-            for (i, (history, to)) in histories.iter().zip(to).enumerate() {
-                let found = &found[i / LANES];
-                let (sum, sizes) = (found.sum[i % LANES], found.sizes[i % LANES]);
-                let expected = self.after(history, shift).expected_by(t, sum, sizes);
-                *to = self.alive(history, shift) * expected;
-            }
-        }
+        a: f64,
+        (power, less_one): (f64, f64),
+        sum: f64,
+        sizes: f64,
+    ) -> f64 {
+        let per = if a == 1.0 { self.y } else { less_one * (1.0 / (1.0 - a)) };
+        let bracket = self.c * per;
+        let expected = bracket - power * sum;
+        let size = power * sizes;
+        let size = if size > bracket.abs() { size } else { bracket.abs() };
+        // False where there is no sum.
+        let good = (expected > 1e-2 * size) & (expected < f64::INFINITY);
+        if good { expected } else { f64::NAN }
     }
 }
 
@@ -204,7 +191,7 @@ fn ln_growth(s: f64, d: f64) -> f64 {
 /// `e^u = a/(b+j−1) · ((α+T)/(α+t_x))^(r+x)`, the odds of having left.
 pub(super) fn log_likelihood(distinct: &Distinct, shift: f64, at: &[f64]) -> Curvature {
     let [r, alpha, a, b] = [at[0].exp(), at[1].exp(), at[2].exp(), at[3].exp()];
-    let bg = Bg { r, alpha, a, b };
+    let bg = Bg::new(r, alpha, a, b);
     let parts = map_blocks(distinct.runs.len(), 8, |runs| {
         let mut sum = Jet::ZERO;
         for run in &distinct.runs[runs] {
@@ -218,20 +205,27 @@ pub(super) fn log_likelihood(distinct: &Distinct, shift: f64, at: &[f64]) -> Cur
 }
 
 impl Bg {
-    /// The logarithm of the odds of having left.
-    fn ln_odds_left(&self, history: &PurchaseHistory, shift: f64) -> f64 {
-        let PurchaseHistory { frequency: x, age_at_last_purchase: last, age } = *history;
+    /// The logarithm of the odds of having left, but for `a/(b+j−1)`, of a customer with these
+    /// repeat purchases and ages.
+    #[inline(always)]
+    pub(super) fn silence(&self, x: f64, last: f64, age: f64) -> f64 {
+        (self.r + x) * elementary::ln_1p((age - last) / (self.alpha + last))
+    }
+
+    /// The probability of being alive with e to the silence: 1 over 1 plus the odds.
+    #[inline(always)]
+    pub(super) fn alive_after_silence(&self, x: f64, shift: f64, silence: f64) -> f64 {
         let j = x + shift;
-        if j < 1.0 {
-            return f64::NEG_INFINITY;
-        }
-        (self.a / (self.b + j - 1.0)).ln()
-            + (self.r + x) * ((age - last) / (self.alpha + last)).ln_1p()
+        let stays = self.b + j - 1.0;
+        let alive = stays / (stays + self.a * silence);
+        if j < 1.0 { 1.0 } else { alive }
     }
 
     /// The probability of being alive.
     pub(super) fn alive(&self, history: &PurchaseHistory, shift: f64) -> f64 {
-        logistic(-self.ln_odds_left(history, shift))
+        let PurchaseHistory { frequency: x, age_at_last_purchase: last, age } = *history;
+        let silence = elementary::exp(self.silence(x, last, age));
+        self.alive_after_silence(x, shift, silence)
     }
 
     /// The same, and the log-likelihood.
@@ -240,17 +234,21 @@ impl Bg {
         history: &PurchaseHistory,
         shift: f64,
     ) -> (f64, f64) {
-        let Bg { r, alpha, a, b } = *self;
-        let PurchaseHistory { frequency: x, age, .. } = *history;
+        let Bg { r, alpha, a, b, .. } = *self;
+        let PurchaseHistory { frequency: x, age_at_last_purchase: last, age } = *history;
         let j = x + shift;
-        let odds = self.ln_odds_left(history, shift);
+        let odds = if j < 1.0 {
+            f64::NEG_INFINITY
+        } else {
+            (a / (b + j - 1.0)).ln() + (r + x) * ((age - last) / (alpha + last)).ln_1p()
+        };
         let ln = LnRising::new(r, x).value
             - r * (age / alpha).ln_1p()
             - x * (alpha + age).ln()
             + LnRising::new(b, j).value
             - LnRising::new(a + b, j).value
             + ln_1p_exp(odds);
-        (logistic(-odds), ln)
+        (self.alive(history, shift), ln)
     }
 
     /// What someone does who is alive after this history.
@@ -260,11 +258,12 @@ impl Bg {
             alpha: self.alpha + history.age,
             a: self.a,
             b: self.b + history.frequency + shift,
+            upper: self.upper + shift,
         }
     }
 
     fn of_run(&self, distinct: &Distinct, run: &Run, shift: f64) -> Jet<4> {
-        let Bg { r, alpha, a, b } = *self;
+        let Bg { r, alpha, a, b, .. } = *self;
         let (x, j) = (run.x, run.x + shift);
         let k = r + x;
         // What is the same for all rows of the run.
@@ -273,62 +272,34 @@ impl Bg {
         let stay = b / (b + j - 1.0);
         let ln_odds = (a / (b + j - 1.0)).ln();
 
-        // Weighted sums over the rows: of ln(1 + T/α) and of y = α/(α+T), …
-        let mut rows = RowSums::default();
         let range = run.start..run.end;
-        let columns = distinct.last[range.clone()]
-            .iter()
-            .zip(&distinct.age[range.clone()])
-            .zip(&distinct.weight[range]);
-        for ((&last, &age), &weight) in columns {
-            let y_age = alpha / (alpha + age);
-            let lt = -y_age.ln();
-            rows.weight += weight;
-            rows.lt += weight * lt;
-            rows.y += weight * y_age;
-            rows.y_bend += weight * y_age * (1.0 - y_age);
-            if j < 1.0 {
-                continue;
-            }
-            let y_last = alpha / (alpha + last);
-            let d = lt + y_last.ln();
-            let dy = y_age - y_last;
-            let d2y = y_age * (1.0 - y_age) - y_last * (1.0 - y_last);
-            let u = ln_odds + k * d;
-            let left = weight * logistic(u);
-            let bend = left * logistic(-u);
-            rows.odds += weight * ln_1p_exp(u);
-            rows.left += left;
-            rows.left_d += left * d;
-            rows.left_dy += left * dy;
-            rows.left_d2y += left * d2y;
-            rows.bend += bend;
-            rows.bend_d += bend * d;
-            rows.bend_dy += bend * dy;
-            rows.bend_dd += bend * d * d;
-            rows.bend_ddy += bend * d * dy;
-            rows.bend_dydy += bend * dy * dy;
-        }
+        let (age, weight) =
+            (&distinct.age[range.clone()], &distinct.weight[range.clone()]);
+        let (ages, rows) = if j < 1.0 {
+            (of_ages(age, weight, alpha), LeftSums::default())
+        } else {
+            of_leavers((&distinct.last[range], age), weight, alpha, (ln_odds, k))
+        };
 
-        let w = rows.weight;
+        let w = ages.weight;
         let value = w * (of_r.value - x * alpha.ln() + of_b.value - of_ab.value)
-            - k * rows.lt
+            - k * ages.lt
             + rows.odds;
         let d_b = b * (of_b.first - of_ab.first);
         let gradient = [
-            w * r * of_r.first - r * rows.lt + r * rows.left_d,
-            w * (k - x) - k * rows.y + k * rows.left_dy,
+            w * r * of_r.first - r * ages.lt + r * rows.left_d,
+            w * (k - x) - k * ages.y + k * rows.left_dy,
             -w * a * of_ab.first + rows.left,
             w * d_b - stay * rows.left,
         ];
         let mut hessian = [[0.0; 4]; 4];
-        hessian[0][0] = w * (r * of_r.first + r * r * of_r.second) - r * rows.lt
+        hessian[0][0] = w * (r * of_r.first + r * r * of_r.second) - r * ages.lt
             + r * rows.left_d
             + r * r * rows.bend_dd;
-        hessian[0][1] = r * (w - rows.y) + r * rows.left_dy + r * k * rows.bend_ddy;
+        hessian[0][1] = r * (w - ages.y) + r * rows.left_dy + r * k * rows.bend_ddy;
         hessian[0][2] = r * rows.bend_d;
         hessian[0][3] = -stay * r * rows.bend_d;
-        hessian[1][1] = -k * rows.y_bend + k * rows.left_d2y + k * k * rows.bend_dydy;
+        hessian[1][1] = -k * ages.y_bend + k * rows.left_d2y + k * k * rows.bend_dydy;
         hessian[1][2] = k * rows.bend_dy;
         hessian[1][3] = -stay * k * rows.bend_dy;
         hessian[2][2] = -w * (a * of_ab.first + a * a * of_ab.second) + rows.bend;
@@ -338,27 +309,6 @@ impl Bg {
             + stay * stay * rows.bend;
         Jet { value, gradient, hessian }.mirror()
     }
-}
-
-/// Weighted sums over rows; `d` is `ln((α+T)/(α+t_x))`, `dy` and `d2y` its derivatives by
-/// `ln α`.
-#[derive(Clone, Copy, Debug, Default)]
-struct RowSums {
-    weight: f64,
-    lt: f64,
-    y: f64,
-    y_bend: f64,
-    odds: f64,
-    left: f64,
-    left_d: f64,
-    left_dy: f64,
-    left_d2y: f64,
-    bend: f64,
-    bend_d: f64,
-    bend_dy: f64,
-    bend_dd: f64,
-    bend_ddy: f64,
-    bend_dydy: f64,
 }
 
 #[cfg(test)]
@@ -371,15 +321,8 @@ mod tests {
             for a in [0.01, 0.793, 1.0, 1.0 + 1e-9, 4.0] {
                 for b in [0.1, 2.426, 30.0] {
                     for t in [0.01, 1.0, 20.0, 400.0] {
-                        let bg = Bg { r, alpha: 4.4, a, b };
-                        let ratio = t / bg.alpha;
-                        let slow = beta_expectation(a, b, |ln_p: f64| {
-                            let p = ln_p.exp();
-                            if p < 1e-280 {
-                                return r * ratio;
-                            }
-                            -(-r * (p * ratio).ln_1p()).exp_m1() / p
-                        });
+                        let bg = Bg::new(r, 4.4, a, b);
+                        let slow = bg.expected_by_quadrature(t);
                         let fast = bg.expected(t);
                         assert!(
                             (fast / slow - 1.0).abs() < 1e-11,

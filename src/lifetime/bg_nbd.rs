@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::bg::Bg;
+use super::bg_many::expected_of_many;
 use super::estimate::{EstimationOptions, Kind, estimate};
 use super::histories::PurchaseHistories;
 use super::history::PurchaseHistory;
@@ -156,12 +157,12 @@ impl Conjugate for BgNbd {
     }
 
     fn expected_of_many(&self, histories: &[PurchaseHistory], t: f64, to: &mut [f64]) {
-        self.shared().expected_of_many(histories, 0.0, t, to);
+        expected_of_many(&self.shared(), histories, 0.0, t, to);
     }
 }
 
 impl BgNbd {
     fn shared(&self) -> Bg {
-        Bg { r: self.r, alpha: self.alpha, a: self.a, b: self.b }
+        Bg::new(self.r, self.alpha, self.a, self.b)
     }
 }

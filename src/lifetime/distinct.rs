@@ -148,7 +148,7 @@ fn order(rows: &[PurchaseHistory], weights: Option<&[f64]>) -> Vec<u32> {
     let n_sample = sample.len();
     sample.sort_unstable_by_key(|&at| key(at));
     sample.dedup_by_key(|at| key(*at));
-    if sample.len() * 20 > n_sample * 19 && n_sample == SAMPLE {
+    if sample.len() * 20 > n_sample * 19 && order.len() >= SAMPLE {
         by_frequency(rows, order)
     } else {
         order.sort_unstable_by_key(|&at| (key(at), at));

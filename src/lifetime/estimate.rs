@@ -9,6 +9,7 @@ use super::histories::PurchaseHistories;
 use super::maximise::{Maximum, best_of, maximise};
 use super::pareto;
 use super::report::{EstimationReport, Identifiability};
+use super::rows::{AgeSums, of_ages};
 use super::special::LnRising;
 use crate::error::{Error, ErrorKind, Result};
 use crate::inference::chi_squared_tail;
@@ -231,15 +232,9 @@ fn nbd_log_likelihood(distinct: &Distinct, at: &[f64]) -> Curvature {
         for run in &distinct.runs[runs] {
             let (x, k) = (run.x, r + run.x);
             let of_r = LnRising::new(r, x);
-            let (mut w, mut lt, mut left, mut bend) = (0.0, 0.0, 0.0, 0.0);
-            for i in run.start..run.end {
-                let weight = distinct.weight[i];
-                let y = alpha / (alpha + distinct.age[i]);
-                w += weight;
-                lt -= weight * y.ln();
-                left += weight * y;
-                bend += weight * y * (1.0 - y);
-            }
+            let range = run.start..run.end;
+            let AgeSums { weight: w, lt, y: left, y_bend: bend } =
+                of_ages(&distinct.age[range.clone()], &distinct.weight[range], alpha);
             let mixed = r * (w - left);
             sum.add(
                 1.0,

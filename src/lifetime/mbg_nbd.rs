@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::bg::Bg;
+use super::bg_many::expected_of_many;
 use super::estimate::{EstimationOptions, Kind, estimate};
 use super::histories::PurchaseHistories;
 use super::history::PurchaseHistory;
@@ -152,12 +153,12 @@ impl Conjugate for MbgNbd {
     }
 
     fn expected_of_many(&self, histories: &[PurchaseHistory], t: f64, to: &mut [f64]) {
-        self.shared().expected_of_many(histories, 1.0, t, to);
+        expected_of_many(&self.shared(), histories, 1.0, t, to);
     }
 }
 
 impl MbgNbd {
     fn shared(&self) -> Bg {
-        Bg { r: self.r, alpha: self.alpha, a: self.a, b: self.b }
+        Bg::new(self.r, self.alpha, self.a, self.b)
     }
 }

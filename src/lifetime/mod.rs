@@ -8,6 +8,7 @@
 
 mod bg;
 mod bg_bb;
+mod bg_many;
 mod bg_nbd;
 mod bootstrap;
 mod calibration;
@@ -32,6 +33,7 @@ mod pareto_nbd;
 mod process;
 mod rates;
 mod report;
+mod rows;
 mod shifted_beta_geometric;
 mod special;
 mod spend;
