@@ -269,8 +269,11 @@ impl Bg {
         // What is the same for all rows of the run.
         let (of_r, of_b, of_ab) =
             (LnRising::new(r, x), LnRising::new(b, j), LnRising::new(a + b, j));
-        let stay = b / (b + j - 1.0);
-        let ln_odds = (a / (b + j - 1.0)).ln();
+        let (stay, ln_odds) = if j < 1.0 {
+            (0.0, f64::NEG_INFINITY)
+        } else {
+            (b / (b + j - 1.0), (a / (b + j - 1.0)).ln())
+        };
 
         let range = run.start..run.end;
         let (age, weight) =

@@ -6,10 +6,10 @@ use super::bg;
 use super::curvature::{Curvature, Jet};
 use super::distinct::Distinct;
 use super::histories::PurchaseHistories;
-use super::maximise::{Maximum, best_of, maximise};
-use super::pareto;
+use super::maximise::{Maximum, best_of, candidates, maximise};
 use super::report::{EstimationReport, Identifiability};
 use super::rows::{AgeSums, of_ages};
+use super::silence;
 use super::special::LnRising;
 use crate::error::{Error, ErrorKind, Result};
 use crate::inference::chi_squared_tail;
@@ -74,7 +74,7 @@ impl Kind {
             Kind::Nbd => nbd_log_likelihood(distinct, parameters),
             Kind::Bg => bg::log_likelihood(distinct, 0.0, parameters),
             Kind::Mbg => bg::log_likelihood(distinct, 1.0, parameters),
-            Kind::Pareto => pareto::log_likelihood(distinct, parameters),
+            Kind::Pareto => silence::log_likelihood(distinct, parameters),
         }
     }
 
@@ -104,8 +104,12 @@ impl Kind {
 /// With more rows than this, starts are tried on some of them.
 const MANY: usize = 768;
 
-/// Rows of a first look, about.
+/// Rows of a first look, about; each further look is at so many times as many.
 const FEW: usize = 384;
+const MORE: usize = 8;
+
+/// So many rows are believed even where they have no peak.
+const ENOUGH: usize = 16_384;
 
 /// What a search found, in logarithms, with the report.
 pub(super) struct Found {
@@ -124,27 +128,16 @@ pub(super) fn estimate(
     let max_iter = options.get_max_iter()?;
     let distinct = histories.distinct()?;
     check_informative(&distinct)?;
-    let few = (distinct.len() > MANY).then(|| distinct.every(distinct.len() / FEW));
-    let few = few.as_ref().filter(|few| check_informative(few).is_ok());
-
-    let mut likelihood = |kind: Kind, starts: &[Vec<f64>]| -> Result<Maximum> {
-        let all = |at: &[f64]| kind.at(&distinct, at);
-        let found = match few {
-            Some(few) => {
-                let some = |at: &[f64]| kind.at(few, at);
-                match best_of(&some, starts, max_iter, observer)? {
-                    Some(near) => maximise(&all, &near.parameters, max_iter, observer)?,
-                    None => best_of(&all, starts, max_iter, observer)?,
-                }
-            }
-            None => best_of(&all, starts, max_iter, observer)?,
-        };
-        found.ok_or_else(|| {
-            Error::undefined(
-                "the log-likelihood",
-                "it is not finite at any of the starting points",
-            )
-        })
+    let mut likelihood = |kind: Kind, starts: &[Vec<f64>]| {
+        let near = first_look(kind, &distinct, starts, max_iter, observer)?;
+        let starts = if near.is_empty() { starts } else { &near };
+        best_of(&|at: &[f64]| kind.at(&distinct, at), starts, max_iter, observer)?
+            .ok_or_else(|| {
+                Error::undefined(
+                    "the log-likelihood",
+                    "it is not finite at any of the starting points",
+                )
+            })
     };
 
     let (purchases, ages) = distinct.sums();
@@ -173,6 +166,31 @@ pub(super) fn estimate(
         compare_with_nbd(&mut report, nbd.at.value);
     }
     Ok(Found { parameters: maximum.parameters, report })
+}
+
+/// Where some of the rows have their peaks; empty where they have none, or are not many. Few
+/// rows may promise most to parameters without bounds, from where the peak of all of them is
+/// not found.
+fn first_look(
+    kind: Kind,
+    distinct: &Distinct,
+    starts: &[Vec<f64>],
+    max_iter: usize,
+    observer: &mut dyn Observer,
+) -> Result<Vec<Vec<f64>>> {
+    let mut step = if distinct.len() > MANY { distinct.len() / FEW } else { 1 };
+    while step > 1 {
+        let few = distinct.every(step);
+        if check_informative(&few).is_ok() {
+            let some = |at: &[f64]| kind.at(&few, at);
+            let near = candidates(&some, starts, max_iter, observer)?;
+            if few.len() > ENOUGH || near.iter().all(Maximum::is_peak) {
+                return Ok(near.into_iter().map(|maximum| maximum.parameters).collect());
+            }
+        }
+        step /= MORE;
+    }
+    Ok(Vec::new())
 }
 
 /// The maximum that is reached from near it, without a report; `None` where there is none.
@@ -260,6 +278,7 @@ mod tests {
     use super::*;
     use crate::lifetime::curvature::check_derivatives;
     use crate::lifetime::history::PurchaseHistory;
+    use crate::random::Random;
 
     #[test]
     fn curvatures_are_those_of_the_values() -> Result<()> {
@@ -277,13 +296,55 @@ mod tests {
         let weights = [6.0, 1.0, 2.5, 1.0, 3.0, 0.5, 1.0];
         let distinct = Distinct::new(&rows, Some(&weights))?;
         for kind in [Kind::Nbd, Kind::Bg, Kind::Mbg, Kind::Pareto] {
-            for at in
-                [[-1.4, 1.5, -0.2, 0.9], [1.0, 3.0, -2.0, 1.5], [-0.5, -1.0, 1.0, 4.0]]
-            {
+            for at in [
+                [-1.4, 1.5, -0.2, 0.9],
+                [1.0, 3.0, -2.0, 1.5],
+                [-0.5, -1.0, 1.0, 4.0],
+                [0.0, 0.0, 0.0, 0.0],
+            ] {
                 let at = &at[..kind.names().len()];
                 check_derivatives(|at| kind.at(&distinct, at), at);
             }
         }
+        Ok(())
+    }
+
+    /// Some of these samples promise most to rates of leaving that do not differ, and so to
+    /// parameters without bounds.
+    #[test]
+    fn a_part_without_a_peak_does_not_lead_astray() -> Result<()> {
+        let mut random = Random::new(11, 0);
+        let mut astray = 0;
+        for _ in 0..12 {
+            let rows = (0..800).map(|_| {
+                let rate = -0.3 * (1.0 - random.unit()).ln();
+                let age = 20.0 + 20.0 * random.unit();
+                let leaves = 25.0 * (random.unit().powf(-0.5) - 1.0);
+                let (mut x, mut last) = (0, 0.0);
+                loop {
+                    let next = last - (1.0 - random.unit()).ln() / rate;
+                    if next > age.min(leaves) {
+                        break PurchaseHistory::new(x, last, age);
+                    }
+                    (x, last) = (x + 1, next);
+                }
+            });
+            let rows = rows.collect::<Result<Vec<_>>>()?;
+            let histories = PurchaseHistories::new(crate::history::TimeUnit::Week, rows);
+            let options = EstimationOptions::new();
+            let found = estimate(Kind::Pareto, "model", &histories, options, &mut ())?;
+            let distinct = histories.distinct()?;
+            let all = |at: &[f64]| Kind::Pareto.at(&distinct, at);
+            let starts = Kind::Pareto.starts(&[-0.5, 1.0], 30.0);
+            let best = best_of(&all, &starts, 300, &mut ())?;
+            let best = best.map_or(f64::NAN, |best| best.at.value);
+            assert!(found.report.log_likelihood >= best - 1e-6, "{:?}", found.report);
+            let few = distinct.every(distinct.len() / FEW);
+            let some = |at: &[f64]| Kind::Pareto.at(&few, at);
+            let near = candidates(&some, &starts, 300, &mut ())?;
+            astray += usize::from(!near.iter().all(Maximum::is_peak));
+        }
+        assert!(astray > 0, "no part was without a peak");
         Ok(())
     }
 }

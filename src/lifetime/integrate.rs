@@ -13,6 +13,24 @@ const NODES: [(f64, f64); 8] = [
     (0.989_400_934_991_649_9, 0.027_152_459_411_754_095),
 ];
 
+pub(super) const N_NODES: usize = 2 * NODES.len();
+
+/// The nodes one after the other, and their weights.
+pub(super) const ORDINATES: [f64; N_NODES] = ALL.0;
+pub(super) const WEIGHTS: [f64; N_NODES] = ALL.1;
+
+const ALL: ([f64; N_NODES], [f64; N_NODES]) = {
+    let mut all = ([0.0; N_NODES], [0.0; N_NODES]);
+    let mut i = 0;
+    while i < NODES.len() {
+        let (node, weight) = NODES[i];
+        (all.0[i], all.0[N_NODES - 1 - i]) = (-node, node);
+        (all.1[i], all.1[N_NODES - 1 - i]) = (weight, weight);
+        i += 1;
+    }
+    all
+};
+
 /// Calls `at(v, weight)` for the nodes of equal panels of `[from, to]`.
 pub(super) fn panels(from: f64, to: f64, n_panels: usize, mut at: impl FnMut(f64, f64)) {
     let half = 0.5 * (to - from) / n_panels as f64;

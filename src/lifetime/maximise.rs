@@ -1,6 +1,6 @@
 //! Newton's method for log-likelihoods.
 
-use super::curvature::{Curvature, solve};
+use super::curvature::{Curvature, invert, solve};
 use crate::error::Result;
 use crate::segmenter::{Observer, Progress, report_progress};
 
@@ -162,10 +162,7 @@ pub(super) fn best_of(
     observer: &mut dyn Observer,
 ) -> Result<Option<Maximum>> {
     let mut best: Option<Maximum> = None;
-    for start in starts {
-        let Some(found) = maximise(likelihood, start, max_iter, observer)? else {
-            continue;
-        };
+    for found in maxima(likelihood, starts, max_iter, observer)? {
         let better = best.as_ref().is_none_or(|best| {
             found.at.value > best.at.value + 1e-9 * (1.0 + best.at.value.abs() * 1e-5)
                 || (found.converged && !best.converged && found.at.value >= best.at.value)
@@ -175,6 +172,49 @@ pub(super) fn best_of(
         }
     }
     Ok(best)
+}
+
+/// Where data that are only a part of all have their maxima, the highest first: those that
+/// differ, and that all data might still turn out to prefer.
+pub(super) fn candidates(
+    likelihood: &dyn Likelihood,
+    starts: &[Vec<f64>],
+    max_iter: usize,
+    observer: &mut dyn Observer,
+) -> Result<Vec<Maximum>> {
+    /// Odds of e^10 on a part are more on the whole.
+    const HOPELESS: f64 = 10.0;
+    let mut found = maxima(likelihood, starts, max_iter, observer)?;
+    found.sort_by(|a, b| b.at.value.total_cmp(&a.at.value));
+    found.dedup_by(|low, high| high.at.value - low.at.value < RIDGE);
+    let best = found.first().map_or(0.0, |best| best.at.value);
+    found.retain(|maximum| best - maximum.at.value < HOPELESS);
+    Ok(found)
+}
+
+impl Maximum {
+    /// All parameters are known to within a factor of some e²: this is a peak and not a point
+    /// of a ridge without end, from which there is no way back.
+    pub(super) fn is_peak(&self) -> bool {
+        let n = self.at.n();
+        let information: Vec<f64> = self.at.hessian.iter().map(|x| -x).collect();
+        invert(&information, n).is_some_and(|covariance| {
+            (0..n).all(|i| (0.0..4.0).contains(&covariance[i * n + i]))
+        })
+    }
+}
+
+fn maxima(
+    likelihood: &dyn Likelihood,
+    starts: &[Vec<f64>],
+    max_iter: usize,
+    observer: &mut dyn Observer,
+) -> Result<Vec<Maximum>> {
+    let mut found = Vec::with_capacity(starts.len());
+    for start in starts {
+        found.extend(maximise(likelihood, start, max_iter, observer)?);
+    }
+    Ok(found)
 }
 
 #[cfg(test)]

@@ -35,6 +35,7 @@ mod rates;
 mod report;
 mod rows;
 mod shifted_beta_geometric;
+mod silence;
 mod special;
 mod spend;
 mod tier_model;

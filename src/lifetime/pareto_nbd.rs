@@ -9,6 +9,7 @@ use super::model::{Conjugate, check_parameter};
 use super::pareto::Pareto;
 use super::process::Process;
 use super::report::Estimated;
+use super::silence::alive_and_ln;
 use crate::error::{Error, Result};
 use crate::history::TimeUnit;
 use crate::segmenter::Observer;
@@ -150,7 +151,7 @@ impl Conjugate for ParetoNbd {
     fn alive_and_ln(&self, history: &PurchaseHistory) -> (f64, f64) {
         let PurchaseHistory { frequency: x, age_at_last_purchase: last, age } = *history;
         let shared = Pareto { r: self.r, alpha: self.alpha, s: self.s, beta: self.beta };
-        shared.alive_and_ln(x, last, age)
+        alive_and_ln(&shared, x, last, age)
     }
 
     fn process(&self, history: &PurchaseHistory) -> Process {
