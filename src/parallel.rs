@@ -18,10 +18,12 @@ where
     let block = block.max(1);
     let range = |i: usize| i * block..((i + 1) * block).min(n);
     let blocks = 0..n.div_ceil(block);
+    // To wake a thread takes longer than much that is one block.
     #[cfg(feature = "rayon")]
-    return blocks.into_par_iter().map(|i| work(range(i))).collect();
-    #[cfg(not(feature = "rayon"))]
-    return blocks.map(|i| work(range(i))).collect();
+    if n > block {
+        return blocks.into_par_iter().map(|i| work(range(i))).collect();
+    }
+    blocks.map(|i| work(range(i))).collect()
 }
 
 /// A slice to be written, and how many of its items belong to a block.

@@ -6,8 +6,7 @@ use super::euler::{Computed, series};
 use super::history::PurchaseHistory;
 use super::rates::Rates;
 use super::rows::{LeftSums, of_ages, of_leavers};
-use super::special::{LnRising, ln_1p_exp, logistic};
-use crate::parallel::map_blocks;
+use super::special::{LnRising, RisingFactorials, ln_1p_exp, logistic};
 use crate::simd::elementary;
 
 /// Rates `λ` are gamma distributed with shape `r` and rate `alpha`; the probability `p` of
@@ -192,15 +191,17 @@ fn ln_growth(s: f64, d: f64) -> f64 {
 pub(super) fn log_likelihood(distinct: &Distinct, shift: f64, at: &[f64]) -> Curvature {
     let [r, alpha, a, b] = [at[0].exp(), at[1].exp(), at[2].exp(), at[3].exp()];
     let bg = Bg::new(r, alpha, a, b);
-    let parts = map_blocks(distinct.runs.len(), 8, |runs| {
+    let sum = distinct.sum_over_runs(|runs| {
         let mut sum = Jet::ZERO;
-        for run in &distinct.runs[runs] {
-            sum.add(1.0, &bg.of_run(distinct, run, shift));
+        let mut rising = [r, b, a + b].map(RisingFactorials::new);
+        for run in runs {
+            let [of_r, of_b, of_ab] = &mut rising;
+            let rising =
+                [of_r.at(run.x), of_b.at(run.x + shift), of_ab.at(run.x + shift)];
+            sum.add(1.0, &bg.of_run(distinct, run, shift, rising));
         }
         sum
     });
-    let mut sum = Jet::ZERO;
-    parts.iter().for_each(|part| sum.add(1.0, part));
     sum.into()
 }
 
@@ -262,13 +263,17 @@ impl Bg {
         }
     }
 
-    fn of_run(&self, distinct: &Distinct, run: &Run, shift: f64) -> Jet<4> {
+    fn of_run(
+        &self,
+        distinct: &Distinct,
+        run: &Run,
+        shift: f64,
+        [of_r, of_b, of_ab]: [LnRising; 3],
+    ) -> Jet<4> {
         let Bg { r, alpha, a, b, .. } = *self;
         let (x, j) = (run.x, run.x + shift);
         let k = r + x;
         // What is the same for all rows of the run.
-        let (of_r, of_b, of_ab) =
-            (LnRising::new(r, x), LnRising::new(b, j), LnRising::new(a + b, j));
         let (stay, ln_odds) = if j < 1.0 {
             (0.0, f64::NEG_INFINITY)
         } else {

@@ -1,5 +1,7 @@
 //! Predictions of the beta-geometric process for many customers at once.
 
+#![expect(clippy::needless_range_loop, reason = "one index reads many columns")]
+
 use super::bg::{Asked, Bg};
 use super::euler::{Computed, LANES, Table, series};
 use super::history::PurchaseHistory;

@@ -1,7 +1,9 @@
 //! Equal histories, counted.
 
+use super::curvature::Jet;
 use super::history::PurchaseHistory;
 use crate::error::{ErrorKind, Result};
+use crate::parallel::map_blocks;
 
 /// Histories with weights, ordered by the number of repeat purchases. Equal ones are one
 /// row where that is worth while.
@@ -76,6 +78,31 @@ impl Distinct {
             before = Some(row);
         }
         Ok(distinct)
+    }
+
+    /// The sum of what `of` says of neighbouring runs, which are the same whatever the number of
+    /// threads.
+    pub(super) fn sum_over_runs<const N: usize>(
+        &self,
+        of: impl Fn(&[Run]) -> Jet<N> + Sync,
+    ) -> Jet<N> {
+        // Ends of the blocks: enough rows that they are worth a thread.
+        const ROWS: usize = 8192;
+        let mut ends = Vec::new();
+        let mut start = 0;
+        for (i, run) in self.runs.iter().enumerate() {
+            if run.end - start >= ROWS || i + 1 == self.runs.len() {
+                ends.push(i + 1);
+                start = run.end;
+            }
+        }
+        let parts = map_blocks(ends.len(), 1, |block| {
+            let start = if block.start == 0 { 0 } else { ends[block.start - 1] };
+            of(&self.runs[start..ends[block.start]])
+        });
+        let mut sum = Jet::ZERO;
+        parts.iter().for_each(|part| sum.add(1.0, part));
+        sum
     }
 
     /// A single history.

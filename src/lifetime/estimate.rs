@@ -10,10 +10,9 @@ use super::maximise::{Maximum, best_of, candidates, maximise};
 use super::report::{EstimationReport, Identifiability};
 use super::rows::{AgeSums, of_ages};
 use super::silence;
-use super::special::LnRising;
+use super::special::RisingFactorials;
 use crate::error::{Error, ErrorKind, Result};
 use crate::inference::chi_squared_tail;
-use crate::parallel::map_blocks;
 use crate::segmenter::{Note, Observer};
 
 /// How models are estimated.
@@ -245,11 +244,12 @@ fn check_informative(distinct: &Distinct) -> Result<()> {
 /// `ln (r)_x + r ln α − (r+x) ln(α+T)` (Ehrenberg 1959).
 fn nbd_log_likelihood(distinct: &Distinct, at: &[f64]) -> Curvature {
     let (r, alpha) = (at[0].exp(), at[1].exp());
-    let parts = map_blocks(distinct.runs.len(), 8, |runs| {
+    let sum = distinct.sum_over_runs(|runs| {
         let mut sum = Jet::ZERO;
-        for run in &distinct.runs[runs] {
+        let mut rising = RisingFactorials::new(r);
+        for run in runs {
             let (x, k) = (run.x, r + run.x);
-            let of_r = LnRising::new(r, x);
+            let of_r = rising.at(x);
             let range = run.start..run.end;
             let AgeSums { weight: w, lt, y: left, y_bend: bend } =
                 of_ages(&distinct.age[range.clone()], &distinct.weight[range], alpha);
@@ -268,8 +268,6 @@ fn nbd_log_likelihood(distinct: &Distinct, at: &[f64]) -> Curvature {
         }
         sum
     });
-    let mut sum = Jet::ZERO;
-    parts.iter().for_each(|part| sum.add(1.0, part));
     sum.into()
 }
 

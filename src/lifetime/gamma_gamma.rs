@@ -12,7 +12,6 @@ use super::report::{Estimated, EstimationReport};
 use super::special::{digamma_trigamma, ln_gamma};
 use super::spend::SpendHistory;
 use crate::error::{Error, ErrorKind, Result};
-use crate::parallel::map_blocks;
 use crate::segmenter::{Note, Observer};
 
 /// Gamma-Gamma: the value of a purchase is gamma distributed with shape `p` around a mean of
@@ -228,9 +227,9 @@ fn log_likelihood(distinct: &Distinct, at: &[f64]) -> Curvature {
     let [p, q, gamma] = [at[0].exp(), at[1].exp(), at[2].exp()];
     let (psi_q, psi1_q) = digamma_trigamma(q);
     let ln_gamma_q = ln_gamma(q);
-    let parts = map_blocks(distinct.runs.len(), 8, |runs| {
+    let sum = distinct.sum_over_runs(|runs| {
         let mut sum = Jet::ZERO;
-        for run in &distinct.runs[runs] {
+        for run in runs {
             let x = run.x;
             let (px, pxq) = (p * x, p * x + q);
             let (psi_px, psi1_px) = digamma_trigamma(px);
@@ -270,8 +269,6 @@ fn log_likelihood(distinct: &Distinct, at: &[f64]) -> Curvature {
         }
         sum
     });
-    let mut sum = Jet::ZERO;
-    parts.iter().for_each(|part| sum.add(1.0, part));
     sum.into()
 }
 

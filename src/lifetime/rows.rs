@@ -1,5 +1,7 @@
 //! Sums over rows of one number of repeat purchases, many rows at once.
 
+#![expect(clippy::needless_range_loop, reason = "one index reads many columns")]
+
 use crate::simd::elementary::{exp, ln_1p};
 use crate::simd::{Arithmetic, Kernel, run};
 
@@ -53,21 +55,24 @@ pub(super) fn of_leavers(
     run(Leavers { last, age, weight, alpha, ln_odds, k })
 }
 
-/// Copies the rows of a block; where there are none, they are 0 and so is their weight.
+/// Copies the rows of a block; as many follow as its last lanes lack, all 0, and so is their
+/// weight. Returns how many there are then.
 #[inline(always)]
-fn load(to: &mut [f64; BLOCK], from: &[f64]) {
+fn load(to: &mut [f64; BLOCK], from: &[f64]) -> usize {
     if let Some(from) = from.first_chunk::<BLOCK>() {
         *to = *from;
-        return;
+        return BLOCK;
     }
-    *to = [0.0; BLOCK];
+    let n = from.len().next_multiple_of(LANES).min(BLOCK);
     to[..from.len()].copy_from_slice(from);
+    to[from.len()..n].fill(0.0);
+    n
 }
 
 /// Adds the products of two columns of a block, lane by lane.
 #[inline(always)]
-fn add(sums: &mut [f64; LANES], a: &[f64; BLOCK], b: &[f64; BLOCK]) {
-    for (a, b) in a.as_chunks::<LANES>().0.iter().zip(b.as_chunks::<LANES>().0) {
+fn add(n: usize, sums: &mut [f64; LANES], a: &[f64; BLOCK], b: &[f64; BLOCK]) {
+    for (a, b) in a[..n].as_chunks::<LANES>().0.iter().zip(b.as_chunks::<LANES>().0) {
         for lane in 0..LANES {
             sums[lane] += a[lane] * b[lane];
         }
@@ -92,8 +97,8 @@ impl AgeColumns {
         AgeColumns { lt: [0.0; BLOCK], y: [0.0; BLOCK], y_bend: [0.0; BLOCK] };
 
     #[inline(always)]
-    fn compute(&mut self, age: &[f64; BLOCK], per_alpha: f64) {
-        for i in 0..BLOCK {
+    fn compute(&mut self, n: usize, age: &[f64; BLOCK], per_alpha: f64) {
+        for i in 0..n {
             let ratio = age[i] * per_alpha;
             let y = 1.0 / (1.0 + ratio);
             self.lt[i] = ln_1p(ratio);
@@ -113,15 +118,15 @@ struct AgeLanes {
 
 impl AgeLanes {
     #[inline(always)]
-    fn add(&mut self, weight: &[f64; BLOCK], columns: &AgeColumns) {
-        for weight in weight.as_chunks::<LANES>().0 {
+    fn add(&mut self, n: usize, weight: &[f64; BLOCK], columns: &AgeColumns) {
+        for weight in weight[..n].as_chunks::<LANES>().0 {
             for lane in 0..LANES {
                 self.weight[lane] += weight[lane];
             }
         }
-        add(&mut self.lt, weight, &columns.lt);
-        add(&mut self.y, weight, &columns.y);
-        add(&mut self.y_bend, weight, &columns.y_bend);
+        add(n, &mut self.lt, weight, &columns.lt);
+        add(n, &mut self.y, weight, &columns.y);
+        add(n, &mut self.y_bend, weight, &columns.y_bend);
     }
 
     #[inline(always)]
@@ -151,10 +156,10 @@ impl Kernel for Ages<'_> {
         let mut columns = AgeColumns::NONE;
         let (mut age, mut weight) = ([0.0; BLOCK], [0.0; BLOCK]);
         for (ages, weights) in self.age.chunks(BLOCK).zip(self.weight.chunks(BLOCK)) {
-            load(&mut age, ages);
+            let n = load(&mut age, ages);
             load(&mut weight, weights);
-            columns.compute(&age, per_alpha);
-            lanes.add(&weight, &columns);
+            columns.compute(n, &age, per_alpha);
+            lanes.add(n, &weight, &columns);
         }
         lanes.total()
     }
@@ -196,6 +201,7 @@ impl LeftColumns {
     #[inline(always)]
     fn compute(
         &mut self,
+        n: usize,
         (last, age): (&[f64; BLOCK], &[f64; BLOCK]),
         weight: &[f64; BLOCK],
         ages: &AgeColumns,
@@ -204,20 +210,20 @@ impl LeftColumns {
     ) {
         // One function a loop: what a processor has in flight is then many rows of it, and not
         // the long chain of one.
-        for i in 0..BLOCK {
+        for i in 0..n {
             let y_last = 1.0 / (1.0 + last[i] * per_alpha);
             self.d[i] = (age[i] - last[i]) * per_alpha * y_last;
             self.dy[i] = ages.y[i] - y_last;
             self.d2y[i] = ages.y_bend[i] - y_last * (1.0 - y_last);
         }
-        for i in 0..BLOCK {
+        for i in 0..n {
             self.d[i] = ln_1p(self.d[i]);
         }
         // Of the smaller of the two odds, which cannot overflow.
-        for i in 0..BLOCK {
+        for i in 0..n {
             self.odds[i] = exp(-(ln_odds + k * self.d[i]).abs());
         }
-        for i in 0..BLOCK {
+        for i in 0..n {
             let u = ln_odds + k * self.d[i];
             let less = 1.0 / (1.0 + self.odds[i]);
             let more = self.odds[i] * less;
@@ -227,7 +233,7 @@ impl LeftColumns {
             self.bend_d[i] = self.bend[i] * self.d[i];
             self.bend_dy[i] = self.bend[i] * self.dy[i];
         }
-        for i in 0..BLOCK {
+        for i in 0..n {
             let u = ln_odds + k * self.d[i];
             self.odds[i] = ln_1p(self.odds[i]) + if u > 0.0 { u } else { 0.0 };
         }
@@ -248,13 +254,13 @@ impl Kernel for Leavers<'_> {
         let (mut age, mut weight) = ([0.0; BLOCK], [0.0; BLOCK]);
         let blocks = self.last.chunks(BLOCK).zip(self.age.chunks(BLOCK));
         for ((lasts, all_ages), weights) in blocks.zip(self.weight.chunks(BLOCK)) {
-            load(&mut last, lasts);
+            let n = load(&mut last, lasts);
             load(&mut age, all_ages);
             load(&mut weight, weights);
-            ages.compute(&age, per_alpha);
-            of_age.add(&weight, &ages);
+            ages.compute(n, &age, per_alpha);
+            of_age.add(n, &weight, &ages);
             let odds = (self.ln_odds, self.k);
-            lefts.compute((&last, &age), &weight, &ages, per_alpha, odds);
+            lefts.compute(n, (&last, &age), &weight, &ages, per_alpha, odds);
             let LeftColumns { d, dy, d2y, odds, left, bend, bend_d, bend_dy } = &lefts;
             let products = [
                 (&weight, odds),
@@ -270,7 +276,7 @@ impl Kernel for Leavers<'_> {
                 (bend_dy, dy),
             ];
             for (sums, (a, b)) in sums.iter_mut().zip(products) {
-                add(sums, a, b);
+                add(n, sums, a, b);
             }
         }
         let mut totals = [0.0; 11];

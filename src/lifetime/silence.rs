@@ -1,5 +1,7 @@
 //! The ways in which a customer of the Pareto process can have been silent.
 
+#![expect(clippy::needless_range_loop, reason = "one index reads many columns")]
+
 use super::curvature::{Curvature, Jet};
 use super::distinct::Distinct;
 use super::integrate::{N_NODES, ORDINATES, WEIGHTS};

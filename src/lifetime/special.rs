@@ -52,6 +52,32 @@ impl LnRising {
     }
 }
 
+/// `ln (z)_n` for one `n` after the other, each with the bits of [`LnRising::new`].
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RisingFactorials {
+    z: f64,
+    done: f64,
+    sum: LnRising,
+}
+
+impl RisingFactorials {
+    pub(super) fn new(z: f64) -> RisingFactorials {
+        RisingFactorials { z, done: 0.0, sum: LnRising::default() }
+    }
+
+    /// Where `n` grows from call to call, only what is new of the product is computed.
+    pub(super) fn at(&mut self, n: f64) -> LnRising {
+        if n > FEW || n < self.done {
+            return LnRising::new(self.z, n);
+        }
+        while self.done < n {
+            self.sum.push(self.z + self.done);
+            self.done += 1.0;
+        }
+        self.sum
+    }
+}
+
 /// Stirling's series at a large argument (Abramowitz & Stegun 1964, 6.1.40, 6.3.18, 6.4.12).
 struct Stirling {
     /// `ln Γ(z) − (z − ½) ln z + z − ½ ln 2π`.
