@@ -1,7 +1,7 @@
 //! The rows of one customer after the other.
 
 use super::ledger::Keys;
-use super::ordered::{by_range, map_ranges};
+use super::ordered::{by_range, map_ranges, sort_range};
 use super::summary::Row;
 use crate::data::Date;
 use crate::error::{Error, Result};
@@ -16,10 +16,9 @@ pub(super) fn map_customers<O: Copy + Ord + Send + Sync, R: Send>(
     work: impl Fn(&[Row<O>]) -> Result<Option<R>> + Sync,
 ) -> Result<Vec<(u64, R)>> {
     let last_day = until.days_since_epoch();
-    let rows = rows.iter().filter(|row| row.day <= last_day).copied();
-    let mut ordered = by_range(rows, |row| row.customer);
+    let mut ordered = by_range(rows, |row| row.day <= last_day, |row| row.customer);
     let parts = map_ranges(&mut ordered, |rows| {
-        rows.sort_unstable();
+        sort_range(rows, |row| row.customer);
         let mut made = Vec::new();
         for rows in rows.chunk_by(|a, b| a.customer == b.customer) {
             if let Some(result) = work(rows)? {

@@ -287,7 +287,7 @@ where
 
 /// Customers in the order of their ids.
 fn in_order(customers: &[(u64, Tally)]) -> Result<Tallies> {
-    let mut customers = by_range(customers.iter().copied(), |&(id, _)| id);
+    let mut customers = by_range(customers, |_| true, |&(id, _)| id);
     map_ranges(&mut customers, |customers| {
         customers.sort_unstable_by_key(|&(id, _)| id);
         Ok(())

@@ -6,7 +6,7 @@ use super::customers::fit;
 use super::ledger::Keys;
 use super::occasions::Occasions;
 use super::options::{LedgerOptions, RefundPolicy, ZeroValue};
-use super::ordered::{by_range, map_ranges};
+use super::ordered::{by_range, map_ranges, sort_range};
 use super::spend::Spend;
 use super::tallies::{Counts, Tallies, Tally, tally};
 use super::unit::TimeUnit;
@@ -123,11 +123,10 @@ pub(super) fn summarise<O: Copy + Ord + Send + Sync>(
     mut report: LedgerReport,
 ) -> Result<Summary> {
     let last_day = as_of.days_since_epoch();
-    let until = rows.iter().filter(|row| row.day <= last_day).copied();
-    let mut ordered = by_range(until, |row| row.customer);
+    let mut ordered = by_range(rows, |row| row.day <= last_day, |row| row.customer);
     report.rows_after_as_of = (rows.len() - ordered.items.len()) as u64;
     let parts = map_ranges(&mut ordered, |rows| {
-        rows.sort_unstable();
+        sort_range(rows, |row| row.customer);
         sum_up(rows, occasions, keys)
     })?;
     drop(ordered);
