@@ -120,7 +120,8 @@ mod tests {
     /// Numbers of all sizes between, of both signs if they are asked for.
     fn numbers(least: f64, most: f64) -> impl Iterator<Item = f64> {
         let (from, to) = (least.ln(), most.ln());
-        let n = 40_000;
+        // Miri is slow, and its own functions err by several units on purpose.
+        let n = if cfg!(miri) { 200 } else { 40_000 };
         (0..=n).map(move |i| {
             // Off the grid, so that mantissas have no pattern.
             let wobble = 0.5 * (f64::from(i) * 0.618_033_988_749_895).fract();
@@ -132,7 +133,8 @@ mod tests {
 
     fn check(found: f64, expected: f64, x: f64, what: &str) {
         let off = found.to_bits().abs_diff(expected.to_bits());
-        assert!(off <= 2, "{what} {x:e}: {found:e} {expected:e}");
+        let most = if cfg!(miri) { 16 } else { 2 };
+        assert!(off <= most, "{what} {x:e}: {found:e} {expected:e}");
     }
 
     #[test]
