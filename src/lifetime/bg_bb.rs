@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::bg::beta_expectation;
 use super::curvature::{Curvature, Jet};
 use super::estimate::EstimationOptions;
-use super::maximise::best_of;
+use super::maximise::{best_of, maximise};
 use super::model::{check_parameter, check_rate};
 use super::report::{Estimated, EstimationReport};
 use super::special::{LnRising, ln_gamma};
@@ -351,8 +351,20 @@ fn check_opportunities(opportunities: u32) -> Result<()> {
     Err(Error::parameter("opportunities", "at most 100000", opportunities))
 }
 
+impl BgBb {
+    /// The maximum that is reached from here; `None` where there is none.
+    pub(super) fn refit(&self, histories: &[(OpportunityHistory, f64)]) -> Option<BgBb> {
+        let cells = cells(histories).ok()?;
+        let start = [self.alpha, self.beta, self.gamma, self.delta].map(f64::ln);
+        let likelihood = |at: &[f64]| log_likelihood(&cells, at);
+        let found = maximise(&likelihood, &start, 100, &mut ()).ok()??;
+        let [alpha, beta, gamma, delta] = [0, 1, 2, 3].map(|i| found.parameters[i].exp());
+        BgBb::new(alpha, beta, gamma, delta).ok()
+    }
+}
+
 /// Equal histories as one, those of weight 0 left out.
-fn cells(
+pub(super) fn cells(
     histories: &[(OpportunityHistory, f64)],
 ) -> Result<Vec<(OpportunityHistory, f64)>> {
     if let Some(row) = histories.iter().position(|(_, w)| !(w.is_finite() && *w >= 0.0)) {

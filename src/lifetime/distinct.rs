@@ -137,6 +137,29 @@ impl Distinct {
         (purchases, ages)
     }
 
+    /// The same rows with other weights; those of weight 0 are left out.
+    pub(super) fn reweighted(&self, weights: &[f64]) -> Distinct {
+        let mut kept = Distinct {
+            runs: Vec::with_capacity(self.runs.len()),
+            last: Vec::new(),
+            age: Vec::new(),
+            weight: Vec::new(),
+        };
+        for run in &self.runs {
+            let start = kept.last.len();
+            for i in (run.start..run.end).filter(|&i| weights[i] > 0.0) {
+                kept.last.push(self.last[i]);
+                kept.age.push(self.age[i]);
+                kept.weight.push(weights[i]);
+            }
+            let end = kept.last.len();
+            if end > start {
+                kept.runs.push(Run { x: run.x, start, end });
+            }
+        }
+        kept
+    }
+
     /// Every `step`-th row, for a first look.
     pub(super) fn every(&self, step: usize) -> Distinct {
         let mut few = Distinct {

@@ -6,7 +6,7 @@ use super::curvature::{Curvature, Jet};
 use super::distinct::Distinct;
 use super::estimate::EstimationOptions;
 use super::history::PurchaseHistory;
-use super::maximise::best_of;
+use super::maximise::{best_of, maximise};
 use super::model::check_parameter;
 use super::report::{Estimated, EstimationReport};
 use super::special::{digamma_trigamma, ln_gamma};
@@ -91,8 +91,7 @@ impl GammaGamma {
         observer: &mut dyn Observer,
     ) -> Result<Estimated<GammaGamma>> {
         let max_iter = options.get_max_iter()?;
-        let (rows, weights) = spenders(histories, weights)?;
-        // A mean spend takes the place of the age.
+        let (rows, weights) = spenders(histories, weights, |h| h.purchases > 0.0)?;
         let distinct = Distinct::new(&rows, Some(&weights))?;
         if distinct.len() < 2 {
             return Err(ErrorKind::TooFewRows {
@@ -191,10 +190,32 @@ impl GammaGamma {
     }
 }
 
-/// The customers that have purchases, and their weights.
-fn spenders(
+impl GammaGamma {
+    /// The maximum that is reached from here with other weights; `None` where there is none.
+    pub(super) fn refit(
+        &self,
+        histories: &[SpendHistory],
+        weights: &[f64],
+    ) -> Option<GammaGamma> {
+        let bought = |h: &SpendHistory| h.purchases > 0.0;
+        let (rows, weights) = spenders(histories, Some(weights), bought).ok()?;
+        let distinct = Distinct::new(&rows, Some(&weights)).ok()?;
+        if distinct.len() < 2 {
+            return None;
+        }
+        let start = [self.p, self.q, self.gamma].map(f64::ln);
+        let likelihood = |at: &[f64]| log_likelihood(&distinct, at);
+        let found = maximise(&likelihood, &start, 100, &mut ()).ok()??;
+        let [p, q, gamma] = [0, 1, 2].map(|i| found.parameters[i].exp());
+        GammaGamma::new(p, q, gamma).ok()
+    }
+}
+
+/// The customers that count, and their weights; a mean spend takes the place of the age.
+pub(super) fn spenders(
     histories: &[SpendHistory],
     weights: Option<&[f64]>,
+    counts: impl Fn(&SpendHistory) -> bool,
 ) -> Result<(Vec<PurchaseHistory>, Vec<f64>)> {
     if let Some(weights) = weights {
         if weights.len() != histories.len() {
@@ -209,7 +230,7 @@ fn spenders(
             .into());
         }
     }
-    let all = histories.iter().enumerate().filter(|(_, h)| h.purchases > 0.0);
+    let all = histories.iter().enumerate().filter(|(_, h)| counts(h));
     Ok(all
         .map(|(i, h)| {
             let row = PurchaseHistory {
@@ -282,7 +303,8 @@ mod tests {
         let rows = [(1, 3.0), (1, 80.0), (2, 41.5), (5, 0.25), (30, 12.0)];
         let rows = rows.map(|(x, mean)| SpendHistory::new(x, mean));
         let rows = rows.into_iter().collect::<Result<Vec<_>>>()?;
-        let (rows, weights) = spenders(&rows, Some(&[1.0, 2.5, 1.0, 0.5, 3.0]))?;
+        let weights = [1.0, 2.5, 1.0, 0.5, 3.0];
+        let (rows, weights) = spenders(&rows, Some(&weights), |_| true)?;
         let distinct = Distinct::new(&rows, Some(&weights))?;
         for at in [[1.8, 1.3, 2.7], [-1.5, 0.1, 4.0], [3.0, 2.0, -1.0]] {
             check_derivatives(|at| log_likelihood(&distinct, at), &at);

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::bg::beta_expectation;
 use super::curvature::{Curvature, Jet};
 use super::estimate::EstimationOptions;
-use super::maximise::best_of;
+use super::maximise::{best_of, maximise};
 use super::model::{check_parameter, check_rate};
 use super::report::{Estimated, EstimationReport};
 use super::special::LnRising;
@@ -200,15 +200,26 @@ impl ShiftedBetaGeometric {
     }
 }
 
+impl ShiftedBetaGeometric {
+    /// The maximum that is reached from here; `None` where there is none.
+    pub(super) fn refit(&self, tenures: &Tenures) -> Option<ShiftedBetaGeometric> {
+        let start = [self.alpha, self.beta].map(f64::ln);
+        let likelihood = |at: &[f64]| tenures.log_likelihood(at);
+        let found = maximise(&likelihood, &start, 100, &mut ()).ok()??;
+        let [alpha, beta] = [0, 1].map(|i| found.parameters[i].exp());
+        ShiftedBetaGeometric::new(alpha, beta).ok()
+    }
+}
+
 /// How many left at each renewal, and how many were still there after so many when they were
 /// last seen.
-struct Tenures {
+pub(super) struct Tenures {
     left: Vec<f64>,
     stayed: Vec<f64>,
 }
 
 impl Tenures {
-    fn of(cohorts: &[Vec<f64>]) -> Result<Tenures> {
+    pub(super) fn of(cohorts: &[Vec<f64>]) -> Result<Tenures> {
         let longest = cohorts.iter().map(Vec::len).max().unwrap_or(0);
         let mut left = vec![0.0; longest];
         let mut stayed = vec![0.0; longest];
@@ -239,15 +250,33 @@ impl Tenures {
         if let Some(n) = stayed.first_mut() {
             *n = 0.0;
         }
-        let lost: f64 = left.iter().sum();
-        let kept: f64 = stayed.iter().sum::<f64>() + left.iter().skip(2).sum::<f64>();
-        if lost <= 0.0 || kept <= 0.0 {
+        let tenures = Tenures { left, stayed };
+        if !tenures.tell() {
             return Err(Error::undefined(
                 "the rate of renewal",
                 "nobody was seen to leave, or nobody to stay",
             ));
         }
-        Ok(Tenures { left, stayed })
+        Ok(tenures)
+    }
+
+    /// Somebody was seen to leave, and somebody to stay.
+    fn tell(&self) -> bool {
+        let lost: f64 = self.left.iter().sum();
+        let kept = self.stayed.iter().chain(self.left.iter().skip(2));
+        lost > 0.0 && kept.sum::<f64>() > 0.0
+    }
+
+    /// Who left and who stayed, one after the other.
+    pub(super) fn numbers(&self) -> Vec<f64> {
+        [&self.left[..], &self.stayed].concat()
+    }
+
+    /// The reverse; `None` where that tells nothing.
+    pub(super) fn of_numbers(mut left: Vec<f64>) -> Option<Tenures> {
+        let stayed = left.split_off(left.len() / 2);
+        let tenures = Tenures { left, stayed };
+        tenures.tell().then_some(tenures)
     }
 
     fn customers(&self) -> f64 {

@@ -2,8 +2,8 @@
 
 use segmenta::history::TimeUnit;
 use segmenta::lifetime::{
-    Bootstrap, ChurnScorer, Identifiability, ModelComparison, PurchaseHistories,
-    PurchaseHistory, PurchaseModel, PurchaseModelKind, calibration_by_frequency,
+    ChurnScorer, Identifiability, ModelComparison, PurchaseHistories, PurchaseHistory,
+    PurchaseModel, PurchaseModelKind, calibration_by_frequency,
     calibration_of_frequencies, expected_cumulative_purchases,
 };
 
@@ -92,35 +92,6 @@ fn calibrations_are_their_sums() {
             (found - expected).abs() <= 1e-9 * expected,
             "{time}: {found} {expected}"
         );
-    }
-}
-
-#[test]
-fn a_bootstrap_is_its_seed() {
-    let histories = drawn(PurchaseModelKind::Nbd, 400);
-    let fitted = PurchaseModelKind::Nbd.fit(&histories).unwrap();
-    let draw = |n, seed| Bootstrap::new(fitted.model(), &histories, n, seed).unwrap();
-    let (one, other) = (draw(200, 1), draw(200, 2));
-    assert_eq!(one, draw(200, 1));
-    assert_ne!(one.models(), other.models());
-    // More replicates begin with the same ones, and no two are alike.
-    assert_eq!(draw(40, 1).models(), &one.models()[..40]);
-    for (i, model) in one.models().iter().enumerate() {
-        assert!(!one.models()[..i].contains(model), "{i}");
-    }
-    // The interval of a parameter is that of the curvature.
-    for (i, parameter) in fitted.report().parameters.iter().enumerate() {
-        let (low, high) = one.interval(0.9, |model| Ok(model.parameters()[i].1)).unwrap();
-        let curvature = parameter.interval(0.9).unwrap();
-        let ratio = (high - low) / (curvature.1 - curvature.0);
-        assert!((0.75..1.35).contains(&ratio), "{} {ratio}", parameter.name);
-    }
-    let (low, high) = one.interval(0.5, |model| Ok(model.parameters()[0].1)).unwrap();
-    let (lower, higher) =
-        one.interval(0.95, |model| Ok(model.parameters()[0].1)).unwrap();
-    assert!(lower < low && low < high && high < higher);
-    for bad in [0.0, 1.0, f64::NAN] {
-        assert!(one.interval(bad, |_| Ok(1.0)).is_err());
     }
 }
 
