@@ -17,18 +17,12 @@ use crate::history::{Summary, TimeUnit};
 /// # Errors
 /// Not known to happen: the columns fit the schema.
 pub fn lifetime_table(summary: &Summary, unit: TimeUnit) -> Result<Table<'static>> {
-    let plural = unit.to_string();
-    let number = |name: &str| FeatureSpec::number(name).basis(Basis::Behavioural);
-    let mut spend = FeatureSpec::number("mean_repeat_spend").basis(Basis::Value);
+    let mut spend = spend_feature();
     if let Some(currency) = summary.currency() {
         spend = spend.unit(currency);
     }
-    let schema = Schema::new([
-        number("repeat_purchases").unit("purchases"),
-        number("age_at_last_purchase").unit(plural.clone()),
-        number("age").unit(plural),
-        spend,
-    ])?;
+    let [x, last, age] = history_features(unit);
+    let schema = Schema::new([x, last, age, spend])?;
     let n = summary.len();
     let mut columns = [const { Vec::new() }; 4];
     columns.iter_mut().for_each(|column| column.reserve_exact(n));
@@ -63,6 +57,21 @@ pub fn lifetime_table(summary: &Summary, unit: TimeUnit) -> Result<Table<'static
         )
         .ids(ids)
         .build()
+}
+
+/// What models of purchases read of a customer.
+pub(super) fn history_features(unit: TimeUnit) -> [FeatureSpec; 3] {
+    let number = |name: &str| FeatureSpec::number(name).basis(Basis::Behavioural);
+    [
+        number("repeat_purchases").unit("purchases"),
+        number("age_at_last_purchase").unit(unit.to_string()),
+        number("age").unit(unit.to_string()),
+    ]
+}
+
+/// What models of spend read of her.
+pub(super) fn spend_feature() -> FeatureSpec {
+    FeatureSpec::number("mean_repeat_spend").basis(Basis::Value)
 }
 
 /// The repeat purchases of a summary's customers with their mean value, as

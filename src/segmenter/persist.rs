@@ -59,7 +59,7 @@ pub trait Persist: Segmenter + Sized {
         if version == Self::VERSION {
             Ok(document)
         } else {
-            Err(unsupported::<Self>(version))
+            Err(unsupported(Self::KIND, version, Self::VERSION))
         }
     }
 
@@ -82,9 +82,8 @@ pub trait Persist: Segmenter + Sized {
     }
 }
 
-fn unsupported<M: Persist>(found: u32) -> Error {
-    let kind = M::KIND.to_owned();
-    ErrorKind::UnsupportedVersion { kind, found, supported: M::VERSION }.into()
+fn unsupported(kind: &str, found: u32, supported: u32) -> Error {
+    ErrorKind::UnsupportedVersion { kind: kind.to_owned(), found, supported }.into()
 }
 
 /// A saved model: format, kind, version, schema, the model's data, and a digest that
@@ -131,23 +130,33 @@ pub struct Saved {
 impl Saved {
     fn of<M: Persist>(model: &M, registry: &Registry) -> Result<Saved> {
         let repr = model.to_repr(registry)?;
+        Saved::around(&repr, M::KIND, M::VERSION, model.schema().clone())
+    }
+
+    /// An envelope around plain data.
+    pub(crate) fn around(
+        repr: &impl Serialize,
+        kind: &str,
+        version: u32,
+        schema: Schema,
+    ) -> Result<Saved> {
         let document = serde_json::to_value(repr)
-            .map_err(|e| Error::corrupt(M::KIND, format!("cannot be written: {e}")))?;
+            .map_err(|e| Error::corrupt(kind, format!("cannot be written: {e}")))?;
         // The envelope is one more.
         let found = nesting(&document) + 1;
         if found > MAX_NESTING {
             return Err(Error::parameter(
-                format!("nesting of the saved `{}`", M::KIND),
+                format!("nesting of the saved `{kind}`"),
                 format!("at most {MAX_NESTING} levels of JSON, or it could not be read"),
                 found,
             ));
         }
         let mut saved = Saved {
             format: FORMAT.to_owned(),
-            kind: M::KIND.to_owned(),
-            version: M::VERSION,
+            kind: kind.to_owned(),
+            version,
             digest: String::new(),
-            schema: model.schema().clone(),
+            schema,
             model: document,
         };
         saved.digest = saved.compute_digest()?;
@@ -155,15 +164,8 @@ impl Saved {
     }
 
     fn open<M: Persist>(&self, registry: &Registry) -> Result<M> {
-        if self.kind != M::KIND {
-            let reason = format!("it is not a `{}`", M::KIND);
-            return Err(Error::corrupt(self.kind.clone(), reason));
-        }
-        self.verify()?;
-        if self.version == 0 || self.version > M::VERSION {
-            return Err(unsupported::<M>(self.version));
-        }
-        let document = M::upgrade(self.version, self.model.clone())?;
+        let document = self.checked(M::KIND, M::VERSION)?.clone();
+        let document = M::upgrade(self.version, document)?;
         let repr = serde_json::from_value(document)
             .map_err(|e| Error::corrupt(M::KIND, e.to_string()))?;
         // What a constructor refuses is, in a saved model, a fault of the file.
@@ -173,6 +175,19 @@ impl Saved {
                 false => Error::corrupt(M::KIND, e.to_string()),
             }
         })
+    }
+
+    /// The data of a model of this kind, of this version or an older one.
+    pub(crate) fn checked(&self, kind: &str, newest: u32) -> Result<&Document> {
+        if self.kind != kind {
+            let reason = format!("it is not a `{kind}`");
+            return Err(Error::corrupt(self.kind.clone(), reason));
+        }
+        self.verify()?;
+        if self.version == 0 || self.version > newest {
+            return Err(unsupported(kind, self.version, newest));
+        }
+        Ok(&self.model)
     }
 
     /// What kind of model it is.

@@ -10,4 +10,5 @@ mod hostile;
 mod judged;
 mod properties;
 mod real;
+mod saved;
 mod tiers;
