@@ -38,7 +38,7 @@ impl Bg {
         }
         let asked = Asked::new(self.a, self.b, self.alpha, t);
         let numerators = Computed { upper: self.upper, a: self.a };
-        let found = series(self.upper, &numerators, &[asked.c + 1.0], &[asked.z]);
+        let found = series(self.upper, &numerators, &[asked.ab], &[asked.z]);
         let less_one = elementary::exp_m1(asked.power(self.a));
         let power = if self.a > 1.0 {
             elementary::exp(asked.power(self.a))
@@ -66,7 +66,8 @@ impl Bg {
 /// What is asked of one customer's process.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Asked {
-    pub(super) c: f64,
+    /// `a + b`, which is `c + 1`.
+    pub(super) ab: f64,
     pub(super) z: f64,
     pub(super) y: f64,
 }
@@ -74,7 +75,7 @@ pub(super) struct Asked {
 impl Asked {
     #[inline(always)]
     pub(super) fn new(a: f64, b: f64, alpha: f64, t: f64) -> Asked {
-        Asked { c: a + b - 1.0, z: t / (alpha + t), y: elementary::ln_1p(t / alpha) }
+        Asked { ab: a + b, z: t / (alpha + t), y: elementary::ln_1p(t / alpha) }
     }
 
     #[inline(always)]
@@ -93,7 +94,7 @@ impl Asked {
         sizes: f64,
     ) -> f64 {
         let per = if a == 1.0 { self.y } else { less_one * (1.0 / (1.0 - a)) };
-        let bracket = self.c * per;
+        let bracket = (self.ab - 1.0) * per;
         let expected = bracket - power * sum;
         let size = power * sizes;
         let size = if size > bracket.abs() { size } else { bracket.abs() };
@@ -151,21 +152,20 @@ pub(super) fn beta_expectation(a: f64, b: f64, f: impl Fn(f64) -> f64) -> f64 {
         let u = STEP * f64::from(i);
         let d = width * u.sinh();
         let (less_p, less_q) = (ln_growth(q, -d), ln_growth(p, d));
-        let density = (-a * less_p - b * less_q).exp() * u.cosh();
-        if density == 0.0 {
-            (0.0, 0.0)
-        } else {
-            (density, density * f(-ln_1p_exp(-middle - d)))
-        }
+        let power = a * less_p + b * less_q;
+        let density = (-power).exp() * u.cosh();
+        let value = if density == 0.0 { 0.0 } else { f(-ln_1p_exp(-middle - d)) };
+        (density, density * value, power)
     };
-    let (mut mass, mut sum) = term(0);
+    let (mut mass, mut sum, _) = term(0);
     for side in [-1, 1] {
         for i in 1..MOST {
-            let (density, value) = term(side * i);
+            let (density, value, power) = term(side * i);
             mass += density;
             sum += value;
-            // Past the middle the density only falls, and faster and faster.
-            if density <= 1e-18 * mass && value.abs() <= 1e-18 * sum.abs() && i > 8 {
+            // From here on the density only falls, and faster and faster.
+            let falls = i > 8 && power > 1.0;
+            if falls && density <= 1e-18 * mass && value.abs() <= 1e-18 * sum.abs() {
                 break;
             }
         }
@@ -217,7 +217,7 @@ impl Bg {
     #[inline(always)]
     pub(super) fn alive_after_silence(&self, x: f64, shift: f64, silence: f64) -> f64 {
         let j = x + shift;
-        let stays = self.b + j - 1.0;
+        let stays = self.b + (j - 1.0);
         let alive = stays / (stays + self.a * silence);
         if j < 1.0 { 1.0 } else { alive }
     }
@@ -241,7 +241,7 @@ impl Bg {
         let odds = if j < 1.0 {
             f64::NEG_INFINITY
         } else {
-            (a / (b + j - 1.0)).ln() + (r + x) * ((age - last) / (alpha + last)).ln_1p()
+            (a / (b + (j - 1.0))).ln() + (r + x) * ((age - last) / (alpha + last)).ln_1p()
         };
         let ln = LnRising::new(r, x).value
             - r * (age / alpha).ln_1p()
@@ -277,7 +277,7 @@ impl Bg {
         let (stay, ln_odds) = if j < 1.0 {
             (0.0, f64::NEG_INFINITY)
         } else {
-            (b / (b + j - 1.0), (a / (b + j - 1.0)).ln())
+            (b / (b + (j - 1.0)), (a / (b + (j - 1.0))).ln())
         };
 
         let range = run.start..run.end;

@@ -57,7 +57,7 @@ impl Kernel for Expected<'_> {
         let Bg { alpha, a, b, .. } = *bg;
         let upper = bg.upper + shift;
         let [mut x, mut last, mut age] = [[0.0; BLOCK]; 3];
-        let [mut c, mut z, mut y] = [[0.0; BLOCK]; 3];
+        let [mut ab, mut z, mut y] = [[0.0; BLOCK]; 3];
         let [mut sum, mut sizes] = [[0.0; BLOCK]; 2];
         let [mut alive, mut power, mut less_one] = [[0.0; BLOCK]; 3];
         let mut expected = [0.0; BLOCK];
@@ -71,14 +71,14 @@ impl Kernel for Expected<'_> {
             // not the long chain of one.
             for i in 0..BLOCK {
                 let asked = Asked::new(a, b + x[i] + shift, alpha + age[i], t);
-                (c[i], z[i], y[i]) = (asked.c + 1.0, asked.z, asked.y);
+                (ab[i], z[i], y[i]) = (asked.ab, asked.z, asked.y);
             }
             let n_groups = histories.len().div_ceil(LANES);
-            let asked = c.as_chunks::<LANES>().0.iter().zip(z.as_chunks::<LANES>().0);
+            let asked = ab.as_chunks::<LANES>().0.iter().zip(z.as_chunks::<LANES>().0);
             let found = sum.as_chunks_mut::<LANES>().0.iter_mut();
             let found = found.zip(sizes.as_chunks_mut::<LANES>().0);
-            for ((c, z), (sum, sizes)) in asked.zip(found).take(n_groups) {
-                let found = series(upper, numerators, c, z);
+            for ((ab, z), (sum, sizes)) in asked.zip(found).take(n_groups) {
+                let found = series(upper, numerators, ab, z);
                 *sum = found.sum;
                 *sizes = found.sizes;
             }
@@ -92,17 +92,18 @@ impl Kernel for Expected<'_> {
                 alive[i] = bg.alive_after_silence(x[i], shift, alive[i]);
             }
             for i in 0..BLOCK {
-                let asked = Asked { c: 0.0, z: 0.0, y: y[i] };
+                let asked = Asked { ab: ab[i], z: z[i], y: y[i] };
                 less_one[i] = exp_m1(asked.power(a));
                 power[i] = 1.0 + less_one[i];
             }
             if a > 1.0 {
                 for i in 0..BLOCK {
-                    power[i] = exp(Asked { c: 0.0, z: 0.0, y: y[i] }.power(a));
+                    let asked = Asked { ab: ab[i], z: z[i], y: y[i] };
+                    power[i] = exp(asked.power(a));
                 }
             }
             for i in 0..BLOCK {
-                let asked = Asked { c: a + (b + x[i] + shift) - 1.0, z: z[i], y: y[i] };
+                let asked = Asked { ab: ab[i], z: z[i], y: y[i] };
                 let powers = (power[i], less_one[i]);
                 expected[i] = alive[i] * asked.expected(a, powers, sum[i], sizes[i]);
             }

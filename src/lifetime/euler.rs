@@ -120,11 +120,13 @@ fn sum_up<const L: usize, const SIGNS: bool>(
         let mut open = 0;
         // Masks, as branches would take longer than all the terms.
         for l in 0..L {
-            let rest = term[l].abs() * z[l];
-            let small = rest <= 1e-17 * (1.0 - z[l]) * sum[l].abs();
-            // From here on the ratios of terms tend to z, so that the rest is geometric.
-            let falls = numerator * z[l] < c[l] + before;
-            let enough = (u64::from(small) & u64::from(falls)).wrapping_neg();
+            // The ratios of terms tend to z, from above or from below: the rest is at most a
+            // geometric series of the larger one.
+            let down = c[l] + before;
+            let (here, at_last) = (numerator * z[l], down * z[l]);
+            let up = if here > at_last { here } else { at_last };
+            let small = term[l].abs() * up <= 1e-17 * (down - up) * sum[l].abs();
+            let enough = u64::from(small).wrapping_neg();
             let first = enough & !done[l];
             end_sum[l] = select(first, sum[l], end_sum[l]);
             end_below[l] = select(first, below[l], end_below[l]);

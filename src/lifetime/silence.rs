@@ -11,7 +11,7 @@ use crate::parallel::map_blocks;
 use crate::simd::elementary::{exp, exp_m1, ln, ln_1p};
 use crate::simd::{Arithmetic, Kernel, run};
 
-/// `e^(−g)` beyond this no longer matters.
+/// What is `e^` of minus this less likely no longer matters.
 const NOTHING: f64 = 45.0;
 
 /// Sums that grow side by side.
@@ -78,12 +78,18 @@ impl Silence {
 
     #[inline(always)]
     fn reach(&self) -> Reach {
-        let g_at = |v: f64| self.g(v, ln_1p(self.base * exp_m1(v) / self.other));
+        // By how much less likely than at v = 0 it is to have left within a step of v: what is
+        // summed is e^(−fall) but for a factor.
+        let fall = |v: f64, other: f64| {
+            let (_, q) = self.p_and_q(v, other);
+            self.g(v, other) + q - v
+        };
+        let fall_at = |v: f64| fall(v, ln_1p(self.base * exp_m1(v) / self.other));
         let (mut end, other) = self.logarithms(self.span);
-        let mut g = self.g(end, other);
-        if g > NOTHING {
-            // g is convex in v: where the chord from 0 meets, it is at most that much.
-            let share = NOTHING / g;
+        let mut deepest = fall(end, other);
+        if deepest > NOTHING {
+            // It is convex in v: where the chord from 0 meets, it is at most that much.
+            let share = NOTHING / deepest;
             let (mut low, mut high) = (end * if share < 1.0 { share } else { 1.0 }, end);
             for _ in 0..40 {
                 if high - low <= 0.05 * low {
@@ -91,12 +97,12 @@ impl Silence {
                 }
                 // They may differ by powers of ten.
                 let middle = (low * high).sqrt();
-                if g_at(middle) > NOTHING { high = middle } else { low = middle }
+                if fall_at(middle) > NOTHING { high = middle } else { low = middle }
             }
             end = high;
-            g = g_at(end);
+            deepest = fall_at(end);
         }
-        let n_panels = (end / 2.0).max(g / 10.0).ceil().clamp(1.0, 200.0);
+        let n_panels = (end / 2.0).max(deepest / 10.0).ceil().clamp(1.0, 200.0);
         Reach { half: 0.5 * end / n_panels, n_panels: n_panels as usize }
     }
 }

@@ -3,7 +3,8 @@
 use segmenta::history::TimeUnit;
 use segmenta::lifetime::{
     BgBb, BgNbd, GammaGamma, LifetimeValue, MbgNbd, OpportunityHistory, ParetoNbd,
-    PurchaseHistory, PurchaseModel, ShiftedBetaGeometric, SpendHistory,
+    PurchaseHistories, PurchaseHistory, PurchaseModel, ShiftedBetaGeometric,
+    SpendHistory,
 };
 use serde_json::Value;
 
@@ -260,4 +261,186 @@ fn values_of_five_customers() {
         n += 1;
     }
     assert_eq!(n, 5);
+}
+
+/// A kind, its parameters; repeat purchases, age at the last, age, horizon; the probability of
+/// being alive, the log-likelihood, expected purchases, the probability of being alive at the
+/// horizon.
+type Corner = (&'static str, [f64; 4], [f64; 4], [f64; 4]);
+
+/// Computed from the hypergeometric formulas of the papers, with 110 digits (mpmath 1.3).
+#[allow(clippy::unreadable_literal, clippy::excessive_precision)]
+const CORNERS: [Corner; 15] = [
+    (
+        "mbgnbd",
+        [0.5, 4.0, 0.5, 1e-08],
+        [0.0, 0.0, 10.0, 10.0],
+        [
+            1.0690449562211263e-8,
+            -9.3095501806458842e-9,
+            3.3066345355095583e-9,
+            9.7087090722257228e-9,
+        ],
+    ),
+    (
+        "mbgnbd",
+        [0.5, 4.0, 1e-25, 1e-25],
+        [0.0, 0.0, 10.0, 10.0],
+        [
+            0.34833147735478828,
+            -0.26492793337402727,
+            0.12440409905528153,
+            0.34833147735478828,
+        ],
+    ),
+    (
+        "bgnbd",
+        [0.5, 4.0, 1e-10, 3e-10],
+        [0.0, 0.0, 10.0, 10.0],
+        [1.0, -0.626381484247684, 0.32691648889652784, 0.94094065394932376],
+    ),
+    (
+        "bgnbd",
+        [0.5, 4.0, 1e-17, 1e-17],
+        [0.0, 0.0, 0.0, 10.0],
+        [1.0, 0.0, 0.85773875808757561, 0.76726124191242438],
+    ),
+    (
+        "bgnbd",
+        [0.5, 4.0, 1e-30, 1e-30],
+        [0.0, 0.0, 0.0, 10.0],
+        [1.0, 0.0, 0.85773875808757562, 0.76726124191242438],
+    ),
+    (
+        "bgnbd",
+        [0.5, 4.0, 0.5, 1e-20],
+        [1.0, 5.0, 10.0, 10.0],
+        [
+            1.0308647902336369e-20,
+            -3.2958368660043291,
+            8.8123689673486431e-21,
+            7.8733598875173577e-21,
+        ],
+    ),
+    (
+        "bgnbd",
+        [1e30, 1e30, 2.0, 8.0],
+        [3.0, 20.0, 38.0, 39.0],
+        [
+            7.6149892924756508e-8,
+            -22.21557363985452,
+            7.0953975854195511e-7,
+            4.1323579920074484e-9,
+        ],
+    ),
+    (
+        "bgnbd",
+        [1e15, 1e15, 2.0, 8.0],
+        [3.0, 20.0, 38.0, 39.0],
+        [
+            7.6149892924792146e-8,
+            -22.215573639854377,
+            7.095397585422814e-7,
+            4.1323579920096172e-9,
+        ],
+    ),
+    (
+        "bgnbd",
+        [0.243, 4.4, 1e30, 1e30],
+        [3.0, 20.0, 38.0, 39.0],
+        [
+            0.14283148296596503,
+            -12.314675760120718,
+            0.20191994198195582,
+            0.041871511974987119,
+        ],
+    ),
+    (
+        "pareto",
+        [0.5, 1e-30, 1.0, 1e12],
+        [0.0, 0.0, 1e12, 39.0],
+        [
+            0.28004957675577869,
+            -47.77464550179084,
+            5.46096674668444e-12,
+            0.28004957675031772,
+        ],
+    ),
+    (
+        "pareto",
+        [0.9, 1e-14, 1.0, 1e12],
+        [0.0, 0.0, 1e12, 39.0],
+        [
+            0.05309135162291608,
+            -51.637897122996742,
+            1.8635064419461853e-12,
+            0.053091351621880799,
+        ],
+    ),
+    (
+        "pareto",
+        [1.2, 1e-05, 1.0, 1e12],
+        [0.0, 0.0, 1e12, 39.0],
+        [
+            3.9830010984198114e-5,
+            -37.534993192644721,
+            1.8640445140422972e-15,
+            3.9830010983421428e-5,
+        ],
+    ),
+    (
+        "pareto",
+        [0.5, 10.0, 50.0, 0.001],
+        [1.0, 1.0, 1.0, 39.0],
+        [1.0, -348.57643650902151, 0.0027857142857142857, 8.2825000323670794e-81],
+    ),
+    (
+        "pareto",
+        [1e30, 1e30, 2.0, 8.0],
+        [3.0, 20.0, 38.0, 39.0],
+        [
+            8.720610888709492e-8,
+            -25.243408257177897,
+            1.8405618746288034e-6,
+            2.5540225107971329e-8,
+        ],
+    ),
+    (
+        "pareto",
+        [0.5, 10.0, 1e-14, 100.0],
+        [3.0, 20.0, 38.0, 39.0],
+        [
+            0.9999999999999966,
+            -11.769302332258221,
+            2.8437499999999866,
+            0.99999999999999411,
+        ],
+    ),
+];
+
+#[test]
+fn corners_have_their_values() {
+    for (kind, parameters, [x, last, age, horizon], expected) in CORNERS {
+        let model = model(kind, &parameters);
+        let history = PurchaseHistory::new(x as u64, last, age).unwrap();
+        let found = [
+            model.probability_alive(&history),
+            model.log_likelihood(&history),
+            model.expected_purchases(&history, horizon).unwrap(),
+            model.probability_alive_at(&history, horizon).unwrap(),
+        ];
+        for (i, (found, expected)) in found.iter().zip(expected).enumerate() {
+            // Logarithms near 0 are differences of others.
+            let least = if i == 1 { 1e-13 } else { 0.0 };
+            let off = (found - expected).abs();
+            assert!(
+                off <= 1e-9 * expected.abs() + least,
+                "{model:?} {history:?} {i}: {found} {expected}"
+            );
+        }
+        let all = PurchaseHistories::new(TimeUnit::Week, vec![history; 3]);
+        for many in model.expected_purchases_all(&all, horizon).unwrap() {
+            assert_eq!(many.to_bits(), found[2].to_bits());
+        }
+    }
 }
