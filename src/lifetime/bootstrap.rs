@@ -271,22 +271,42 @@ impl<M> Bootstrap<M> {
     where
         M: Sync,
     {
-        if !(confidence > 0.0 && confidence < 1.0) {
-            return Err(Error::parameter("confidence", "between 0 and 1", confidence));
-        }
-        let values =
-            map_blocks(self.models.len(), 1, |i| statistic(&self.models[i.start]));
-        let mut values = values.into_iter().collect::<Result<Vec<f64>>>()?;
-        values.sort_unstable_by(f64::total_cmp);
-        let at = |p: f64| {
-            let place = p * (values.len() - 1) as f64;
-            let (low, share) = (place.floor() as usize, place.fract());
-            let high = (low + 1).min(values.len() - 1);
-            values[low] + share * (values[high] - values[low])
-        };
-        let tail = 0.5 * (1.0 - confidence);
-        Ok((at(tail), at(1.0 - tail)))
+        check_confidence(confidence)?;
+        let values = self.map(statistic)?;
+        Ok(between(values, confidence))
     }
+
+    /// What `of` says of each replicate.
+    pub(super) fn map<T: Send>(
+        &self,
+        of: impl Fn(&M) -> Result<T> + Sync,
+    ) -> Result<Vec<T>>
+    where
+        M: Sync,
+    {
+        let found = map_blocks(self.models.len(), 1, |i| of(&self.models[i.start]));
+        found.into_iter().collect()
+    }
+}
+
+pub(super) fn check_confidence(confidence: f64) -> Result<()> {
+    if confidence > 0.0 && confidence < 1.0 {
+        return Ok(());
+    }
+    Err(Error::parameter("confidence", "between 0 and 1", confidence))
+}
+
+/// The percentiles between which so much of the values lies; there is at least one.
+pub(super) fn between(mut values: Vec<f64>, confidence: f64) -> (f64, f64) {
+    values.sort_unstable_by(f64::total_cmp);
+    let at = |p: f64| {
+        let place = p * (values.len() - 1) as f64;
+        let (low, share) = (place.floor() as usize, place.fract());
+        let high = (low + 1).min(values.len() - 1);
+        values[low] + share * (values[high] - values[low])
+    };
+    let tail = 0.5 * (1.0 - confidence);
+    (at(tail), at(1.0 - tail))
 }
 
 fn logarithms(model: &AnyPurchaseModel) -> Vec<f64> {
