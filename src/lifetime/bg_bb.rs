@@ -180,7 +180,8 @@ impl BgBb {
     /// Maximum likelihood, watched.
     ///
     /// # Errors
-    /// As [`fit`](BgBb::fit), and when the observer stops the work.
+    /// As [`fit`](BgBb::fit), and when no iterations are allowed, or the observer stops the
+    /// work.
     pub fn fit_with(
         histories: &[(OpportunityHistory, f64)],
         options: EstimationOptions,
@@ -358,6 +359,9 @@ impl BgBb {
         let start = [self.alpha, self.beta, self.gamma, self.delta].map(f64::ln);
         let likelihood = |at: &[f64]| log_likelihood(&cells, at);
         let found = maximise(&likelihood, &start, 100, &mut ()).ok()??;
+        if !found.converged {
+            return None;
+        }
         let [alpha, beta, gamma, delta] = [0, 1, 2, 3].map(|i| found.parameters[i].exp());
         BgBb::new(alpha, beta, gamma, delta).ok()
     }

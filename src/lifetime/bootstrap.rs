@@ -16,7 +16,9 @@ use crate::segmenter::{Observer, Progress, report_progress};
 
 /// A model estimated again and again, each time from as many customers drawn with
 /// replacement (Efron 1979). Whatever is computed from a model has an interval in which it
-/// lies with a given confidence.
+/// lies with a given confidence: what is expected of a customer, that is, and not what she
+/// will do, in which there is chance of her own. What comes of purchases and spend needs
+/// [`of_values`](Bootstrap::of_values).
 ///
 /// ```
 /// use segmenta::history::TimeUnit;
@@ -251,8 +253,8 @@ impl<M> Bootstrap<M> {
         &self.models
     }
 
-    /// Replicates that could not be estimated, such as those in which nobody bought twice.
-    /// Intervals are those of the others.
+    /// Replicates that could not be estimated, such as those in which nobody bought twice, or
+    /// whose iterations ran out. Intervals are those of the others.
     #[must_use]
     pub fn n_failed(&self) -> usize {
         self.n_failed

@@ -40,7 +40,7 @@ pub struct CalibrationRow {
 ///
 /// # Errors
 /// When there are not as many numbers as customers, the histories are in another unit, or
-/// the horizon is negative or not finite.
+/// the horizon, in the model's unit, is not within 0 and 1e12.
 pub fn calibration_by_frequency(
     model: &dyn PurchaseModel,
     histories: &PurchaseHistories,
@@ -155,7 +155,8 @@ fn ages(
 /// the oldest age are forecasts.
 ///
 /// # Errors
-/// When the histories are in another unit, or a time is negative or not finite.
+/// When the histories are in another unit, or a time, in the model's unit, is not within 0 and
+/// 1e12.
 pub fn expected_cumulative_purchases(
     model: &dyn PurchaseModel,
     histories: &PurchaseHistories,

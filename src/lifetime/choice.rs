@@ -285,7 +285,7 @@ impl ModelComparison {
     }
 
     /// All models, best first: by Schwarz's criterion (BIC), those last whose leaving the
-    /// data do not tell.
+    /// data do not tell, or whose iterations ran out.
     #[must_use]
     pub fn models(&self) -> &[Estimated<AnyPurchaseModel>] {
         &self.models

@@ -104,8 +104,8 @@ impl ChurnScorer {
     /// passes between purchases.
     ///
     /// # Errors
-    /// When the histories are in another unit, nobody in them bought again, or the horizon
-    /// is not positive and finite.
+    /// When the histories are in another unit, nobody in them bought again, or the horizon,
+    /// in the model's unit, is not positive or above 1e12.
     pub fn new(
         model: AnyPurchaseModel,
         histories: &PurchaseHistories,
@@ -204,6 +204,31 @@ impl ChurnScorer {
             self.usual_gap(&rows[a]).total_cmp(&self.usual_gap(&rows[b])).then(a.cmp(&b))
         });
         found.into_iter().map(|i| Ok((i, self.score(&rows[i])?))).collect()
+    }
+
+    /// All customers, those first of whom least is to be expected: by expected purchases, then
+    /// by the overdue ratio, the more overdue first. The numbers are places in the histories.
+    ///
+    /// # Errors
+    /// When the histories are in another unit.
+    pub fn ranked(
+        &self,
+        histories: &PurchaseHistories,
+    ) -> Result<Vec<(usize, ChurnScore)>> {
+        check_unit(self.model.unit(), histories)?;
+        let rows = histories.as_slice();
+        let scores = rows.iter().map(|history| self.score(history));
+        let mut found: Vec<(usize, ChurnScore)> = scores
+            .enumerate()
+            .map(|(i, score)| Ok((i, score?)))
+            .collect::<Result<_>>()?;
+        found.sort_by(|(i, a), (j, b)| {
+            a.expected_purchases
+                .total_cmp(&b.expected_purchases)
+                .then(b.overdue_ratio.total_cmp(&a.overdue_ratio))
+                .then(i.cmp(j))
+        });
+        Ok(found)
     }
 
     /// How well the scorer ranks and counts, judged by what customers did in a hold-out as

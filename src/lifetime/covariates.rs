@@ -10,7 +10,7 @@ use super::estimate::{EstimationOptions, Kind};
 use super::histories::PurchaseHistories;
 use super::maximise::best_of;
 use super::model::PurchaseModel;
-use super::report::{Estimated, EstimationReport};
+use super::report::{Estimated, EstimationReport, Identifiability};
 use crate::error::{Error, ErrorKind, Result};
 use crate::history::TimeUnit;
 use crate::parallel::map_blocks;
@@ -187,6 +187,11 @@ impl CovariateModel {
                 changed.len() * names.len()
             ),
         ));
+        // What is not identified without attributes is hardly so with them.
+        if matches!(without.identifiability, Identifiability::DropoutNotIdentified { .. })
+        {
+            report.identifiability = without.identifiability.clone();
+        }
         if !found.converged {
             report.notes.push(Note::new(
                 "not-converged",

@@ -197,7 +197,7 @@ pub(super) fn refit(kind: Kind, distinct: &Distinct, start: &[f64]) -> Option<Ve
     check_informative(distinct).ok()?;
     let likelihood = |at: &[f64]| kind.at(distinct, at);
     let found = maximise(&likelihood, start, 100, &mut ()).ok()??;
-    Some(found.parameters)
+    found.converged.then_some(found.parameters)
 }
 
 /// Says so where the model gains nothing on NBD that chance would not give.

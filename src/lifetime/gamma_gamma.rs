@@ -74,7 +74,7 @@ impl GammaGamma {
     /// Maximum likelihood. Customers without purchases say nothing and are not looked at.
     ///
     /// # Errors
-    /// When there are fewer than two customers with purchases.
+    /// When no two customers with purchases differ in how many or in their mean value.
     pub fn fit(histories: &[SpendHistory]) -> Result<Estimated<GammaGamma>> {
         GammaGamma::fit_with(histories, None, EstimationOptions::new(), &mut ())
     }
@@ -83,7 +83,8 @@ impl GammaGamma {
     ///
     /// # Errors
     /// As [`fit`](GammaGamma::fit); when the weights are not as many as the customers, or
-    /// one is negative or not finite; when the observer stops the work.
+    /// one is negative or not finite; when no iterations are allowed, or the observer stops
+    /// the work.
     pub fn fit_with(
         histories: &[SpendHistory],
         weights: Option<&[f64]>,
@@ -170,7 +171,9 @@ impl GammaGamma {
                 ),
             ));
         }
-        Ok(self.p * (self.gamma + history.purchases * history.mean) / shape)
+        // Shares of the two means, which are as large as these and no larger.
+        let own = self.p * history.purchases / shape * history.mean;
+        Ok(self.p / shape * self.gamma + own)
     }
 
     /// The logarithm of the density of a customer's mean spend; 0 for one without
@@ -206,6 +209,9 @@ impl GammaGamma {
         let start = [self.p, self.q, self.gamma].map(f64::ln);
         let likelihood = |at: &[f64]| log_likelihood(&distinct, at);
         let found = maximise(&likelihood, &start, 100, &mut ()).ok()??;
+        if !found.converged {
+            return None;
+        }
         let [p, q, gamma] = [0, 1, 2].map(|i| found.parameters[i].exp());
         GammaGamma::new(p, q, gamma).ok()
     }

@@ -59,11 +59,14 @@ pub struct EstimationReport {
     pub log_likelihood: f64,
     /// Customers, by their weights.
     pub n_customers: f64,
-    /// Histories that differ.
+    /// Rows of the likelihood: histories that differ, where a sample shows that equal ones are
+    /// common; else all of positive weight. With attributes, all histories.
     pub n_distinct: usize,
     /// Iterations of Newton's method on all of the data, from the best start.
     pub n_iter: usize,
-    /// False when the iterations ran out, or no step gained although the slope is not 0.
+    /// False when the iterations ran out, or no step gained although the slope is not 0. True
+    /// also on a ridge without end, along which sixteen steps gained nothing that matters; the
+    /// parameters are then one point of it, and have no or very wide standard errors.
     pub converged: bool,
     /// The largest slope of the log-likelihood by the logarithm of a parameter, for each
     /// customer.

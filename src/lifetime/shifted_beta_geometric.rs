@@ -80,7 +80,8 @@ impl ShiftedBetaGeometric {
     /// Maximum likelihood, watched.
     ///
     /// # Errors
-    /// As [`fit`](ShiftedBetaGeometric::fit), and when the observer stops the work.
+    /// As [`fit`](ShiftedBetaGeometric::fit), and when no iterations are allowed, or the
+    /// observer stops the work.
     pub fn fit_with(
         cohorts: &[Vec<f64>],
         options: EstimationOptions,
@@ -181,8 +182,14 @@ impl ShiftedBetaGeometric {
     }
 
     /// By how many percent the discounted lifetime of someone who renewed `tenure` times
-    /// grows when all her retention rates to come grow by one percent (for the idea: Fader &
-    /// Hardie 2010).
+    /// grows when all her retention rates to come grow by one percent:
+    /// `Σ (j+1) S(j+1)/(1+d)^j` over `Σ S(j+1)/(1+d)^j`, with `S(j)` the share that is still
+    /// there after `j` more renewals. Each renewal to come is a product of one more rate than
+    /// the one before it.
+    ///
+    /// The idea is that of Fader & Hardie (2010), whose elasticity is another one for
+    /// customers who differ: `₂F₁(1, β+t; α+β+t; 1/(1+d))`, by the rate of each customer at a
+    /// time. Without differences both are `(1+d)/(1+d−r)`.
     ///
     /// # Errors
     /// When the rate is not within 1e-12 and 1e12.
@@ -206,6 +213,9 @@ impl ShiftedBetaGeometric {
         let start = [self.alpha, self.beta].map(f64::ln);
         let likelihood = |at: &[f64]| tenures.log_likelihood(at);
         let found = maximise(&likelihood, &start, 100, &mut ()).ok()??;
+        if !found.converged {
+            return None;
+        }
         let [alpha, beta] = [0, 1].map(|i| found.parameters[i].exp());
         ShiftedBetaGeometric::new(alpha, beta).ok()
     }

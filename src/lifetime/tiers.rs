@@ -140,8 +140,9 @@ impl LifetimeTiers {
         self
     }
 
-    /// Cut points between the tiers, descending: a tier begins with the value at which its
-    /// share is reached.
+    /// Cut points between the tiers, descending: halfway between the value at which a tier's
+    /// share is reached and the next lower one, so that nobody stands on a cut point and
+    /// changes the tier with the last bit of a logarithm.
     fn cut_points(&self, values: &[f64], weights: Option<&[f64]>) -> Vec<f64> {
         let mut order: Vec<usize> = (0..values.len()).collect();
         order.sort_by(|&a, &b| values[b].total_cmp(&values[a]));
@@ -165,7 +166,10 @@ impl LifetimeTiers {
                 value = values[i];
                 next.next();
             }
-            cuts.push(value);
+            let lower = next.clone().find(|&&i| values[i] < value);
+            let halfway = lower.map_or(value, |&i| values[i] + 0.5 * (value - values[i]));
+            let above = lower.is_none_or(|&i| halfway > values[i]);
+            cuts.push(if above { halfway } else { value });
         }
         cuts
     }

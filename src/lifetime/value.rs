@@ -106,7 +106,7 @@ impl LifetimeValue {
     /// All checks.
     ///
     /// # Errors
-    /// When the horizon is negative or not finite, the step is not positive or there are
+    /// When the horizon is not within 0 and 1e12, the step is not positive or there are
     /// more than 10,000 of them, the discount rate is negative or not finite, or the margin
     /// is not finite.
     pub fn validate(&self) -> Result<()> {
@@ -146,7 +146,7 @@ impl LifetimeValue {
     /// Purchases to be expected up to the horizon, each discounted.
     ///
     /// # Errors
-    /// When this is not valid.
+    /// When this is not valid, or the horizon is above 1e12 in the model's unit.
     pub fn discounted_purchases(
         &self,
         model: &dyn PurchaseModel,

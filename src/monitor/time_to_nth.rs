@@ -57,8 +57,8 @@ impl TimesToNth {
 /// ```
 ///
 /// # Errors
-/// When `n` is below 2 or occasions are orders (pass one row an order, with
-/// [`Occasion::Rows`]); when the slices differ in length or a day lies outside the calendar,
+/// When `n` is below 2; when occasions are orders (pass one row an order, with
+/// [`Occasion::Rows`]), weeks or months; when the slices differ in length or a day lies outside the calendar,
 /// in which case the error names the row.
 pub fn times_to_nth_purchase<K: Copy + Into<u64>>(
     customers: &[K],

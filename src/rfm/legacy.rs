@@ -12,7 +12,7 @@ use crate::error::Result;
 /// Named segments that other software gives, rule by rule in its order: the first rule that
 /// matches a cell names it.
 ///
-/// None of these lists holds together: cells have no name or several, and some names can
+/// None of these lists holds together: cells have no name or several, or some names can
 /// never occur. [`audit`](LegacyMap::audit) lists the faults;
 /// [`segment_map`](LegacyMap::segment_map) gives every customer the name that the software
 /// gives her, so that a host can move without a break.

@@ -2,10 +2,12 @@
 
 use segmenta::history::TimeUnit;
 use segmenta::lifetime::{
-    ChurnScorer, Identifiability, ModelComparison, PurchaseHistories, PurchaseHistory,
-    PurchaseModel, PurchaseModelKind, calibration_by_frequency,
+    ChurnScorer, CovariateModel, GammaGamma, Identifiability, ModelComparison,
+    PurchaseHistories, PurchaseHistory, PurchaseModel, PurchaseModelKind,
+    ShiftedBetaGeometric, SpendHistory, calibration_by_frequency,
     calibration_of_frequencies, expected_cumulative_purchases,
 };
+use segmenta::ndarray::Array2;
 
 use crate::properties::drawn;
 
@@ -126,4 +128,84 @@ fn those_at_risk_bought_often_and_fell_silent() {
     assert_eq!(scorer.at_risk(&histories, 0.9, 4).unwrap().len(), 2);
     assert_eq!(scorer.at_risk(&histories, 0.9, 0).unwrap().len(), 4);
     assert_eq!(scorer.at_risk(&histories, 0.0, 0).unwrap().len(), 5);
+}
+
+#[test]
+fn all_are_ranked_by_what_is_expected_of_them() {
+    let kind = PurchaseModelKind::BgNbd;
+    let histories = drawn(kind, 300);
+    let model = kind.fit(&histories).unwrap().into_model();
+    let scorer = ChurnScorer::new(model, &histories, 26.0).unwrap();
+    let ranked = scorer.ranked(&histories).unwrap();
+    let mut places: Vec<usize> = ranked.iter().map(|(at, _)| *at).collect();
+    for pair in ranked.windows(2) {
+        let ((i, a), (j, b)) = (&pair[0], &pair[1]);
+        assert!(a.expected_purchases <= b.expected_purchases);
+        if a.expected_purchases == b.expected_purchases {
+            assert!(a.overdue_ratio > b.overdue_ratio || i < j);
+        }
+    }
+    for (at, score) in &ranked {
+        assert_eq!(*score, scorer.score(&histories.get(*at).unwrap()).unwrap());
+    }
+    places.sort_unstable();
+    assert_eq!(places, (0..300).collect::<Vec<_>>());
+}
+
+#[test]
+fn elasticities_are_their_sums() {
+    for (alpha, beta) in [(0.668, 3.806), (2.0, 1.5), (0.05, 0.02)] {
+        let model = ShiftedBetaGeometric::new(alpha, beta).unwrap();
+        for tenure in [0, 1, 6] {
+            for rate in [0.1, 1.0] {
+                // What is left of a customer when all rates are raised by a share.
+                let lifetime = |raised: f64| {
+                    let (mut sum, mut left, mut discount) = (0.0, 1.0, 1.0);
+                    for j in 1..4000 {
+                        left *= raised * model.retention_rate(tenure + j);
+                        sum += left * discount;
+                        discount /= 1.0 + rate;
+                    }
+                    sum
+                };
+                let plain = lifetime(1.0);
+                let found = model.discounted_expected_residual_lifetime(tenure, rate);
+                assert!((found.unwrap() / plain - 1.0).abs() < 1e-10);
+                let step = 1e-5;
+                let slope = (lifetime(1.0 + step) - lifetime(1.0 - step)) / (2.0 * step);
+                let elasticity = model.retention_elasticity(tenure, rate).unwrap();
+                assert!(
+                    (elasticity / (slope / plain) - 1.0).abs() < 1e-7,
+                    "{elasticity}"
+                );
+                let worth = model.residual_value(tenure, 12.5, rate).unwrap();
+                assert!((worth / (12.5 * plain) - 1.0).abs() < 1e-10);
+            }
+        }
+    }
+}
+
+#[test]
+fn attributes_do_not_silence_the_verdict() {
+    let stay = drawn(PurchaseModelKind::Nbd, 600);
+    let odd = Array2::from_shape_fn((600, 1), |(i, _)| (i % 2) as f64);
+    let kind = PurchaseModelKind::MbgNbd;
+    let fitted = CovariateModel::fit(kind, &stay, odd.view(), &["odd"]).unwrap();
+    let verdict = &fitted.report().identifiability;
+    assert!(
+        matches!(verdict, Identifiability::DropoutNotIdentified { .. }),
+        "{verdict:?}"
+    );
+}
+
+#[test]
+fn spend_of_any_size_stays_finite() {
+    let model = GammaGamma::new(6.25, 3.74, 15.44).unwrap();
+    for mean in [1e-300, 1.0, 1e300] {
+        for x in [1, 5, 1 << 53] {
+            let history = SpendHistory::new(x, mean).unwrap();
+            let expected = model.expected_customer_spend(&history).unwrap();
+            assert!(expected.is_finite() && expected > 0.0, "{x} {mean}: {expected}");
+        }
+    }
 }

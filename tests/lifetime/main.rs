@@ -11,4 +11,5 @@ mod judged;
 mod properties;
 mod real;
 mod saved;
+mod segments;
 mod tiers;

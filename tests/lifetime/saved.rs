@@ -14,7 +14,7 @@ use crate::properties::drawn;
 
 /// As the first release wrote them.
 fn written() -> Vec<Saved> {
-    serde_json::from_str(include_str!("../formats/lifetime_models-1.json")).unwrap()
+    serde_json::from_str(include_str!("../golden/lifetime_models-1.json")).unwrap()
 }
 
 fn comes_back<M: SaveModel + PartialEq + Debug>(model: &M) -> Saved {

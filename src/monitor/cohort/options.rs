@@ -88,7 +88,8 @@ impl CohortOptions {
     /// All checks.
     ///
     /// # Errors
-    /// When occasions are orders (pass one row an order, with [`Occasion::Rows`]), a bracket
+    /// When occasions are orders (pass one row an order, with [`Occasion::Rows`]), weeks or
+    /// months, a bracket
     /// ends before it begins, or there are more than 64.
     pub fn validate(&self) -> Result<()> {
         days_or_rows(self.occasion)?;
