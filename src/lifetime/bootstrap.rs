@@ -51,10 +51,11 @@ const BATCH: usize = 16;
 impl Bootstrap {
     /// Estimates the model so many times more, beginning from where it is. The same seed
     /// gives the same models. Customers are drawn by their weights, as many as the weights
-    /// come to.
+    /// come to: they must be numbers of customers.
     ///
     /// # Errors
-    /// When the histories are in another unit or hold no customer, no replicates are asked
+    /// When the histories are in another unit or hold no customer, their weights come to more
+    /// than 1e9, no replicates are asked
     /// for, or none of them can be estimated.
     pub fn new(
         model: &AnyPurchaseModel,
@@ -352,7 +353,7 @@ struct Urn {
 }
 
 impl Urn {
-    /// As many draws as the weights come to. `what` has the weights, for the error where there
+    /// As many draws as the weights come to, 1e9 at most. `what` has the weights, for the error where there
     /// is none.
     fn new(weights: &[f64], what: &'static str) -> Result<Urn> {
         let mut sum = 0.0;
@@ -366,6 +367,10 @@ impl Urn {
             return Err(
                 ErrorKind::TooFewRows { what: what.into(), needed: 1, found }.into()
             );
+        }
+        if sum > 1e9 {
+            let expected = "1e9 customers in all, at most: as many are drawn";
+            return Err(Error::parameter("weights", expected, sum));
         }
         Ok(Urn { n_draws: (sum.round() as usize).max(1), up_to })
     }

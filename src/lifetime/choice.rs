@@ -234,7 +234,18 @@ impl Conjugate for AnyPurchaseModel {
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModelComparison {
+    #[serde(deserialize_with = "at_least_one")]
     models: Vec<Estimated<AnyPurchaseModel>>,
+}
+
+fn at_least_one<'de, D: serde::Deserializer<'de>>(
+    from: D,
+) -> std::result::Result<Vec<Estimated<AnyPurchaseModel>>, D::Error> {
+    let models = Vec::deserialize(from)?;
+    if models.is_empty() {
+        return Err(serde::de::Error::custom("a comparison of no models"));
+    }
+    Ok(models)
 }
 
 impl ModelComparison {

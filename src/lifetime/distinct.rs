@@ -137,6 +137,20 @@ impl Distinct {
         (purchases, ages)
     }
 
+    /// Time from the first to the last purchase for each repeat purchase; `None` where there
+    /// is no such time.
+    pub(super) fn mean_gap(&self) -> Option<f64> {
+        let (mut time, mut purchases) = (0.0, 0.0);
+        for run in &self.runs {
+            for i in run.start..run.end {
+                time += self.weight[i] * self.last[i];
+                purchases += self.weight[i] * run.x;
+            }
+        }
+        let gap = time / purchases;
+        (gap.is_finite() && gap > 0.0).then_some(gap)
+    }
+
     /// The same rows with other weights; those of weight 0 are left out.
     pub(super) fn reweighted(&self, weights: &[f64]) -> Distinct {
         let mut kept = Distinct {

@@ -77,9 +77,11 @@ impl Kind {
         }
     }
 
-    /// Where to begin: `r` and `alpha` of NBD with slow and quick leaving, and rates that
-    /// hardly differ.
-    fn starts(self, nbd: &[f64], mean_age: f64) -> Vec<Vec<f64>> {
+    /// Where to begin: `r` and `alpha` of NBD with slow and quick leaving; rates that hardly
+    /// differ; and two that do not ask NBD, for where most leave at once it takes early silence
+    /// for rates that do not differ at all. `gap` is the mean time between purchases of those
+    /// who bought again.
+    fn starts(self, nbd: &[f64], mean_age: f64, gap: f64) -> Vec<Vec<f64>> {
         let (r, alpha) = (nbd[0], nbd[1]);
         let same = |more: f64| (r.max(0.0) + more, alpha + (r.max(0.0) + more - r));
         let (r1, alpha1) = same(0.5);
@@ -90,11 +92,15 @@ impl Kind {
                 with(r, alpha, 0.6, 2.0),
                 with(r, alpha, 0.03, 1.0),
                 with(r1, alpha1, 1.0, 1.0),
+                with(0.0, gap.ln(), 1.0, 1.0),
+                with(-0.7, gap.ln(), 10.0, 1.0),
             ],
             Kind::Pareto => vec![
                 with(r, alpha, 0.5, 0.4 * mean_age),
                 with(r, alpha, 0.03, 0.4 * mean_age),
                 with(r1, alpha1, 1.5, mean_age),
+                with(0.0, gap.ln(), 1.0, gap),
+                with(-0.7, gap.ln(), 1.0, 0.1 * mean_age),
             ],
         }
     }
@@ -146,7 +152,11 @@ pub(super) fn estimate(
     let n_customers = distinct.total();
     let maximum = match kind {
         Kind::Nbd => nbd.clone(),
-        _ => likelihood(kind, &kind.starts(&nbd.parameters, ages / n_customers))?,
+        _ => {
+            let gap = distinct.mean_gap().unwrap_or(ages / purchases);
+            let starts = kind.starts(&nbd.parameters, ages / n_customers, gap);
+            likelihood(kind, &starts)?
+        }
     };
     let mut report = EstimationReport::of_maximum(
         name,
@@ -333,7 +343,7 @@ mod tests {
             let found = estimate(Kind::Pareto, "model", &histories, options, &mut ())?;
             let distinct = histories.distinct()?;
             let all = |at: &[f64]| Kind::Pareto.at(&distinct, at);
-            let starts = Kind::Pareto.starts(&[-0.5, 1.0], 30.0);
+            let starts = Kind::Pareto.starts(&[-0.5, 1.0], 30.0, 3.0);
             let best = best_of(&all, &starts, 300, &mut ())?;
             let best = best.map_or(f64::NAN, |best| best.at.value);
             assert!(found.report.log_likelihood >= best - 1e-6, "{:?}", found.report);

@@ -59,8 +59,10 @@ pub(super) fn maximise(
     let mut past = at.value;
     for n_iter in 0..max_iter {
         // A ridge on which so many steps gain nothing that matters is an end, too.
+        // Weights may be so small that all of the likelihood is below what matters else.
+        let unit = at.value.abs().min(1.0);
         if n_iter > 0 && n_iter.is_multiple_of(PATIENCE) {
-            if at.value - past < RIDGE {
+            if at.value - past < RIDGE * unit {
                 return Ok(Some(Maximum { parameters, at, n_iter, converged: true }));
             }
             past = at.value;
@@ -70,7 +72,7 @@ pub(super) fn maximise(
         let (mut step, mut gain) = next_step(&at, &parameters, 0.0);
         // What rounding leaves of a sum of this size.
         let noise = 1e-14 * at.value.abs();
-        if gain <= GAIN.max(noise) {
+        if gain <= (GAIN * unit).max(noise) {
             // One step more costs little and is exact to the last digits.
             let last = moved(&parameters, &step);
             let end = likelihood.at(&last);
@@ -164,7 +166,8 @@ pub(super) fn best_of(
     let mut best: Option<Maximum> = None;
     for found in maxima(likelihood, starts, max_iter, observer)? {
         let better = best.as_ref().is_none_or(|best| {
-            found.at.value > best.at.value + 1e-9 * (1.0 + best.at.value.abs() * 1e-5)
+            let size = best.at.value.abs();
+            found.at.value > best.at.value + 1e-9 * (size.min(1.0) + size * 1e-5)
                 || (found.converged && !best.converged && found.at.value >= best.at.value)
         });
         if better {
@@ -186,7 +189,9 @@ pub(super) fn candidates(
     const HOPELESS: f64 = 10.0;
     let mut found = maxima(likelihood, starts, max_iter, observer)?;
     found.sort_by(|a, b| b.at.value.total_cmp(&a.at.value));
-    found.dedup_by(|low, high| high.at.value - low.at.value < RIDGE);
+    found.dedup_by(|low, high| {
+        high.at.value - low.at.value < RIDGE * high.at.value.abs().min(1.0)
+    });
     let best = found.first().map_or(0.0, |best| best.at.value);
     found.retain(|maximum| best - maximum.at.value < HOPELESS);
     Ok(found)

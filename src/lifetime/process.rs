@@ -55,7 +55,8 @@ impl Process {
             Process::Pareto(pareto) => pareto.discounted(delta),
             // By parts: δ ∫ e^(−δt) E(t) dt.
             Process::Bg(bg) => {
-                let scale = bg.alpha.min(1.0 / delta);
+                // The time of a purchase, where rates hardly differ.
+                let scale = (bg.alpha / bg.r.max(1.0)).min(1.0 / delta);
                 over_log_time(scale, delta, 0.0, |t| delta * bg.expected(t))
             }
         }

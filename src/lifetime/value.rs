@@ -176,7 +176,7 @@ impl LifetimeValue {
     /// spend.
     ///
     /// # Errors
-    /// When this is not valid, or the spend is not finite.
+    /// When this is not valid, or the spend or the value is not finite.
     pub fn customer_lifetime_value(
         &self,
         model: &dyn PurchaseModel,
@@ -186,7 +186,12 @@ impl LifetimeValue {
         if !expected_spend.is_finite() {
             return Err(Error::parameter("expected_spend", "finite", expected_spend));
         }
-        Ok(self.margin * expected_spend * self.discounted_purchases(model, history)?)
+        let value =
+            self.margin * expected_spend * self.discounted_purchases(model, history)?;
+        if value.is_finite() {
+            return Ok(value);
+        }
+        Err(Error::undefined("the lifetime value", "it is too large for a number"))
     }
 
     /// The values of many customers; `spends` are theirs, in the same order.

@@ -2,9 +2,9 @@
 
 use segmenta::history::TimeUnit;
 use segmenta::lifetime::{
-    ChurnScorer, CovariateModel, GammaGamma, Identifiability, ModelComparison,
-    PurchaseHistories, PurchaseHistory, PurchaseModel, PurchaseModelKind,
-    ShiftedBetaGeometric, SpendHistory, calibration_by_frequency,
+    Bootstrap, ChurnScorer, CovariateModel, GammaGamma, Identifiability, LifetimeValue,
+    ModelComparison, PurchaseHistories, PurchaseHistory, PurchaseModel,
+    PurchaseModelKind, ShiftedBetaGeometric, SpendHistory, calibration_by_frequency,
     calibration_of_frequencies, expected_cumulative_purchases,
 };
 use segmenta::ndarray::Array2;
@@ -208,4 +208,56 @@ fn spend_of_any_size_stays_finite() {
             assert!(expected.is_finite() && expected > 0.0, "{x} {mean}: {expected}");
         }
     }
+}
+
+#[test]
+fn early_silence_is_not_taken_for_equal_rates() {
+    // Most leave at once: NBD finds no difference between rates here, and where it ends is
+    // far from the maximum.
+    let rows = [
+        (0, 0.0, 60.0),
+        (1, 0.3, 12.0),
+        (1, 1.0, 9.0),
+        (1, 3.0, 8.0),
+        (1, 8.0, 6.0),
+        (1, 15.0, 4.0),
+        (1, 25.0, 2.0),
+        (2, 4.0, 1.0),
+    ];
+    let of = |rows: &[(u64, f64, f64)]| {
+        let histories =
+            rows.iter().map(|row| PurchaseHistory::new(row.0, row.1, 30.0).unwrap());
+        PurchaseHistories::new(TimeUnit::Week, histories.collect())
+            .with_weights(rows.iter().map(|row| row.2).collect())
+            .unwrap()
+    };
+    // Found by other searches.
+    for (rows, least) in [(&rows[..], -184.605_36), (&rows[..7], -176.222)] {
+        let fitted = PurchaseModelKind::BgNbd.fit(&of(rows)).unwrap();
+        assert!(fitted.report().log_likelihood >= least - 1e-4, "{}", fitted.report());
+    }
+    // Weights of any size are weights.
+    let histories = of(&rows);
+    let plain = PurchaseModelKind::MbgNbd.fit(&histories).unwrap();
+    for scale in [1e-200, 1e-12, 1e12] {
+        let weights = rows.iter().map(|row| row.2 * scale).collect();
+        let scaled = histories.clone().with_weights(weights).unwrap();
+        let scaled = PurchaseModelKind::MbgNbd.fit(&scaled).unwrap();
+        let found = scaled.report().log_likelihood / scale;
+        let expected = plain.report().log_likelihood;
+        assert!((found - expected).abs() < 1e-5, "{scale}: {found} {expected}");
+    }
+}
+
+#[test]
+fn absurd_demands_are_refused() {
+    let histories = drawn(PurchaseModelKind::Nbd, 50);
+    let model = PurchaseModelKind::Nbd.fit(&histories).unwrap().into_model();
+    let heavy = histories.with_weights(vec![1e9; 50]).unwrap();
+    let refused = Bootstrap::new(&model, &heavy, 1, 7).unwrap_err();
+    assert!(refused.to_string().contains("1e9 customers"), "{refused}");
+    assert!(serde_json::from_str::<ModelComparison>(r#"{"models":[]}"#).is_err());
+    let value = LifetimeValue::new(12.0, TimeUnit::Month).margin(1e200);
+    let ann = PurchaseHistory::new(3, 20.0, 30.0).unwrap();
+    assert!(value.customer_lifetime_value(&model, &ann, 1e200).is_err());
 }
