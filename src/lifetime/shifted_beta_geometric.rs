@@ -187,9 +187,9 @@ impl ShiftedBetaGeometric {
     /// there after `j` more renewals. Each renewal to come is a product of one more rate than
     /// the one before it.
     ///
-    /// The idea is that of Fader & Hardie (2010), whose elasticity is another one for
-    /// customers who differ: `₂F₁(1, β+t; α+β+t; 1/(1+d))`, by the rate of each customer at a
-    /// time. Without differences both are `(1+d)/(1+d−r)`.
+    /// The idea is that of Fader & Hardie (2010), whose elasticity,
+    /// `₂F₁(1, β+t; α+β+t; 1/(1+d))` with `t = tenure + 1`, is another one where customers
+    /// differ. Where they do not, both are `(1+d)/(1+d−r)`.
     ///
     /// # Errors
     /// When the rate is not within 1e-12 and 1e12.
