@@ -11,6 +11,7 @@ use super::history::PurchaseHistory;
 use super::model::{PurchaseModel, check_time, check_unit, for_all};
 use crate::error::{Error, ErrorKind, Result};
 use crate::history::TimeUnit;
+use crate::parallel::map_blocks;
 
 /// Scores customers who have no contract by what they are still expected to buy up to a
 /// horizon.
@@ -35,6 +36,9 @@ use crate::history::TimeUnit;
 /// assert!(loyal.expected_purchases > 5.0 * silent.expected_purchases);
 /// println!("{silent}");
 /// assert!(silent.to_string().contains("6.5 times the usual gap"));
+/// // Least is expected of her who fell silent, most of the loyal one.
+/// let order: Vec<usize> = scorer.ranked(&histories)?.iter().map(|(at, _)| *at).collect();
+/// assert_eq!(order, [2, 0, 1]);
 /// # Ok::<(), segmenta::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -217,11 +221,11 @@ impl ChurnScorer {
     ) -> Result<Vec<(usize, ChurnScore)>> {
         check_unit(self.model.unit(), histories)?;
         let rows = histories.as_slice();
-        let scores = rows.iter().map(|history| self.score(history));
-        let mut found: Vec<(usize, ChurnScore)> = scores
-            .enumerate()
-            .map(|(i, score)| Ok((i, score?)))
-            .collect::<Result<_>>()?;
+        let blocks = map_blocks(rows.len(), 1024, |block| {
+            let scores = block.map(|i| Ok((i, self.score(&rows[i])?)));
+            scores.collect::<Result<Vec<_>>>()
+        });
+        let mut found = blocks.into_iter().collect::<Result<Vec<_>>>()?.concat();
         found.sort_by(|(i, a), (j, b)| {
             a.expected_purchases
                 .total_cmp(&b.expected_purchases)

@@ -78,9 +78,9 @@ impl Kind {
     }
 
     /// Where to begin: `r` and `alpha` of NBD with slow and quick leaving; rates that hardly
-    /// differ; and two that do not ask NBD, for where most leave at once it takes early silence
-    /// for rates that do not differ at all. `gap` is the mean time between purchases of those
-    /// who bought again.
+    /// differ; and for leaving after a purchase one that does not ask NBD, for where most leave
+    /// at once it takes early silence for rates that do not differ at all. `gap` is the mean
+    /// time between purchases of those who bought again.
     fn starts(self, nbd: &[f64], mean_age: f64, gap: f64) -> Vec<Vec<f64>> {
         let (r, alpha) = (nbd[0], nbd[1]);
         let same = |more: f64| (r.max(0.0) + more, alpha + (r.max(0.0) + more - r));
@@ -93,14 +93,11 @@ impl Kind {
                 with(r, alpha, 0.03, 1.0),
                 with(r1, alpha1, 1.0, 1.0),
                 with(0.0, gap.ln(), 1.0, 1.0),
-                with(-0.7, gap.ln(), 10.0, 1.0),
             ],
             Kind::Pareto => vec![
                 with(r, alpha, 0.5, 0.4 * mean_age),
                 with(r, alpha, 0.03, 0.4 * mean_age),
                 with(r1, alpha1, 1.5, mean_age),
-                with(0.0, gap.ln(), 1.0, gap),
-                with(-0.7, gap.ln(), 1.0, 0.1 * mean_age),
             ],
         }
     }

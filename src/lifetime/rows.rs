@@ -9,7 +9,7 @@ use crate::simd::{Arithmetic, Kernel, run};
 const BLOCK: usize = 64;
 
 /// Sums that grow side by side.
-const LANES: usize = 8;
+pub(super) const LANES: usize = 8;
 
 /// Weighted sums over rows of `ln(1 + T/α)` and of `y = α/(α+T)`.
 #[derive(Clone, Copy, Debug, Default)]
@@ -79,8 +79,9 @@ fn add(n: usize, sums: &mut [f64; LANES], a: &[f64; BLOCK], b: &[f64; BLOCK]) {
     }
 }
 
+/// The sum of the lanes, in an order that is the same whatever the vectors.
 #[inline(always)]
-fn total(sums: &[f64; LANES]) -> f64 {
+pub(super) fn total(sums: &[f64; LANES]) -> f64 {
     ((sums[0] + sums[4]) + (sums[2] + sums[6]))
         + ((sums[1] + sums[5]) + (sums[3] + sums[7]))
 }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value as Document;
 
 use super::bg_bb::BgBb;
 use super::choice::AnyPurchaseModel;
@@ -12,7 +13,7 @@ use super::model::PurchaseModel;
 use super::shifted_beta_geometric::ShiftedBetaGeometric;
 use crate::data::{Basis, FeatureSpec, Schema};
 use crate::error::{Error, Result};
-use crate::segmenter::Saved;
+use crate::segmenter::{Saved, unsupported};
 
 /// A model that is no segmenter, saved in the same envelope as these: with its kind, a version
 /// of its shape, the features that it reads, and a digest that tells accidental alterations.
@@ -48,6 +49,18 @@ pub trait SaveModel: Serialize + DeserializeOwned {
     /// When names of attributes are no names of features, or two are equal.
     fn features(&self) -> Result<Schema>;
 
+    /// Turns a document of an older version into one of the current version.
+    ///
+    /// # Errors
+    /// When the version is not known, or the document does not have its shape.
+    fn upgrade(version: u32, document: Document) -> Result<Document> {
+        if version == Self::VERSION {
+            Ok(document)
+        } else {
+            Err(unsupported(Self::KIND, version, Self::VERSION))
+        }
+    }
+
     /// The model in its envelope.
     ///
     /// # Errors
@@ -62,7 +75,8 @@ pub trait SaveModel: Serialize + DeserializeOwned {
     /// When the envelope holds another kind of model, an unknown version, or data that were
     /// altered or contradict themselves.
     fn load(saved: &Saved) -> Result<Self> {
-        let document = saved.checked(Self::KIND, Self::VERSION)?;
+        let document = saved.checked(Self::KIND, Self::VERSION)?.clone();
+        let document = Self::upgrade(saved.version(), document)?;
         let model = Self::deserialize(document)
             .map_err(|e| Error::corrupt(Self::KIND, e.to_string()))?;
         if model.features()? != *saved.schema() {

@@ -32,10 +32,10 @@ pub struct SegmentValue<L> {
 }
 
 impl<L> SegmentValue<L> {
-    /// The value of one customer, in the mean.
+    /// The value of one customer, in the mean; `None` where the customers have no weight.
     #[must_use]
-    pub fn mean_value(&self) -> f64 {
-        self.value / self.customers
+    pub fn mean_value(&self) -> Option<f64> {
+        (self.customers > 0.0).then(|| self.value / self.customers)
     }
 }
 
@@ -83,8 +83,8 @@ impl<L: Ord + Clone + Sync> SegmentValues<L> {
     /// histories' customers, in their order. Segments come in the order of their labels.
     ///
     /// # Errors
-    /// When there are not as many spends or labels as histories, and as
-    /// [`LifetimeValue::customer_lifetime_values`].
+    /// When there are not as many spends or labels as histories, or all together are worth
+    /// more than a number holds; and as [`LifetimeValue::customer_lifetime_values`].
     pub fn of(
         value: &LifetimeValue,
         purchases: &dyn PurchaseModel,
@@ -103,6 +103,12 @@ impl<L: Ord + Clone + Sync> SegmentValues<L> {
         let customers = parts.sums(&vec![1.0; histories.len()]);
         let sums = [alive, expected, values].map(|each| parts.sums(&each));
         let total: f64 = sums[2].iter().sum();
+        if !total.is_finite() {
+            return Err(Error::undefined(
+                "the value of all",
+                "it is too large for a number",
+            ));
+        }
         let rows = parts.labels.iter().enumerate().map(|(i, label)| SegmentValue {
             segment: label.clone(),
             customers: customers[i],
@@ -176,13 +182,12 @@ impl<L: Ord + Clone + Sync> SegmentValues<L> {
                 "one that is named twice",
             ));
         }
-        let found: Vec<&SegmentValue<L>> = best_first
+        let means = best_first
             .iter()
-            .filter_map(|segment| self.get(segment))
-            .filter(|segment| segment.customers > 0.0)
-            .collect();
-        let pairs = found.windows(2).filter(|p| p[1].mean_value() > p[0].mean_value());
-        Ok(pairs.map(|p| (p[0].segment.clone(), p[1].segment.clone())).collect())
+            .filter_map(|segment| Some((segment, self.get(segment)?.mean_value()?)));
+        let means: Vec<(&L, f64)> = means.collect();
+        let pairs = means.windows(2).filter(|pair| pair[1].1 > pair[0].1);
+        Ok(pairs.map(|pair| (pair[0].0.clone(), pair[1].0.clone())).collect())
     }
 }
 

@@ -6,6 +6,7 @@ use super::curvature::{Curvature, Jet};
 use super::distinct::Distinct;
 use super::integrate::{N_NODES, ORDINATES, WEIGHTS};
 use super::pareto::Pareto;
+use super::rows::{LANES, total};
 use super::special::LnRising;
 use crate::parallel::map_blocks;
 use crate::simd::elementary::{exp, exp_m1, ln, ln_1p};
@@ -13,9 +14,6 @@ use crate::simd::{Arithmetic, Kernel, run};
 
 /// What is `e^` of minus this less likely no longer matters.
 const NOTHING: f64 = 45.0;
-
-/// Sums that grow side by side.
-const LANES: usize = 8;
 
 /// A customer silent for `span` since `last`: she left at some `τ`, or not yet. Relative to
 /// `(α+t_x)^−(r+x) (β+t_x)^−s` the likelihood of having left at `τ` is `s e^(−g(τ)) / (β+τ)`,
@@ -148,12 +146,6 @@ impl Ways {
             self.likelihood[i] = density * step * exp(-g);
         }
     }
-}
-
-#[inline(always)]
-fn total(lanes: &[f64; LANES]) -> f64 {
-    ((lanes[0] + lanes[4]) + (lanes[2] + lanes[6]))
-        + ((lanes[1] + lanes[5]) + (lanes[3] + lanes[7]))
 }
 
 /// The probability of being alive, and the log-likelihood.

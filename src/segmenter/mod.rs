@@ -34,6 +34,7 @@ pub use self::explain::{
 pub use self::fit::{
     Fit, FitBoxed, FitReport, Fitted, Note, Observer, Progress, report_progress,
 };
+pub(crate) use self::persist::unsupported;
 pub use self::persist::{Persist, Registry, Saved};
 pub(crate) use self::segment::check_segments;
 pub use self::segment::{Segment, SegmentId, SegmentIndex};

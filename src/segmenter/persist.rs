@@ -82,7 +82,7 @@ pub trait Persist: Segmenter + Sized {
     }
 }
 
-fn unsupported(kind: &str, found: u32, supported: u32) -> Error {
+pub(crate) fn unsupported(kind: &str, found: u32, supported: u32) -> Error {
     ErrorKind::UnsupportedVersion { kind: kind.to_owned(), found, supported }.into()
 }
 

@@ -2,10 +2,11 @@
 
 use segmenta::history::TimeUnit;
 use segmenta::lifetime::{
-    Bootstrap, ChurnScorer, CovariateModel, GammaGamma, Identifiability, LifetimeValue,
-    ModelComparison, PurchaseHistories, PurchaseHistory, PurchaseModel,
-    PurchaseModelKind, ShiftedBetaGeometric, SpendHistory, calibration_by_frequency,
-    calibration_of_frequencies, expected_cumulative_purchases,
+    AnyPurchaseModel, BgNbd, Bootstrap, ChurnScorer, CovariateModel, GammaGamma,
+    Identifiability, LifetimeValue, ModelComparison, ParetoNbd, PurchaseHistories,
+    PurchaseHistory, PurchaseModel, PurchaseModelKind, ShiftedBetaGeometric,
+    SpendHistory, calibration_by_frequency, calibration_of_frequencies,
+    expected_cumulative_purchases,
 };
 use segmenta::ndarray::Array2;
 
@@ -260,4 +261,52 @@ fn absurd_demands_are_refused() {
     let value = LifetimeValue::new(12.0, TimeUnit::Month).margin(1e200);
     let ann = PurchaseHistory::new(3, 20.0, 30.0).unwrap();
     assert!(value.customer_lifetime_value(&model, &ann, 1e200).is_err());
+}
+
+/// Fits are as likely as the parameters that drew the data, at least, where most leave at once.
+#[test]
+fn fits_are_no_less_likely_than_the_truth() {
+    let mut state = 7_u64;
+    let mut unit = move || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(99_991);
+        ((state >> 12) as f64 + 0.5) / (1_u64 << 52) as f64
+    };
+    let week = TimeUnit::Week;
+    for kind in [PurchaseModelKind::BgNbd, PurchaseModelKind::ParetoNbd] {
+        let truth: AnyPurchaseModel = match kind {
+            PurchaseModelKind::BgNbd => {
+                BgNbd::new(0.5, 3.0, 20.0, 1.0, week).unwrap().into()
+            }
+            _ => ParetoNbd::new(0.5, 3.0, 1.0, 1.0, week).unwrap().into(),
+        };
+        for n in [150, 150, 150, 150, 800, 800, 2500] {
+            let rows = (0..n).map(|_| {
+                // Gamma of shape a half: the square of a normal deviate over two.
+                let angle = std::f64::consts::TAU * unit();
+                let rate = -unit().ln() * angle.cos().powi(2) / 3.0;
+                let (stays, leaves_at) = match kind {
+                    PurchaseModelKind::BgNbd => (1.0 - unit().powf(0.05), f64::INFINITY),
+                    _ => (1.0, unit().ln() / unit().ln()),
+                };
+                let age = 20.0 + 20.0 * unit();
+                let (mut x, mut last) = (0, 0.0);
+                loop {
+                    let next = last - unit().ln() / rate;
+                    if next > age.min(leaves_at) {
+                        break;
+                    }
+                    (x, last) = (x + 1, next);
+                    if unit() > stays {
+                        break;
+                    }
+                }
+                PurchaseHistory::new(x, last, age).unwrap()
+            });
+            let histories = PurchaseHistories::new(week, rows.collect());
+            let fitted = kind.fit(&histories).unwrap();
+            let found = fitted.report().log_likelihood;
+            let least = truth.log_likelihood_of_all(&histories).unwrap();
+            assert!(found >= least - 1e-6, "{n}: {least} {}", fitted.report());
+        }
+    }
 }

@@ -66,13 +66,30 @@ fn segments_are_sums_of_their_customers() {
             assert!((found - slow).abs() <= 1e-12 * slow, "{row:?} {slow}");
         }
         assert!((row.share_of_value - row.value / total).abs() < 1e-15);
-        assert!((row.mean_value() - slow[3] / slow[0]).abs() < 1e-9);
+        assert!((row.mean_value().unwrap() - slow[3] / slow[0]).abs() < 1e-9);
         assert_eq!(row.interval, None);
         assert_eq!(values.get(&row.segment), Some(row));
     }
     assert_eq!(values.get(&"others"), None);
     // The order of the rows is not the order of the labels.
     assert!(of(&segments[1..]).is_err());
+    // Nobody is a segment of no worth; customers without weight have no mean.
+    let nobody = PurchaseHistories::new(TimeUnit::Week, Vec::new());
+    let none: &[&str] = &[];
+    let empty = SegmentValues::of(&year, &purchases, &nobody, &spend, &[], none).unwrap();
+    assert!(empty.segments().is_empty());
+    let weightless = histories.clone().with_weights(vec![0.0; 300]).unwrap();
+    let weightless =
+        SegmentValues::of(&year, &purchases, &weightless, &spend, &spends, &segments);
+    let weightless = weightless.unwrap();
+    let few = weightless.get(&"few").unwrap();
+    assert_eq!((few.mean_value(), few.share_of_value), (None, 0.0));
+    assert_eq!(weightless.contradictions(&["few", "many"]).unwrap(), []);
+    // Each value is a number, but not all together.
+    let huge = year.margin(1e306);
+    let refused =
+        SegmentValues::of(&huge, &purchases, &histories, &spend, &spends, &segments);
+    assert!(refused.unwrap_err().to_string().contains("too large"));
     let short = SegmentValues::of(&year, &purchases, &histories, &spend, &[], &segments);
     assert!(short.is_err());
 }
@@ -85,7 +102,7 @@ fn names_are_contradicted_by_values() {
     let values =
         SegmentValues::of(&year, &purchases, &histories, &spend, &spends, &segments);
     let values = values.unwrap();
-    let mean = |segment| values.get(&segment).unwrap().mean_value();
+    let mean = |segment| values.get(&segment).unwrap().mean_value().unwrap();
     let mut order = ["few", "many", "none"];
     order.sort_by(|a, b| mean(b).total_cmp(&mean(a)));
     assert_eq!(values.contradictions(&order).unwrap(), []);

@@ -74,7 +74,7 @@ fn risk_model() -> LifetimeTierModel {
 mod contract {
     use super::*;
 
-    fn seen(model: &LifetimeTierModel) -> Vec<OwnedCustomer> {
+    pub(super) fn seen(model: &LifetimeTierModel) -> Vec<OwnedCustomer> {
         let table = table(60);
         let names: Vec<&str> =
             model.schema().features().iter().map(|f| f.name()).collect();
@@ -226,5 +226,18 @@ fn altered_models_are_refused() {
                 .is_err(),
             "{path}"
         );
+    }
+}
+
+/// A last bit moves nobody: cut points lie between customers.
+#[test]
+fn nobody_stands_on_a_cut_point() {
+    for model in [value_model(), risk_model()] {
+        for values in contract::seen(&model) {
+            let measure = model.measure_of(&values).unwrap();
+            for cut in model.cut_points() {
+                assert!((measure - cut).abs() > 1e-9 * cut.abs(), "{measure} {cut}");
+            }
+        }
     }
 }
