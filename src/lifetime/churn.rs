@@ -36,9 +36,9 @@ use crate::parallel::map_blocks;
 /// assert!(loyal.expected_purchases > 5.0 * silent.expected_purchases);
 /// println!("{silent}");
 /// assert!(silent.to_string().contains("6.5 times the usual gap"));
-/// // Least is expected of her who fell silent, most of the loyal one.
+/// // Least is expected of her who never came again, most of the loyal one.
 /// let order: Vec<usize> = scorer.ranked(&histories)?.iter().map(|(at, _)| *at).collect();
-/// assert_eq!(order, [2, 0, 1]);
+/// assert_eq!(order, [0, 2, 1]);
 /// # Ok::<(), segmenta::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
