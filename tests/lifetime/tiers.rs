@@ -70,25 +70,23 @@ fn risk_model() -> LifetimeTierModel {
     by_risk().fit(&table(200)).unwrap().into_model()
 }
 
+fn seen(model: &LifetimeTierModel) -> Vec<OwnedCustomer> {
+    let table = table(60);
+    let names: Vec<&str> = model.schema().features().iter().map(|f| f.name()).collect();
+    let at: Vec<_> = names.iter().map(|n| table.schema().require(n).unwrap()).collect();
+    table
+        .rows()
+        .map(|row| {
+            let values = at.iter().map(|&i| owned(row.value(i))).collect();
+            OwnedCustomer::with_values(model.schema(), row.index() as u64, values)
+                .unwrap()
+        })
+        .collect()
+}
+
 #[cfg(feature = "testing")]
 mod contract {
     use super::*;
-
-    pub(super) fn seen(model: &LifetimeTierModel) -> Vec<OwnedCustomer> {
-        let table = table(60);
-        let names: Vec<&str> =
-            model.schema().features().iter().map(|f| f.name()).collect();
-        let at: Vec<_> =
-            names.iter().map(|n| table.schema().require(n).unwrap()).collect();
-        table
-            .rows()
-            .map(|row| {
-                let values = at.iter().map(|&i| owned(row.value(i))).collect();
-                OwnedCustomer::with_values(model.schema(), row.index() as u64, values)
-                    .unwrap()
-            })
-            .collect()
-    }
 
     segmenta::conformance!(fit_by_value, fit: by_value(), table: table(120));
     segmenta::conformance!(fit_by_risk, fit: by_risk(), table: table(120));
@@ -233,7 +231,7 @@ fn altered_models_are_refused() {
 #[test]
 fn nobody_stands_on_a_cut_point() {
     for model in [value_model(), risk_model()] {
-        for values in contract::seen(&model) {
+        for values in seen(&model) {
             let measure = model.measure_of(&values).unwrap();
             for cut in model.cut_points() {
                 assert!((measure - cut).abs() > 1e-9 * cut.abs(), "{measure} {cut}");
