@@ -246,62 +246,97 @@ impl ChurnScorer {
         histories: &PurchaseHistories,
         actual: &[u64],
     ) -> Result<ChurnReport> {
+        let all: Vec<usize> = (0..histories.len()).collect();
+        let judged = self.judge(histories, actual)?;
+        judged.report(&all).ok_or_else(|| {
+            Error::undefined(
+                "a ranking by who buys",
+                "all or none of the customers bought in the hold-out",
+            )
+        })
+    }
+
+    /// What is foretold of each customer, beside what she did.
+    pub(super) fn judge<'a>(
+        &self,
+        histories: &'a PurchaseHistories,
+        actual: &'a [u64],
+    ) -> Result<Judged<'a>> {
         let n = histories.len();
         if actual.len() != n {
             return Err(Error::length("the actual purchases", n, actual.len()));
         }
-        let active: Vec<bool> = actual.iter().map(|&a| a > 0).collect();
-        let n_active = active.iter().filter(|a| **a).count();
-        if n_active == 0 || n_active == n {
-            return Err(Error::undefined(
-                "a ranking by who buys",
-                "all or none of the customers bought in the hold-out",
-            ));
-        }
         let expected = self.model.expected_purchases_all(histories, self.horizon)?;
         let alive = self.model.probability_alive_all(histories)?;
-        let none = for_all(histories, |history| {
+        let mut buys = for_all(histories, |history| {
             self.model.probability_of_n_purchases(history, 0, self.horizon)
         })?;
+        buys.iter_mut().for_each(|none| *none = 1.0 - *none);
         let rows = histories.as_slice();
         let each = |score: &dyn Fn(&PurchaseHistory) -> f64| -> Vec<f64> {
             rows.iter().map(score).collect()
         };
-        let scores = [
-            ("expected purchases", expected.clone()),
+        let baselines = [
             ("probability alive", alive),
             ("recency", each(&|h| -h.since_last_purchase())),
             ("frequency", each(&|h| h.frequency() as f64)),
             ("overdue ratio", each(&|h| -h.since_last_purchase() / self.usual_gap(h))),
         ];
-        let repeaters: Vec<usize> = (0..n).filter(|&i| rows[i].frequency() > 0).collect();
-        let rankings = scores
-            .iter()
-            .map(|(name, score)| {
-                let of = |at: &[usize]| {
-                    let score: Vec<f64> = at.iter().map(|&i| score[i]).collect();
-                    let active: Vec<bool> = at.iter().map(|&i| active[i]).collect();
-                    area_under_curve(&score, &active).ok()
-                };
-                let all: Vec<usize> = (0..n).collect();
-                Ranking {
-                    score: (*name).to_owned(),
-                    auc: of(&all).unwrap_or(0.5),
-                    auc_of_repeaters: of(&repeaters),
-                }
-            })
-            .collect();
-        let buys: Vec<f64> = none.iter().map(|p| 1.0 - p).collect();
-        let errors = expected.iter().zip(actual).map(|(e, &a)| (e - a as f64).abs());
-        Ok(ChurnReport {
+        Ok(Judged { rows, actual, expected, buys, baselines })
+    }
+}
+
+/// What was foretold of each customer, and what she did.
+pub(super) struct Judged<'a> {
+    rows: &'a [PurchaseHistory],
+    actual: &'a [u64],
+    pub(super) expected: Vec<f64>,
+    /// The probability that she buys.
+    buys: Vec<f64>,
+    /// Plain figures, the higher the more likely she buys.
+    baselines: [(&'static str, Vec<f64>); 4],
+}
+
+impl Judged<'_> {
+    /// The report on the customers at some places; `None` where all or none of them bought.
+    pub(super) fn report(&self, at: &[usize]) -> Option<ChurnReport> {
+        let n = at.len();
+        let active: Vec<bool> = at.iter().map(|&i| self.actual[i] > 0).collect();
+        let n_active = active.iter().filter(|a| **a).count();
+        if n_active == 0 || n_active == n {
+            return None;
+        }
+        let pick = |of: &[f64], at: &[usize]| at.iter().map(|&i| of[i]).collect();
+        let (expected, buys): (Vec<f64>, Vec<f64>) =
+            (pick(&self.expected, at), pick(&self.buys, at));
+        let repeaters: Vec<usize> =
+            at.iter().copied().filter(|&i| self.rows[i].frequency() > 0).collect();
+        let scores = [("expected purchases", &self.expected)];
+        let scores =
+            scores.into_iter().chain(self.baselines.iter().map(|(a, b)| (*a, b)));
+        let rankings = scores.map(|(name, score)| {
+            let of = |at: &[usize]| {
+                let score: Vec<f64> = pick(score, at);
+                let active: Vec<bool> = at.iter().map(|&i| self.actual[i] > 0).collect();
+                area_under_curve(&score, &active).ok()
+            };
+            Ranking {
+                score: name.to_owned(),
+                auc: of(at).unwrap_or(0.5),
+                auc_of_repeaters: of(&repeaters),
+            }
+        });
+        let actual: Vec<f64> = at.iter().map(|&i| self.actual[i] as f64).collect();
+        let errors = expected.iter().zip(&actual).map(|(e, a)| (e - a).abs());
+        Some(ChurnReport {
             n_customers: n,
             share_active: n_active as f64 / n as f64,
-            actual_purchases: actual.iter().map(|&a| a as f64).sum(),
+            actual_purchases: actual.iter().sum(),
             expected_purchases: expected.iter().sum(),
             mean_absolute_error: errors.sum::<f64>() / n as f64,
             brier_score: brier(&buys, &active),
             deciles: deciles(&buys, &active),
-            rankings,
+            rankings: rankings.collect(),
         })
     }
 }

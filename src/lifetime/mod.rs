@@ -14,6 +14,7 @@ mod bootstrap;
 mod calibration;
 mod choice;
 mod churn;
+mod churn_by_segment;
 mod columns;
 mod covariates;
 mod curvature;
@@ -55,6 +56,7 @@ pub use self::choice::{AnyPurchaseModel, ModelComparison, PurchaseModelKind};
 pub use self::churn::{
     ChurnReport, ChurnScore, ChurnScorer, Decile, Ranking, area_under_curve,
 };
+pub use self::churn_by_segment::{ChurnBySegment, SegmentChurn};
 pub use self::columns::{lifetime_table, spend_histories};
 pub use self::covariates::CovariateModel;
 pub use self::estimate::EstimationOptions;

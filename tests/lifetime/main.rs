@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod bootstrap;
+mod churn_by_segment;
 mod data;
 mod golden;
 mod hostile;
