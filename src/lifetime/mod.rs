@@ -6,6 +6,7 @@
 //! whether the data tell enough ([`Identifiability`]); all of them are
 //! [`PurchaseModel`]s.
 
+mod alive_path;
 mod bg;
 mod bg_bb;
 mod bg_many;
@@ -45,6 +46,7 @@ mod tier_model;
 mod tiers;
 mod value;
 
+pub use self::alive_path::{AlivePoint, probability_alive_path};
 pub use self::bg_bb::{BgBb, OpportunityHistory};
 pub use self::bg_nbd::BgNbd;
 pub use self::bootstrap::Bootstrap;

@@ -6,6 +6,9 @@ use segmenta::lifetime::{
     BgNbd, ChurnBySegment, ChurnScorer, PurchaseHistories, PurchaseHistory,
 };
 
+use crate::data;
+use crate::golden::{close, golden, number};
+
 const WEEK: TimeUnit = TimeUnit::Week;
 
 fn scorer() -> ChurnScorer {
@@ -145,4 +148,38 @@ fn what_does_not_fit_is_said() {
     let found = found.unwrap();
     assert_eq!(found.segments()[0].report, None);
     assert!(found.segments()[0].expected_by_actual().unwrap() > 0.0);
+}
+
+/// The segments of the BTYD walkthrough: who bought again as often, and 7 times and more.
+#[test]
+#[ignore = "needs SEGMENTA_DATA"]
+fn real_segments_by_frequency() {
+    let golden = golden();
+    let of = &golden["published"]["btyd_walkthrough"]["cond_exp_by_freq"];
+    let (histories, actual) =
+        data::hold_out(&data::cdnow_sample(), "1997-09-30", "1998-06-30");
+    let model = BgNbd::fit(&histories).unwrap().into_model();
+    let scorer = ChurnScorer::new(model.into(), &histories, 39.0).unwrap();
+    let segments: Vec<u64> =
+        histories.as_slice().iter().map(|h| h.frequency().min(7)).collect();
+    let found = scorer.evaluate_by_segment(&histories, &actual, &segments, 10).unwrap();
+    for (i, row) in found.segments().iter().enumerate() {
+        let n = row.n_customers as f64;
+        assert_eq!((row.segment, n), (i as u64, number(&of["bin"][i])));
+        assert!((row.actual_purchases / n - number(&of["actual"][i])).abs() < 6e-4);
+        let expected = number(&of["bgnbd"][i]);
+        close(row.expected_purchases / n, expected, 2e-3, "expected purchases");
+        // Eight of those who bought 7 times and more did not come back: too few.
+        assert_eq!(row.report.is_none(), i == 7);
+        let Some(report) = &row.report else { continue };
+        assert_eq!(report.ranking("frequency").unwrap().auc, 0.5);
+        assert!(report.rankings[0].auc > 0.55, "{row}");
+    }
+    let all = scorer.evaluate(&histories, &actual).unwrap();
+    let sum: f64 = found.segments().iter().map(|row| row.expected_purchases).sum();
+    close(sum, all.expected_purchases, 1e-12, "the sum of the segments");
+    // Much of the ranking of all is that between the segments.
+    let own = found.segments().iter().filter_map(|row| row.report.as_ref());
+    let worse = own.filter(|own| own.rankings[0].auc < all.rankings[0].auc).count();
+    assert_eq!(worse, 6, "{all}");
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, clippy::print_stdout)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod alive_path;
 mod bootstrap;
 mod churn_by_segment;
 mod data;

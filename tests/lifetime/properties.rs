@@ -25,7 +25,7 @@ fn model_of(kind: usize, p: [f64; 4]) -> AnyPurchaseModel {
     }
 }
 
-fn models(low: f64, high: f64) -> impl Strategy<Value = AnyPurchaseModel> {
+pub(crate) fn models(low: f64, high: f64) -> impl Strategy<Value = AnyPurchaseModel> {
     let parameter = move || sized(low, high);
     (0_usize..4, [parameter(), parameter(), parameter(), parameter()])
         .prop_map(|(kind, p)| model_of(kind, p))
