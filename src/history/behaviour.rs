@@ -42,10 +42,11 @@ const LONGEST: u32 = 10_000_000;
 /// | feature | unit | what |
 /// |---|---|---|
 /// | `gap_mean` | days | their mean |
-/// | `gap_median`, `gap_p90` | days | quantiles, definition 7 of Hyndman & Fan (1996) |
+/// | `gap_median`, `gap_p{q}` | days | the median and the `q` % quantile, definition 7 of Hyndman & Fan (1996), as in numpy |
 /// | `gap_cv` | | standard deviation by mean, of two gaps or more: near 0 like clockwork, near 1 at random |
 /// | `overdue` | gaps | days since the last purchase by `gap_median` |
 /// | `overdue_shrunken` | gaps | days since by `(t + g) / (n + 1)`: `t` days from first to last purchase in `n` gaps, `g` the mean of all gaps of all customers |
+/// | `gaps_exceeded` | | share of her own gaps that are shorter than the days since the last purchase: at 0.9 she is silent for longer than in 90 % of her gaps |
 ///
 /// What is not defined is missing, and never 0: who bought on one day only has no gap, and
 /// only `overdue_shrunken`, which is missing for everybody where nobody has one.
@@ -79,6 +80,13 @@ pub struct Behaviour {
     windows: Vec<u32>,
     half_lives: Vec<u32>,
     cadence: bool,
+    #[serde(default = "gap_percentiles")]
+    gap_percentiles: Vec<u32>,
+}
+
+/// Those of features that were saved before they could be chosen, too.
+fn gap_percentiles() -> Vec<u32> {
+    vec![90]
 }
 
 impl Default for Behaviour {
@@ -88,10 +96,15 @@ impl Default for Behaviour {
 }
 
 impl Behaviour {
-    /// Windows of 7, 30, 90 and 365 days, no half-lives, and gaps.
+    /// Windows of 7, 30, 90 and 365 days, no half-lives, and gaps with their 90 % quantile.
     #[must_use]
     pub fn new() -> Behaviour {
-        Behaviour { windows: vec![7, 30, 90, 365], half_lives: Vec::new(), cadence: true }
+        Behaviour {
+            windows: vec![7, 30, 90, 365],
+            half_lives: Vec::new(),
+            cadence: true,
+            gap_percentiles: gap_percentiles(),
+        }
     }
 
     /// Windows in days.
@@ -115,21 +128,37 @@ impl Behaviour {
         self
     }
 
+    /// Which quantiles of the gaps there are besides the median, in percent: `gap_p75` and
+    /// `gap_p95` for 75 and 95. 0 is the shortest gap and 100 the longest.
+    #[must_use]
+    pub fn gap_percentiles(
+        mut self,
+        percents: impl IntoIterator<Item = u32>,
+    ) -> Behaviour {
+        self.gap_percentiles = percents.into_iter().collect();
+        self
+    }
+
     /// All checks.
     ///
     /// # Errors
-    /// When a window or a half-life has no day, or more than 10,000,000, or is named twice.
+    /// When a window or a half-life has no day, or more than 10,000,000, a percentage is above
+    /// 100, or one of them is named twice.
     pub fn validate(&self) -> Result<()> {
-        for (name, lengths) in
-            [("windows", &self.windows), ("half_lives", &self.half_lives)]
-        {
+        let percents = &self.gap_percentiles;
+        for (name, numbers, range, unit) in [
+            ("windows", &self.windows, 1..=LONGEST, "days"),
+            ("half_lives", &self.half_lives, 1..=LONGEST, "days"),
+            ("gap_percentiles", percents, 0..=100, "percent"),
+        ] {
             let mut seen = BTreeSet::new();
-            for &days in lengths {
-                if !(1..=LONGEST).contains(&days) {
-                    return Err(Error::parameter(name, "1 to 10000000 days", days));
+            for number in numbers {
+                if !range.contains(number) {
+                    let expected = format!("{} to {} {unit}", range.start(), range.end());
+                    return Err(Error::parameter(name, expected, number));
                 }
-                if !seen.insert(days) {
-                    let found = format!("{days} twice");
+                if !seen.insert(number) {
+                    let found = format!("{number} twice");
                     return Err(Error::parameter(
                         name,
                         "different from each other",
@@ -161,13 +190,18 @@ impl Behaviour {
             features.push(options.money(&format!("decayed_money_{h}d")));
         }
         if self.cadence {
-            for name in ["gap_mean", "gap_median", "gap_p90"] {
+            let plain = |name: &str| FeatureSpec::number(name).basis(Basis::Behavioural);
+            for name in ["gap_mean", "gap_median"] {
                 features.push(number(name.into(), "days"));
             }
-            features.push(FeatureSpec::number("gap_cv").basis(Basis::Behavioural));
+            for percent in &self.gap_percentiles {
+                features.push(number(format!("gap_p{percent}"), "days"));
+            }
+            features.push(plain("gap_cv"));
             for name in ["overdue", "overdue_shrunken"] {
                 features.push(number(name.into(), "gaps"));
             }
+            features.push(plain("gaps_exceeded"));
         }
         Schema::new(features)
     }
@@ -224,14 +258,18 @@ pub(super) fn behaviour<O: Copy + Ord + Send + Sync>(
             .fold((0, 0), |(days, gaps), (_, (_, c))| (days + c.span, gaps + c.len()));
         let mean_of_all = (gaps > 0).then(|| days as f64 / gaps as f64);
         for (_, (values, cadence)) in &mut customers {
-            let gap_features = [
-                cadence.mean(),
-                cadence.quantile(0.5),
-                cadence.quantile(0.9),
-                cadence.variation(),
-                cadence.overdue(),
-                mean_of_all.map(|mean| cadence.shrunken_overdue(mean)),
-            ];
+            let percents = features.gap_percentiles.iter();
+            let quantiles =
+                percents.map(|&percent| cadence.quantile(f64::from(percent) / 100.0));
+            let gap_features = [cadence.mean_gap(), cadence.median_gap()]
+                .into_iter()
+                .chain(quantiles)
+                .chain([
+                    cadence.variation(),
+                    cadence.overdue(),
+                    mean_of_all.map(|mean| cadence.shrunken_overdue(mean)),
+                    cadence.gaps_exceeded(),
+                ]);
             values.extend(gap_features.map(|value| value.unwrap_or(f64::NAN)));
         }
     }

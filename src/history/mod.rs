@@ -9,7 +9,7 @@
 //! What a model needs beyond that: the money of repeat purchases apart from the first
 //! ([`CustomerSummary::mean_repeat_spend`]), ages in a [`TimeUnit`], and a
 //! [`holdout`](Ledger::holdout) to compare it with. [`Ledger::behaviour`] tells what
-//! customers did lately and how regularly, a [`BasketLedger`] what they bought and where;
+//! customers did lately and how regularly (for one customer: [`Cadence`]), a [`BasketLedger`] what they bought and where;
 //! both are tables of features. An [`ActivityRing`] is a small state of one customer that
 //! a live host keeps up to date.
 //!
@@ -41,6 +41,7 @@ mod windows;
 
 pub use self::baskets::{BasketLedger, Baskets, Line};
 pub use self::behaviour::Behaviour;
+pub use self::cadence::Cadence;
 pub use self::holdout::{Holdout, HoldoutCustomer, HoldoutReport};
 pub use self::ledger::{Ledger, OrderId};
 pub use self::options::{LedgerOptions, Occasion, RefundPolicy, ZeroValue};

@@ -98,7 +98,11 @@ fn expected(
             ),
             ("gap_mean", mean),
             ("gap_median", quantile(&gaps, 0.5)),
+            ("gap_p0", quantile(&gaps, 0.0)),
             ("gap_p90", quantile(&gaps, 0.9)),
+            ("gap_p75", quantile(&gaps, 0.75)),
+            ("gap_p100", quantile(&gaps, 1.0)),
+            ("gaps_exceeded", gaps.iter().filter(|&&g| g < since).count() as f64 / n),
             ("gap_cv", if n >= 2.0 { variance.sqrt() / mean } else { f64::NAN }),
             ("overdue", since / quantile(&gaps, 0.5)),
             ("overdue_shrunken", since * (n + 1.0) / (span + mean_of_all)),
@@ -109,7 +113,7 @@ fn expected(
 }
 
 fn choice() -> Behaviour {
-    Behaviour::new().windows([1, 4]).half_lives([3])
+    Behaviour::new().windows([1, 4]).half_lives([3]).gap_percentiles([90, 75, 0, 100])
 }
 
 fn bits(table: &Table<'_>) -> Vec<u64> {
@@ -185,9 +189,15 @@ fn what_is_not_defined_is_missing() {
     let mut ledger = Ledger::new(LedgerOptions::new()).unwrap();
     ledger.add("ann", day(1), 1_00).unwrap();
     let table = ledger.behaviour(day(500), &Behaviour::new()).unwrap();
-    for name in
-        ["gap_mean", "gap_median", "gap_p90", "gap_cv", "overdue", "overdue_shrunken"]
-    {
+    for name in [
+        "gap_mean",
+        "gap_median",
+        "gap_p90",
+        "gap_cv",
+        "overdue",
+        "overdue_shrunken",
+        "gaps_exceeded",
+    ] {
         assert!(number(&table, 0, name).is_nan(), "{name}");
     }
     // Nothing bought is known, and is 0.
@@ -229,12 +239,17 @@ fn the_schema_has_units_and_odd_choices_are_refused() {
         ),
         (choice().windows([u32::MAX]), "but is 4294967295"),
         (choice().windows([7, 30, 7]), "`windows` must be different from each other"),
+        (choice().gap_percentiles([101]), "`gap_percentiles` must be 0 to 100 percent"),
+        (choice().gap_percentiles([5, 5]), "but is 5 twice"),
     ] {
         let error = ledger.behaviour(day(0), &bad).unwrap_err().to_string();
         assert!(error.contains(message), "{error}");
     }
     let json = serde_json::to_string(&choice()).unwrap();
     assert_eq!(serde_json::from_str::<Behaviour>(&json).unwrap(), choice());
+    // Saved before percentiles could be chosen.
+    let json = r#"{"windows":[7,30,90,365],"half_lives":[],"cadence":true}"#;
+    assert_eq!(serde_json::from_str::<Behaviour>(json).unwrap(), Behaviour::new());
     let nothing = Behaviour::new().windows([]).cadence(false);
     assert!(ledger.behaviour(day(0), &nothing).unwrap().is_empty());
 }

@@ -4,6 +4,7 @@
 
 mod baskets;
 mod behaviour;
+mod cadence;
 mod holdout;
 mod real;
 mod retraction;
