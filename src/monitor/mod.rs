@@ -9,6 +9,9 @@
 //! [`KaplanMeier`]; [`log_rank_test`] tells whether groups differ in it, and
 //! [`times_to_nth_purchase`] gives the durations up to the second purchase or a later one.
 //!
+//! Between which segments customers move is a [`TransitionMatrix`];
+//! [`MigrationDecomposition`] tells what of it is new cut points only.
+//!
 //! All of it reads slices: customers, days (counted from 1970-01-01, as
 //! [`Date::days_since_epoch`](crate::data::Date::days_since_epoch) gives them), amounts in
 //! minor units. Rows come in any order. What is counted merges exactly over parts of the
@@ -41,6 +44,7 @@ mod durations;
 mod engagement;
 mod lifecycle;
 mod log_rank;
+mod migration;
 mod period;
 mod positive_definite;
 mod survival;
@@ -60,6 +64,9 @@ pub use self::lifecycle::{
 pub use self::log_rank::{
     GroupEvents, LogRankPair, LogRankTest, LogRankWeights, log_rank_test,
     pairwise_log_rank_tests,
+};
+pub use self::migration::{
+    MigrationDecomposition, MigrationTotals, SegmentChange, TransitionMatrix,
 };
 pub use self::period::Period;
 pub use self::survival::{KaplanMeier, RestrictedMean, SurvivalStep};

@@ -7,6 +7,7 @@ mod engagement;
 mod lifecycle;
 mod log_rank;
 mod many;
+mod migration;
 mod real;
 mod survival;
 mod times;
