@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::beta_binomial;
 use super::bg::beta_expectation;
 use super::curvature::{Curvature, Jet};
 use super::estimate::EstimationOptions;
@@ -206,6 +207,8 @@ impl BgBb {
                 format!("no maximum was reached within {max_iter} iterations"),
             ));
         }
+        let null = beta_binomial::maximum(&cells, max_iter, observer)?;
+        report.compare_with_null(beta_binomial::NAME, null.at.value, 2);
         let p: Vec<f64> = found.parameters.iter().map(|x| x.exp()).collect();
         Ok(Estimated::new(BgBb::new(p[0], p[1], p[2], p[3])?, report))
     }
@@ -289,9 +292,6 @@ impl BgBb {
     ) -> Result<f64> {
         check_opportunities(opportunities)?;
         let (alpha, beta, gamma, delta) = self.after(history);
-        let ln_choose = |of: f64, n: f64| {
-            ln_gamma(of + 1.0) - ln_gamma(n + 1.0) - ln_gamma(of - n + 1.0)
-        };
         let n_real = f64::from(n);
         // Bought at n of `of` opportunities.
         let ln_bought = |of: f64| {
@@ -345,7 +345,12 @@ impl BgBb {
     }
 }
 
-fn check_opportunities(opportunities: u32) -> Result<()> {
+/// `n` of so many.
+pub(super) fn ln_choose(of: f64, n: f64) -> f64 {
+    ln_gamma(of + 1.0) - ln_gamma(n + 1.0) - ln_gamma(of - n + 1.0)
+}
+
+pub(super) fn check_opportunities(opportunities: u32) -> Result<()> {
     if opportunities <= MAX_OPPORTUNITIES {
         return Ok(());
     }
@@ -401,7 +406,12 @@ pub(super) fn cells(
 }
 
 /// `ln (α)_x (β)_m / (α+β)_(x+m)`, by `ln α` and `ln β` in the places `at` and `at + 1`.
-fn beta_ratio(jet: &mut Jet<4>, at: usize, (a, b): (f64, f64), (x, m): (f64, f64)) {
+pub(super) fn beta_ratio<const N: usize>(
+    jet: &mut Jet<N>,
+    at: usize,
+    (a, b): (f64, f64),
+    (x, m): (f64, f64),
+) {
     let (of_a, of_b, of_ab) =
         (LnRising::new(a, x), LnRising::new(b, m), LnRising::new(a + b, x + m));
     jet.value += of_a.value + of_b.value - of_ab.value;

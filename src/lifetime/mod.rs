@@ -7,6 +7,7 @@
 //! [`PurchaseModel`]s.
 
 mod alive_path;
+mod beta_binomial;
 mod bg;
 mod bg_bb;
 mod bg_many;
@@ -23,6 +24,7 @@ mod distinct;
 mod estimate;
 mod euler;
 mod gamma_gamma;
+mod geometric;
 mod histories;
 mod history;
 mod integrate;
@@ -47,6 +49,7 @@ mod tiers;
 mod value;
 
 pub use self::alive_path::{AlivePoint, probability_alive_path};
+pub use self::beta_binomial::BetaBinomial;
 pub use self::bg_bb::{BgBb, OpportunityHistory};
 pub use self::bg_nbd::BgNbd;
 pub use self::bootstrap::Bootstrap;
@@ -63,6 +66,7 @@ pub use self::columns::{lifetime_table, spend_histories};
 pub use self::covariates::CovariateModel;
 pub use self::estimate::EstimationOptions;
 pub use self::gamma_gamma::GammaGamma;
+pub use self::geometric::Geometric;
 pub use self::histories::PurchaseHistories;
 pub use self::history::PurchaseHistory;
 pub use self::mbg_nbd::MbgNbd;

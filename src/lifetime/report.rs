@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::curvature::{eigenvalues, invert};
 use super::maximise::Maximum;
+use crate::inference::chi_squared_tail;
 use crate::segmenter::Note;
 
 /// A fitted model with a report.
@@ -133,6 +134,22 @@ pub enum Identifiability {
         /// true one is smaller.
         p_value: f64,
     },
+    /// The data do not tell that customers differ, or leave, as the model says: a simpler model
+    /// that it contains explains them as well. Of BG/BB it is the
+    /// [`BetaBinomial`](super::BetaBinomial), in which nobody leaves, of sBG the
+    /// [`Geometric`](super::Geometric), in which all leave at the same rate.
+    NullSuffices {
+        /// The simpler model.
+        null: String,
+        /// Its log-likelihood on the same data.
+        null_log_likelihood: f64,
+        /// Twice what the model gains on it.
+        likelihood_ratio: f64,
+        /// The probability of gaining as much by chance, of chi-squared with as many degrees
+        /// of freedom as there are more parameters. Since the simpler model lies on the
+        /// border the true one is smaller.
+        p_value: f64,
+    },
     /// Some parameters are not known to within a factor of `e` (a standard error of their
     /// logarithm above 1), or not at all: only combinations of them are. Predictions may be
     /// good all the same.
@@ -153,6 +170,13 @@ impl fmt::Display for Identifiability {
                 "leaving is not identified: NBD, in which nobody leaves, explains the data as \
                  well (likelihood ratio {likelihood_ratio:.3}, p = {p_value:.3})"
             ),
+            Identifiability::NullSuffices { null, likelihood_ratio, p_value, .. } => {
+                write!(
+                    f,
+                    "the {null} model explains the data as well (likelihood ratio \
+                     {likelihood_ratio:.3}, p = {p_value:.3})"
+                )
+            }
             Identifiability::Weak { parameters } => {
                 write!(f, "not known to within a factor of e: {}", parameters.join(", "))
             }
@@ -178,6 +202,22 @@ impl EstimationReport {
     #[must_use]
     pub fn bic(&self) -> f64 {
         self.parameters.len() as f64 * self.n_customers.ln() - 2.0 * self.log_likelihood
+    }
+
+    /// Says so where the model gains nothing on a simpler one, of so many parameters less, that
+    /// chance would not give.
+    pub(super) fn compare_with_null(&mut self, null: &str, value: f64, fewer: u32) {
+        let likelihood_ratio = (2.0 * (self.log_likelihood - value)).max(0.0);
+        let p_value =
+            chi_squared_tail(likelihood_ratio, fewer.into()).unwrap_or(f64::NAN);
+        if p_value.is_nan() || p_value >= 0.05 {
+            self.identifiability = Identifiability::NullSuffices {
+                null: null.to_owned(),
+                null_log_likelihood: value,
+                likelihood_ratio,
+                p_value,
+            };
+        }
     }
 
     /// What a search over logarithms found.

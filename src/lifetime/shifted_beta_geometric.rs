@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::bg::beta_expectation;
 use super::curvature::{Curvature, Jet};
 use super::estimate::EstimationOptions;
+use super::geometric;
 use super::maximise::{best_of, maximise};
 use super::model::{check_parameter, check_rate};
 use super::report::{Estimated, EstimationReport};
@@ -101,7 +102,7 @@ impl ShiftedBetaGeometric {
             &["alpha", "beta"],
             &found,
             tenures.customers(),
-            tenures.left.iter().chain(&tenures.stayed).filter(|n| **n > 0.0).count(),
+            tenures.rows(),
         );
         if !found.converged {
             report.notes.push(Note::new(
@@ -109,6 +110,8 @@ impl ShiftedBetaGeometric {
                 format!("no maximum was reached within {max_iter} iterations"),
             ));
         }
+        let (_, null) = geometric::maximum(&tenures);
+        report.compare_with_null(geometric::NAME, null.at.value, 1);
         let [alpha, beta] = [0, 1].map(|i| found.parameters[i].exp());
         Ok(Estimated::new(ShiftedBetaGeometric::new(alpha, beta)?, report))
     }
@@ -289,7 +292,21 @@ impl Tenures {
         tenures.tell().then_some(tenures)
     }
 
-    fn customers(&self) -> f64 {
+    /// How many left, and how many renewals there were.
+    pub(super) fn outcomes(&self) -> (f64, f64) {
+        // Who left at the t-th renewal had renewed one time less.
+        let of_left =
+            self.left.iter().enumerate().skip(1).map(|(t, n)| (t - 1) as f64 * n);
+        let of_stayed = self.stayed.iter().enumerate().map(|(t, n)| t as f64 * n);
+        (self.left.iter().sum(), of_left.chain(of_stayed).sum())
+    }
+
+    /// Rows of the likelihood.
+    pub(super) fn rows(&self) -> usize {
+        self.left.iter().chain(&self.stayed).filter(|n| **n > 0.0).count()
+    }
+
+    pub(super) fn customers(&self) -> f64 {
         self.left.iter().sum::<f64>() + self.stayed.iter().sum::<f64>()
     }
 

@@ -10,6 +10,7 @@ mod data;
 mod golden;
 mod hostile;
 mod judged;
+mod null_models;
 mod properties;
 mod real;
 mod saved;
