@@ -169,7 +169,9 @@ impl BgBb {
         })
     }
 
-    /// Maximum likelihood, of histories with the number of customers that have each.
+    /// Maximum likelihood, of histories with the number of customers that have each. The report
+    /// says where the [`BetaBinomial`](super::BetaBinomial), in which nobody leaves, explains
+    /// them as well.
     ///
     /// # Errors
     /// When a number is negative or not finite; when there is no opportunity, no purchase,

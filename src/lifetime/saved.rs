@@ -4,11 +4,13 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value as Document;
 
+use super::beta_binomial::BetaBinomial;
 use super::bg_bb::BgBb;
 use super::choice::AnyPurchaseModel;
 use super::columns::{history_features, spend_feature};
 use super::covariates::CovariateModel;
 use super::gamma_gamma::GammaGamma;
+use super::geometric::Geometric;
 use super::model::PurchaseModel;
 use super::shifted_beta_geometric::ShiftedBetaGeometric;
 use crate::data::{Basis, FeatureSpec, Schema};
@@ -121,9 +123,16 @@ impl SaveModel for BgBb {
     const VERSION: u32 = 1;
 
     fn features(&self) -> Result<Schema> {
-        let names = ["frequency", "last", "opportunities"];
-        let number = |name| FeatureSpec::number(name).basis(Basis::Behavioural);
-        Schema::new(names.map(number).map(|spec| spec.unit("opportunities")))
+        opportunities()
+    }
+}
+
+impl SaveModel for BetaBinomial {
+    const KIND: &'static str = "segmenta.beta_binomial";
+    const VERSION: u32 = 1;
+
+    fn features(&self) -> Result<Schema> {
+        opportunities()
     }
 }
 
@@ -132,9 +141,30 @@ impl SaveModel for ShiftedBetaGeometric {
     const VERSION: u32 = 1;
 
     fn features(&self) -> Result<Schema> {
-        let tenure = FeatureSpec::number("tenure").basis(Basis::Behavioural);
-        Schema::new([tenure.unit("renewals")])
+        tenure()
     }
+}
+
+impl SaveModel for Geometric {
+    const KIND: &'static str = "segmenta.geometric";
+    const VERSION: u32 = 1;
+
+    fn features(&self) -> Result<Schema> {
+        tenure()
+    }
+}
+
+/// What is read of an [`OpportunityHistory`](super::OpportunityHistory).
+fn opportunities() -> Result<Schema> {
+    let names = ["frequency", "last", "opportunities"];
+    let number = |name| FeatureSpec::number(name).basis(Basis::Behavioural);
+    Schema::new(names.map(number).map(|spec| spec.unit("opportunities")))
+}
+
+/// What is read of a customer with a contract.
+fn tenure() -> Result<Schema> {
+    let tenure = FeatureSpec::number("tenure").basis(Basis::Behavioural);
+    Schema::new([tenure.unit("renewals")])
 }
 
 #[cfg(test)]

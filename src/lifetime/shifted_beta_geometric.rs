@@ -69,7 +69,8 @@ impl ShiftedBetaGeometric {
 
     /// Maximum likelihood from the numbers of customers of one or more cohorts: at the
     /// start, after the first renewal, and so on. Cohorts may have been seen for different
-    /// times; what has not been seen yet is not there.
+    /// times; what has not been seen yet is not there. The report says where the
+    /// [`Geometric`](super::Geometric), in which customers do not differ, explains them as well.
     ///
     /// # Errors
     /// When a number is negative, not finite, or larger than the one before; when nobody

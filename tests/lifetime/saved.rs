@@ -4,8 +4,8 @@ use std::fmt::Debug;
 
 use segmenta::history::TimeUnit;
 use segmenta::lifetime::{
-    AnyPurchaseModel, BgBb, BgNbd, CovariateModel, GammaGamma, MbgNbd, Nbd, ParetoNbd,
-    PurchaseModelKind, SaveModel, ShiftedBetaGeometric,
+    AnyPurchaseModel, BetaBinomial, BgBb, BgNbd, CovariateModel, GammaGamma, Geometric,
+    MbgNbd, Nbd, ParetoNbd, PurchaseModelKind, SaveModel, ShiftedBetaGeometric,
 };
 use segmenta::ndarray::Array2;
 use segmenta::segmenter::Saved;
@@ -60,6 +60,8 @@ fn models_come_back_to_the_bit() {
     assert_eq!(comes_back(&BgBb::new(1.204, 0.75, 0.657, 2.783).unwrap()), written[2]);
     let contracts = ShiftedBetaGeometric::new(0.704, 1.182).unwrap();
     assert_eq!(comes_back(&contracts), written[3]);
+    comes_back(&BetaBinomial::new(0.487, 0.826).unwrap());
+    comes_back(&Geometric::new(0.124_7).unwrap());
 }
 
 #[test]
