@@ -50,7 +50,10 @@ proptest! {
         }
         prop_assert!((total - 1.0).abs() < 1e-9);
         prop_assert!((mean - model.expected_purchases(&seen, m).unwrap()).abs() < 1e-8);
-        prop_assert_eq!(model.probability_of_n_purchases(&seen, m + 1, m).unwrap(), 0.0);
+        for beyond in [m + 1, m + 3, u32::MAX] {
+            let p = model.probability_of_n_purchases(&seen, beyond, m).unwrap();
+            prop_assert_eq!(p, 0.0);
+        }
         // BG/BB of whom next to nobody leaves.
         let stay = BgBb::new(alpha, beta, 1e-28, 1.0).unwrap();
         prop_assert!((stay.log_likelihood(&seen) - value).abs() < 1e-6);
