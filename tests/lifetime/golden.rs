@@ -20,9 +20,10 @@ fn numbers(value: &Value) -> Vec<f64> {
     value.as_array().unwrap().iter().map(number).collect()
 }
 
+/// Relative to what is expected, so that 0 is met by 0 only.
 pub(crate) fn close(found: f64, expected: f64, relative: f64, what: &str) {
     assert!(
-        (found - expected).abs() <= relative * expected.abs() + 1e-15,
+        (found - expected).abs() <= relative * expected.abs(),
         "{what}: {found:e} instead of {expected:e}"
     );
 }

@@ -7,6 +7,7 @@ mod alive_path;
 mod bootstrap;
 mod churn_by_segment;
 mod data;
+mod evaluated;
 mod golden;
 mod hostile;
 mod judged;
