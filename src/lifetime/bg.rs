@@ -243,12 +243,19 @@ impl Bg {
         } else {
             (a / (b + (j - 1.0))).ln() + (r + x) * ((age - last) / (alpha + last)).ln_1p()
         };
+        // The likelier of the two is the measure: still there at the age, or left at the last
+        // purchase. Relative to the other one a large likelihood is a difference of larger ones.
+        let (until, ln_stayed) = if odds > 0.0 {
+            (last, a.ln() + LnRising::new(b, j - 1.0).value)
+        } else {
+            (age, LnRising::new(b, j).value)
+        };
         let ln = LnRising::new(r, x).value
-            - r * (age / alpha).ln_1p()
-            - x * (alpha + age).ln()
-            + LnRising::new(b, j).value
+            - r * (until / alpha).ln_1p()
+            - x * (alpha + until).ln()
+            + ln_stayed
             - LnRising::new(a + b, j).value
-            + ln_1p_exp(odds);
+            + ln_1p_exp(-odds.abs());
         (self.alive(history, shift), ln)
     }
 

@@ -262,7 +262,8 @@ fn corners_are_finite() {
     let customers =
         [(0, 0.0, 0.0), (0, 0.0, 1e12), (1, 1e-300, 1e12), (1 << 53, 1e12, 1e12)]
             .map(|(x, last, age)| PurchaseHistory::new(x, last, age).unwrap());
-    // Every fifth of 256, in which each size meets each.
+    // Every fifth of 256, in which each size meets each: sums over the time of leaving take
+    // long. Likelihoods have their values at all of them elsewhere.
     for at in (0..256).step_by(5) {
         let [p, q, u, v] = corner(at);
         let models: [AnyPurchaseModel; 4] = [

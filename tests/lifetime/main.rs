@@ -6,6 +6,7 @@
 mod alive_path;
 mod bootstrap;
 mod churn_by_segment;
+mod corners;
 mod data;
 mod evaluated;
 mod golden;
