@@ -118,6 +118,18 @@ impl OpportunityHistory {
 /// before each she leaves with a probability of her own (Fader, Hardie & Shang 2010,
 /// *Marketing Science* 29(6)).
 ///
+/// The probability of buying has a beta distribution with `α` and `β`, that of leaving one with
+/// `γ` and `δ`. Who bought `x` times at `n` opportunities, last at `t_x`, has the likelihood
+///
+/// ```text
+/// B(α+x, β+n−x)/B(α, β) · B(γ, δ+n)/B(γ, δ)
+///     + Σ B(α+x, β+i−x)/B(α, β) · B(γ+1, δ+i)/B(γ, δ)   over i from t_x to n − 1
+/// ```
+///
+/// with the beta function `B`. The first term is of those alive at the `n`-th opportunity, and its
+/// share is the probability of that; in the others a customer leaves before opportunity `i + 1`.
+/// One who is alive goes on with `α + x`, `β + n − x`, `γ` and `δ + n`.
+///
 /// ```
 /// use segmenta::lifetime::{BgBb, OpportunityHistory};
 ///
@@ -261,7 +273,9 @@ impl BgBb {
         self.probability_alive(history) * stay.exp()
     }
 
-    /// Purchases to be expected at the next opportunities.
+    /// Purchases to be expected at the next opportunities: the probability of being alive times
+    /// `(α+x)/(α+β+n) · Σ (δ+n)_i/(γ+δ+n)_i` over `i` from 1 to their number, with rising
+    /// factorials.
     ///
     /// # Errors
     /// When there are more than 100,000 of them.
@@ -320,7 +334,9 @@ impl BgBb {
     }
 
     /// All purchases to be expected from the next opportunity on, each discounted by
-    /// `1 + rate` for each opportunity: discounted expected residual transactions.
+    /// `1 + rate` for each opportunity: discounted expected residual transactions, the
+    /// probability of being alive times `(α+x)/(α+β+n) · E[(1−θ)/(rate+θ)]`, where the
+    /// probability `θ` of leaving has a beta distribution with `γ` and `δ + n`.
     ///
     /// # Errors
     /// When the rate is not within 1e-12 and 1e12.

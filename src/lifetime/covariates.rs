@@ -113,13 +113,17 @@ fn changed(kind: PurchaseModelKind) -> &'static [Changed] {
 /// Effects beyond this are no number that a rate could be multiplied by.
 const FAR: f64 = 100.0;
 
+/// Attributes beyond this have squares, or sums of these, that are no numbers.
+const LARGEST: f64 = 1e100;
+
 impl CovariateModel {
     /// Maximum likelihood. `attributes` has a row for each customer and a column for each name;
     /// those of about the size of 1, such as flags and standardised numbers, are found best.
     ///
     /// # Errors
     /// When there is no customer, no repeat purchase or no time; when the attributes are not
-    /// as many as the customers or the names, or one is not finite; when a name is used twice.
+    /// as many as the customers or the names, or one is not finite or beyond ±1e100; when a name
+    /// is used twice.
     pub fn fit(
         kind: PurchaseModelKind,
         histories: &PurchaseHistories,
@@ -231,7 +235,8 @@ impl CovariateModel {
     ///
     /// # Errors
     /// When they are not as many as the names or not finite, or their effects leave no
-    /// parameter that could be computed with.
+    /// parameter that could be computed with: a logarithm may change by 100, and the attribute
+    /// that changes it most is named.
     pub fn model_of(&self, attributes: &[f64]) -> Result<AnyPurchaseModel> {
         if attributes.len() != self.names.len() {
             let needed = self.names.len();
@@ -248,13 +253,20 @@ impl CovariateModel {
         let kind = self.base.kind();
         let mut at: Vec<f64> =
             self.base.parameters().iter().map(|(_, p)| p.ln()).collect();
-        for ((place, _, sign), effects) in changed(kind).iter().zip(&self.effects) {
-            let effect: f64 = effects.iter().zip(attributes).map(|(e, z)| e * z).sum();
+        for ((place, parameter, sign), effects) in changed(kind).iter().zip(&self.effects)
+        {
+            let each = effects.iter().zip(attributes).map(|(e, z)| e * z);
+            let effect: f64 = each.clone().sum();
             if effect.is_nan() || effect.abs() > FAR {
+                let most =
+                    each.map(f64::abs).enumerate().max_by(|a, b| a.1.total_cmp(&b.1));
+                let most = most.map_or(0, |(i, _)| i);
                 return Err(Error::parameter(
-                    "effect of the attributes",
-                    "within ±100",
-                    effect,
+                    format!("attribute `{}`", self.names[most]),
+                    format!(
+                        "a number that changes ln {parameter} by at most 100 with the others"
+                    ),
+                    format!("{:?}, by {effect:.3e}", attributes[most]),
                 ));
             }
             at[*place] += sign * effect;
@@ -296,6 +308,18 @@ fn check(
             return Err(ErrorKind::NonFinite {
                 feature: names[column].to_owned(),
                 found: *z,
+                row: Some(row),
+            }
+            .into());
+        }
+        if z.abs() > LARGEST {
+            return Err(ErrorKind::Value {
+                expected: format!(
+                    "a number of attribute `{}` within ±1e100",
+                    names[column]
+                )
+                .into(),
+                found: format!("{z:?}"),
                 row: Some(row),
             }
             .into());

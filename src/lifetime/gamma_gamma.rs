@@ -19,6 +19,15 @@ use crate::segmenter::{Note, Observer};
 /// `gamma` (Fader & Hardie 2013, *The Gamma-Gamma Model of Monetary Value*; Colombo & Jiang
 /// 1999).
 ///
+/// The mean value `m` of `x` purchases has the density
+///
+/// ```text
+/// Γ(px+q) / (Γ(px) Γ(q)) · γ^q m^(px−1) x^(px) / (γ + x m)^(px+q)
+/// ```
+///
+/// and the scale of a customer of whom these are known is gamma distributed with `px + q` and
+/// `γ + x m`. The mean of everybody's spend is `p γ / (q − 1)`, and infinite where `q ≤ 1`.
+///
 /// It takes spend to be independent of how often customers buy:
 /// look whether that holds before you believe it.
 ///

@@ -21,6 +21,20 @@ use crate::parallel::for_each_block;
 ///    is not within 1e-12 and 1e12.
 /// 3. The same question has the same answer, to the bit.
 ///
+/// # What the models compute
+/// A customer with `x` repeat purchases, the last at age `t_x`, is `T` old. All models of this
+/// crate are conjugate: one who is still there buys on as a new customer does of the same model
+/// with other parameters, `R = r + x` and `A = α + T`, and with
+///
+/// - [`BgNbd`](super::BgNbd): `a` and `b′ = b + x`,
+/// - [`MbgNbd`](super::MbgNbd): `a` and `b′ = b + x + 1`,
+/// - [`ParetoNbd`](super::ParetoNbd): `s` and `B = β + T`,
+///
+/// so that each answer is [`probability_alive`](PurchaseModel::probability_alive) times what
+/// that process promises. The methods tell its formulas; `(z)_n` is the rising factorial
+/// `z (z+1) … (z+n−1)`, `E_p` the mean over `p` of a beta distribution with `a` and `b′`, and
+/// the papers are those that the models name.
+///
 /// ```
 /// use segmenta::history::TimeUnit;
 /// use segmenta::lifetime::{BgNbd, PurchaseHistory, PurchaseModel};
@@ -44,29 +58,62 @@ pub trait PurchaseModel: fmt::Debug + Send + Sync {
 
     /// The log-likelihood of a history. As in the papers it leaves out what depends on the
     /// data only, so that only differences on the same data mean something.
+    ///
+    /// With `Λ(t) = (r)_x α^r (α+t)^−(r+x)` the likelihood is
+    /// - NBD: `Λ(T)`,
+    /// - BG/NBD, with `j = x`, and MBG/NBD, with `j = x + 1`:
+    ///   `(b)_j/(a+b)_j · Λ(T) + a (b)_(j−1)/(a+b)_j · Λ(t_x)`, the second only where `j > 0`,
+    /// - Pareto/NBD: `(β/(β+T))^s Λ(T) + ∫ s/(β+τ) · (β/(β+τ))^s Λ(τ) dτ` from `t_x` to `T`.
+    ///
+    /// The first term is of one who is alive, the second of one who has left.
     fn log_likelihood(&self, history: &PurchaseHistory) -> f64;
 
-    /// The probability that the customer can still buy.
+    /// The probability that the customer can still buy: the first term of the
+    /// [likelihood](PurchaseModel::log_likelihood) over both, `1 / (1 + odds of having left)`.
+    /// The odds are
+    /// - NBD: 0,
+    /// - BG/NBD: `a/(b+x−1) · ((α+T)/(α+t_x))^(r+x)`, and 0 for `x = 0`,
+    /// - MBG/NBD: `a/(b+x) · ((α+T)/(α+t_x))^(r+x)`,
+    /// - Pareto/NBD: `∫ s/(β+τ) · ((β+T)/(β+τ))^s ((α+T)/(α+τ))^(r+x) dτ` from `t_x` to `T`, which
+    ///   the papers write with hypergeometric functions.
     ///
     /// It is no ranking of customers: under BG/NBD whoever bought once is alive for
     /// certain. Rank by [`expected_purchases`](PurchaseModel::expected_purchases).
     fn probability_alive(&self, history: &PurchaseHistory) -> f64;
 
     /// The probability that the customer can still buy so much later, with what is known
-    /// now.
+    /// now. One who is alive now is alive after `t` with probability
+    /// - NBD: 1,
+    /// - BG/NBD and MBG/NBD: `E_p[(A/(A+pt))^R]`,
+    /// - Pareto/NBD: `(B/(B+t))^s`.
     ///
     /// # Errors
     /// When `ahead` is negative or above 1e12.
     fn probability_alive_at(&self, history: &PurchaseHistory, ahead: f64) -> Result<f64>;
 
     /// Purchases to be expected from now up to the horizon: the conditional expected
-    /// transactions.
+    /// transactions. Of one who is alive, up to `t`:
+    /// - NBD: `R t / A`,
+    /// - BG/NBD and MBG/NBD: `E_p[(1 − (A/(A+pt))^R) / p]`, which is
+    ///   `c/(a−1) · (1 − (A/(A+t))^R ₂F₁(R, b′; c; t/(A+t)))` with `c = a + b′ − 1` (Fader,
+    ///   Hardie & Lee 2005, equations 9 and 10), computed without its poles at `a = 1` and
+    ///   `c = 0`,
+    /// - Pareto/NBD: `R B / (A (s−1)) · (1 − (B/(B+t))^(s−1))` (Schmittlein, Morrison & Colombo
+    ///   1987), and `R B / A · ln((B+t)/B)` at `s = 1`.
     ///
     /// # Errors
     /// When the horizon is negative or above 1e12.
     fn expected_purchases(&self, history: &PurchaseHistory, horizon: f64) -> Result<f64>;
 
-    /// The probability of exactly `n` purchases from now up to the horizon.
+    /// The probability of exactly `n` purchases from now up to the horizon. Whoever has left
+    /// makes none. With `nb(n, t) = (R)_n / n! · (A/(A+t))^R (t/(A+t))^n`, of one who is alive,
+    /// up to `t`:
+    /// - NBD: `nb(n, t)` (Ehrenberg 1959),
+    /// - BG/NBD and MBG/NBD: `(b′)_n/(a+b′)_n · nb(n, t)`, and where `n > 0` also
+    ///   `a (b′)_(n−1)/(a+b′)_n · Σ nb(m, t)` over `m ≥ n` (Fader, Hardie & Lee 2005,
+    ///   equation 8),
+    /// - Pareto/NBD: `(B/(B+t))^s nb(n, t) + ∫ s/(B+τ) · (B/(B+τ))^s nb(n, τ) dτ` from 0 to `t`
+    ///   (Fader & Hardie 2014, *Deriving the Conditional PMF of the Pareto/NBD Model*).
     ///
     /// # Errors
     /// When the horizon is negative or above 1e12.
@@ -100,8 +147,15 @@ pub trait PurchaseModel: fmt::Debug + Send + Sync {
 
     /// All purchases to be expected from now on, without a horizon, each discounted
     /// continuously at this rate for each unit of time: discounted expected residual
-    /// transactions (Fader, Hardie & Lee 2005b). A yearly rate of 15 % is
-    /// `ln(1.15) / 52.18` a week.
+    /// transactions (Fader, Hardie & Lee 2005b, *Journal of Marketing Research* 42(4)). A yearly
+    /// rate of 15 % is `ln(1.15) / 52.18` a week.
+    ///
+    /// It is `∫ e^(−δt) dE(t)` over all `t > 0` at the rate `δ`, with the expected purchases
+    /// `E(t)` of one who is alive:
+    /// - NBD: `R / (A δ)`,
+    /// - BG/NBD and MBG/NBD: `δ ∫ e^(−δt) E(t) dt`, by quadrature,
+    /// - Pareto/NBD: `R/A · ∫ e^(−δt) (B/(B+t))^s dt`, by quadrature, which is
+    ///   `R/A · B^s δ^(s−1) U(s, s, δB)` with Tricomi's function `U`.
     ///
     /// # Errors
     /// When the rate is not within 1e-12 and 1e12.

@@ -84,6 +84,17 @@ impl LifetimeTiers {
 
     /// Tiers by lifetime value: the best 20 percent are `High`, the next 30 `Medium`, the
     /// others `Low`.
+    ///
+    /// Spend is estimated by [`GammaGamma`] of those who bought again and whose spend is known.
+    ///
+    /// [`fit`](Fit::fit) then fails, besides where a model of purchases cannot be estimated:
+    /// - when no two of these customers differ in their purchases or in their mean spend,
+    /// - when the estimated `q` of Gamma-Gamma is at most 1, as where a few spend thousands of
+    ///   times what others do: the mean spend of a customer without repeat purchases is then
+    ///   infinite, and there are always some of whom a value is asked,
+    /// - when the value of somebody is too large for a number.
+    ///
+    /// [`by_expected_purchases`](LifetimeTiers::by_expected_purchases) asks for no spend.
     #[must_use]
     pub fn by_value(value: LifetimeValue) -> LifetimeTiers {
         LifetimeTiers::new(Measure::Value(value))

@@ -164,12 +164,13 @@ fn baselines_that_rank_better_are_named() {
     let auc = |report: &ChurnReport| -> Vec<f64> {
         report.rankings.iter().map(|ranking| ranking.auc).collect()
     };
+    let of_repeaters = |report: &ChurnReport| -> Vec<f64> {
+        report.rankings.iter().map(|ranking| ranking.auc_of_repeaters.unwrap()).collect()
+    };
     let report = judged(&rows, &[0, 1, 4, 0]);
     assert_eq!(auc(&report), [0.5, 0.5, 1.0, 0.5, 1.0]);
     assert_eq!(better(&report), ["recency", "overdue ratio"]);
-    let of_repeaters: Vec<_> =
-        report.rankings.iter().map(|ranking| ranking.auc_of_repeaters.unwrap()).collect();
-    assert_eq!(of_repeaters, [0.0, 0.5, 1.0, 0.0, 1.0]);
+    assert_eq!(of_repeaters(&report), [0.0, 0.5, 1.0, 0.0, 1.0]);
     // As good is not better, nor is worse.
     let report = judged(&rows, &[1, 0, 0, 1]);
     assert_eq!(auc(&report), [0.5, 0.5, 0.0, 0.5, 0.0]);
@@ -181,6 +182,7 @@ fn baselines_that_rank_better_are_named() {
     // Worse than chance: everything is better, in the order of the rankings.
     let report = judged(&rows, &[0, 0, 1, 1]);
     assert_eq!(auc(&report), [0.0, 0.5, 0.25, 0.0, 0.5]);
+    assert_eq!(of_repeaters(&report), [0.0, 0.5, 0.5, 0.0, 0.5]);
     assert_eq!(better(&report), ["probability alive", "recency", "overdue ratio"]);
 }
 

@@ -3,12 +3,13 @@
 use segmenta::Error;
 use segmenta::history::TimeUnit;
 use segmenta::lifetime::{
-    AnyPurchaseModel, BgBb, BgNbd, Bootstrap, ChurnScorer, EstimationOptions, GammaGamma,
-    LifetimeValue, ModelComparison, OpportunityHistory, ParetoNbd, PurchaseHistories,
-    PurchaseHistory, PurchaseModel, PurchaseModelKind, ShiftedBetaGeometric,
-    SpendHistory, area_under_curve, calibration_by_frequency, calibration_of_frequencies,
-    expected_cumulative_purchases, independence_check,
+    AnyPurchaseModel, BgBb, BgNbd, Bootstrap, ChurnScorer, CovariateModel,
+    EstimationOptions, GammaGamma, LifetimeValue, ModelComparison, OpportunityHistory,
+    ParetoNbd, PurchaseHistories, PurchaseHistory, PurchaseModel, PurchaseModelKind,
+    ShiftedBetaGeometric, SpendHistory, area_under_curve, calibration_by_frequency,
+    calibration_of_frequencies, expected_cumulative_purchases, independence_check,
 };
+use segmenta::ndarray::Array2;
 
 const WEEK: TimeUnit = TimeUnit::Week;
 
@@ -174,6 +175,39 @@ fn parameters_and_questions_are_checked() {
     says(area_under_curve(&[1.0, f64::NAN], &[true, false]), "in row 1");
     says(independence_check(&[SpendHistory::none(); 9]), "customers with purchases");
     says(independence_check(&[SpendHistory::new(1, 2.0).unwrap(); 9]), "same mean");
+}
+
+/// An attribute that cannot be computed with is named, and so is its customer.
+#[test]
+fn attributes_of_any_size_are_told() {
+    let fit = |kind: PurchaseModelKind, huge: f64| {
+        let z = [0.0, 1.0, 1.0, huge, 0.0, 0.5, 0.0, 1.0, 1.0, 0.0];
+        let z = Array2::from_shape_vec((5, 2), z.to_vec()).unwrap();
+        CovariateModel::fit(kind, &some(), z.view(), &["friend", "visits"])
+    };
+    for kind in PurchaseModelKind::ALL {
+        for huge in [1e300, -1e300, 1.1e100, f64::MAX] {
+            says(fit(kind, huge), "attribute `visits` within ±1e100 in row 1");
+        }
+        says(fit(kind, f64::INFINITY), "`visits`");
+        for large in [1e9, -1e50, 1e100] {
+            let report = fit(kind, large).unwrap().into_parts().1;
+            assert!(report.log_likelihood.is_finite(), "{report}");
+        }
+    }
+
+    let z = [1.0, 0.0, 0.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.5, 1.0];
+    let z = Array2::from_shape_vec((5, 2), z.to_vec()).unwrap();
+    let nbd = PurchaseModelKind::Nbd;
+    let fitted =
+        CovariateModel::fit(nbd, &some(), z.view(), &["friend", "visits"]).unwrap();
+    let model = fitted.model();
+    for huge in [1e300, -1e9, f64::MAX] {
+        says(model.model_of(&[huge, 1.0]), "attribute `friend`");
+        says(model.model_of(&[1.0, huge]), "attribute `visits`");
+        says(model.model_of(&[1.0, huge]), "changes ln alpha by at most 100");
+    }
+    says(model.model_of(&[0.0, f64::NAN]), "`visits`");
 }
 
 #[test]

@@ -200,6 +200,35 @@ fn what_cannot_be_cut_is_refused() {
     assert!(error.contains("0.5") && error.contains("repeat_purchases"), "{error}");
 }
 
+/// Spend without a mean, or without any difference, has no value; purchases have tiers all the
+/// same.
+#[test]
+fn spend_without_a_mean_has_no_value() {
+    let of = |spend: &dyn Fn(usize) -> f64| {
+        let whole = table(200);
+        let mut builder = Table::builder(&schema(), 200);
+        for name in ["age", "repeat_purchases", "visits", "age_at_last_purchase"] {
+            let at = whole.schema().require(name).unwrap();
+            let values = whole.rows().map(|row| match row.value(at) {
+                Value::Number(x) => x,
+                _ => panic!("a number"),
+            });
+            builder = builder.numbers(name, values.collect::<Vec<f64>>());
+        }
+        let spend = (0..200).map(spend).collect::<Vec<f64>>();
+        builder.numbers("mean_repeat_spend", spend).build().unwrap()
+    };
+    let heavy = of(&|i| 10_f64.powi((i * 7 % 13) as i32 - 4));
+    let error = by_value().fit(&heavy).unwrap_err().to_string();
+    assert!(error.contains("infinite") && error.contains("q = 0."), "{error}");
+    let few = of(&|i| f64::from(u8::from(i == 3)));
+    let error = by_value().fit(&few).unwrap_err().to_string();
+    assert!(error.contains("of different value"), "{error}");
+    for table in [heavy, few] {
+        LifetimeTiers::by_expected_purchases(26.0).fit(&table).unwrap();
+    }
+}
+
 #[test]
 fn altered_models_are_refused() {
     let model = value_model();
