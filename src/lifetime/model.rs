@@ -23,7 +23,7 @@ use crate::parallel::for_each_block;
 ///
 /// # What the models compute
 /// A customer with `x` repeat purchases, the last at age `t_x`, is `T` old. All models of this
-/// crate are conjugate: one who is still there buys on as a new customer does of the same model
+/// crate are conjugate: one who is still there goes on by the process that she began with, but
 /// with other parameters, `R = r + x` and `A = α + T`, and with
 ///
 /// - [`BgNbd`](super::BgNbd): `a` and `b′ = b + x`,

@@ -91,7 +91,8 @@ impl LifetimeTiers {
     /// - when no two of these customers differ in their purchases or in their mean spend,
     /// - when the estimated `q` of Gamma-Gamma is at most 1, as where a few spend thousands of
     ///   times what others do: the mean spend of a customer without repeat purchases is then
-    ///   infinite, and there are always some of whom a value is asked,
+    ///   infinite, and sooner or later one has to be assigned, even if everybody in the table
+    ///   bought again,
     /// - when the value of somebody is too large for a number.
     ///
     /// [`by_expected_purchases`](LifetimeTiers::by_expected_purchases) asks for no spend.

@@ -204,13 +204,15 @@ fn what_cannot_be_cut_is_refused() {
 /// same.
 #[test]
 fn spend_without_a_mean_has_no_value() {
-    let of = |spend: &dyn Fn(usize) -> f64| {
+    // `least` repeat purchases more than in the other tests.
+    let of = |least: f64, spend: &dyn Fn(usize) -> f64| {
         let whole = table(200);
         let mut builder = Table::builder(&schema(), 200);
         for name in ["age", "repeat_purchases", "visits", "age_at_last_purchase"] {
             let at = whole.schema().require(name).unwrap();
+            let more = if name == "repeat_purchases" { least } else { 0.0 };
             let values = whole.rows().map(|row| match row.value(at) {
-                Value::Number(x) => x,
+                Value::Number(x) => x + more,
                 _ => panic!("a number"),
             });
             builder = builder.numbers(name, values.collect::<Vec<f64>>());
@@ -218,13 +220,21 @@ fn spend_without_a_mean_has_no_value() {
         let spend = (0..200).map(spend).collect::<Vec<f64>>();
         builder.numbers("mean_repeat_spend", spend).build().unwrap()
     };
-    let heavy = of(&|i| 10_f64.powi((i * 7 % 13) as i32 - 4));
+    let heavy = of(0.0, &|i| 10_f64.powi((i * 7 % 13) as i32 - 4));
     let error = by_value().fit(&heavy).unwrap_err().to_string();
     assert!(error.contains("infinite") && error.contains("q = 0."), "{error}");
-    let few = of(&|i| f64::from(u8::from(i == 3)));
+    // All bought again, and of each of them the mean is known: only that of a customer who
+    // did not is infinite. One over an exponential deviate to the power of 1/q.
+    let again = of(2.0, &|i| {
+        let u = ((i * 77 % 200) as f64 + 0.5) / 200.0;
+        -20.0 / (-u.powf(1.0 / 0.7)).ln_1p()
+    });
+    let error = by_value().fit(&again).unwrap_err().to_string();
+    assert!(error.contains("infinite") && error.contains("x = 0"), "{error}");
+    let few = of(0.0, &|i| f64::from(u8::from(i == 3)));
     let error = by_value().fit(&few).unwrap_err().to_string();
     assert!(error.contains("of different value"), "{error}");
-    for table in [heavy, few] {
+    for table in [heavy, again, few] {
         LifetimeTiers::by_expected_purchases(26.0).fit(&table).unwrap();
     }
 }
