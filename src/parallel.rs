@@ -168,15 +168,6 @@ where
     blocks.map(|(i, chunk)| work(i * block, chunk)).collect()
 }
 
-/// A value so many times. Memory that is touched for the first time takes long, and less with
-/// all threads.
-pub(crate) fn filled<T: Copy + Send + Sync>(value: T, n: usize) -> Vec<T> {
-    #[cfg(feature = "rayon")]
-    return rayon::iter::repeat_n(value, n).with_min_len(1 << 12).collect();
-    #[cfg(not(feature = "rayon"))]
-    vec![value; n]
-}
-
 /// Both results, computed beside each other where there are threads to spare.
 pub(crate) fn join<A, B>(
     a: impl FnOnce() -> A + Send,

@@ -3,11 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::behaviour::table;
+use super::chunks::{Chunks, Row};
 use super::customers::map_customers;
 use super::ledger::{Ledger, OrderId};
 use super::names::Names;
 use super::options::LedgerOptions;
-use super::summary::Row;
 use crate::data::{Basis, CustomerId, Date, FeatureSpec, Schema, Table};
 use crate::error::Result;
 
@@ -191,7 +191,7 @@ impl BasketLedger {
             .iter()
             .map(|name| self.names[CATEGORY].find(name).map(|code| code + 1))
             .collect();
-        let rows: Vec<Row<Codes>> = self
+        let rows: Chunks<Codes> = self
             .ledger
             .rows()
             .zip(&self.codes)

@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::cadence::Cadence;
+use super::chunks::{Chunks, Order, Row};
 use super::customers::map_customers;
 use super::daily::daily;
 use super::ledger::Keys;
 use super::occasions::Occasions;
 use super::options::LedgerOptions;
-use super::summary::Row;
 use super::windows::{decayed, window};
 use crate::data::{Basis, Column, Date, FeatureSpec, Ids, Schema, Table, Validity};
 use crate::error::{Error, Result};
@@ -238,8 +238,8 @@ impl Behaviour {
 }
 
 /// The features of all customers.
-pub(super) fn behaviour<O: Copy + Ord + Send + Sync>(
-    rows: &[Row<O>],
+pub(super) fn behaviour<O: Order>(
+    rows: &Chunks<O>,
     occasions: &impl Occasions<O>,
     as_of: Date,
     keys: &Keys,

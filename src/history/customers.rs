@@ -1,24 +1,21 @@
 //! The rows of one customer after the other.
 
+use super::chunks::{Chunks, Order, Row};
 use super::ledger::Keys;
-use super::ordered::{by_range, map_ranges, sort_range};
-use super::summary::Row;
+use super::sorted::map_sorted;
 use crate::data::Date;
 use crate::error::{Error, Result};
 
 /// What `work` makes of each customer's rows up to a day, which it gets sorted; with the
 /// customers' keys, in the order of the ids. Customers of whom it makes nothing are left
 /// out.
-pub(super) fn map_customers<O: Copy + Ord + Send + Sync, R: Send>(
-    rows: &[Row<O>],
+pub(super) fn map_customers<O: Order, R: Send>(
+    rows: &Chunks<O>,
     until: Date,
     keys: &Keys,
     work: impl Fn(&[Row<O>]) -> Result<Option<R>> + Sync,
 ) -> Result<Vec<(u64, R)>> {
-    let last_day = until.days_since_epoch();
-    let mut ordered = by_range(rows, |row| row.day <= last_day, |row| row.customer);
-    let parts = map_ranges(&mut ordered, |rows| {
-        sort_range(rows, |row| row.customer);
+    let (parts, _) = map_sorted(rows, until, |rows| {
         let mut made = Vec::new();
         for rows in rows.chunk_by(|a, b| a.customer == b.customer) {
             if let Some(result) = work(rows)? {

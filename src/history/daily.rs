@@ -1,7 +1,7 @@
 //! One customer's days.
 
+use super::chunks::Row;
 use super::occasions::Occasions;
-use super::summary::Row;
 
 /// What one customer did on a day.
 #[derive(Clone, Copy, Debug, PartialEq)]

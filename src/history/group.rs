@@ -8,7 +8,7 @@
 //! exact for rows in any order, and what comes out is in the order of the ids.
 
 use super::batch::{Batch, Facts, Kept, too_large};
-use super::ordered::{by_range, map_ranges};
+use super::ordered::{Ordered, Ranges as KeyRanges};
 use super::places::Places;
 use super::tallies::{Counts, Tallies, Tally};
 use crate::error::{Error, Result};
@@ -287,12 +287,20 @@ where
 
 /// Customers in the order of their ids.
 fn in_order(customers: &[(u64, Tally)]) -> Result<Tallies> {
-    let mut customers = by_range(customers, |_| true, |&(id, _)| id);
-    map_ranges(&mut customers, |customers| {
+    let ids = || customers.iter().map(|(id, _)| *id);
+    let (Some(min), Some(max)) = (ids().min(), ids().max()) else {
+        return Ok(Tallies::default());
+    };
+    let ranges = KeyRanges::new(customers.len(), min, max);
+    let blocks: Vec<&[(u64, Tally)]> = customers.chunks(BLOCK).collect();
+    let ordered = Ordered::new(ranges, &blocks, |block| {
+        block.iter().map(|customer| (customer.0, *customer))
+    });
+    let parts = ordered.map_ranges(|_, customers| {
         customers.sort_unstable_by_key(|&(id, _)| id);
-        Ok(())
+        Ok(customers.to_vec())
     })?;
-    let (ids, tallies) = customers.items.into_iter().unzip();
+    let (ids, tallies) = parts.into_iter().flatten().unzip();
     Ok(Tallies { ids, tallies })
 }
 

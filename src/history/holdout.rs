@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::chunks::{Chunks, Order, Row};
 use super::customers::{fit, map_customers};
 use super::ledger::Keys;
 use super::occasions::Occasions;
-use super::summary::{CustomerSummary, Row, Summary};
+use super::summary::{CustomerSummary, Summary};
 use crate::data::{CustomerId, Date};
 use crate::error::{Error, Result};
 
@@ -78,8 +79,8 @@ enum Seen {
 
 /// Splits the rows, whose customers up to the end of the calibration are those of the
 /// summary.
-pub(super) fn hold_out<O: Copy + Ord + Send + Sync>(
-    rows: &[Row<O>],
+pub(super) fn hold_out<O: Order>(
+    rows: &Chunks<O>,
     occasions: &impl Occasions<O>,
     keys: &Keys,
     calibration: Summary,

@@ -2,9 +2,9 @@
 
 use std::cmp::Ordering;
 
+use super::chunks::Row;
 use super::ledger::Keys;
 use super::options::Occasion;
-use super::summary::Row;
 use crate::data::Date;
 
 /// Tells apart the occasions of one customer, whose rows are sorted. Rows of an occasion

@@ -2,72 +2,119 @@
 //! and by all threads.
 
 use crate::error::{Error, Result};
-use crate::parallel::{filled, for_each_block, gather_blocks, map_blocks};
+use crate::parallel::map_blocks;
 
 /// Items of a range, about, and ranges, at most.
 const ITEMS_OF_RANGE: usize = 1 << 12;
 const MOST_RANGES: usize = 1 << 12;
+/// Ranges that are worked on with one buffer.
+const RANGES_OF_TASK: usize = 16;
+
+/// Ranges of `2^shift` keys, from the least key on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ranges {
+    min: u64,
+    shift: u32,
+    len: usize,
+}
+
+impl Ranges {
+    /// For `n` items with keys from `min` to `max`.
+    pub(super) fn new(n: usize, min: u64, max: u64) -> Ranges {
+        let wanted = (n / ITEMS_OF_RANGE).clamp(1, MOST_RANGES).ilog2();
+        let bits = u64::BITS - (max - min).leading_zeros();
+        let shift = bits.saturating_sub(wanted).min(u64::BITS - 1);
+        Ranges { min, shift, len: ((max - min) >> shift) as usize + 1 }
+    }
+
+    fn range(&self, key: u64) -> usize {
+        ((key - self.min) >> self.shift) as usize
+    }
+
+    /// The least key of a range.
+    pub(super) fn start(&self, range: usize) -> u64 {
+        self.min + ((range as u64) << self.shift)
+    }
+
+    /// Bits that tell apart the keys of a range.
+    pub(super) fn bits(&self) -> u32 {
+        self.shift
+    }
+
+    /// A key, counted from the least one of its range.
+    pub(super) fn place(&self, key: u64) -> u64 {
+        (key - self.min) & ((1 << self.shift) - 1)
+    }
+}
 
 /// Items in ascending ranges of their keys, in any order within a range.
 pub(super) struct Ordered<T> {
-    pub(super) items: Vec<T>,
-    /// Where each range ends.
-    ends: Vec<usize>,
+    blocks: Vec<Block<T>>,
+    n_ranges: usize,
 }
 
-/// Items of a block whose keys are looked at.
-const BLOCK: usize = 1 << 16;
+/// Some items, ordered by ranges: all that is held of them, for each block is written by one
+/// thread, and what belongs to a range is brought together when it is worked on.
+struct Block<T> {
+    items: Vec<T>,
+    ends: Vec<u32>,
+}
 
-/// Copies the items that are kept into ranges of keys, from the least key to the largest, by
-/// the upper bits in which keys differ.
-pub(super) fn by_range<T: Copy + Send + Sync>(
-    items: &[T],
-    keep: impl Fn(&T) -> bool + Sync,
-    key: impl Fn(&T) -> u64 + Sync,
-) -> Ordered<T> {
-    let extremes = map_blocks(items.len(), BLOCK, |block| {
-        let kept = items[block].iter().filter(|item| keep(item));
-        kept.fold((u64::MAX, 0, 0), |(min, max, n), item| {
-            (key(item).min(min), key(item).max(max), n + 1)
-        })
-    });
-    let (min, max, len) = extremes
-        .into_iter()
-        .fold((u64::MAX, 0, 0_usize), |a, b| (a.0.min(b.0), a.1.max(b.1), a.2 + b.2));
-    let Some(&first) = items.iter().find(|item| keep(item)) else {
-        return Ordered { items: Vec::new(), ends: Vec::new() };
-    };
-    let wanted = (len / ITEMS_OF_RANGE).clamp(1, MOST_RANGES).ilog2();
-    let bits = u64::BITS - (max - min).leading_zeros();
-    let shift = bits.saturating_sub(wanted).min(u64::BITS - 1);
-    let n_ranges = ((max - min) >> shift) as usize + 1;
-    let range = |item: &T| ((key(item) - min) >> shift) as usize;
+impl<T: Copy + Default + Send + Sync> Ordered<T> {
+    /// Items of blocks, of fewer than 2^32 each, that have keys within the ranges.
+    pub(super) fn new<'b, B: Sync, I: Iterator<Item = (u64, T)>>(
+        ranges: Ranges,
+        blocks: &'b [B],
+        items: impl Fn(&'b B) -> I + Sync,
+    ) -> Ordered<T> {
+        let blocks = map_blocks(blocks.len(), 1, |at| {
+            // One count ahead, so that counts become starts, and starts ends, in place.
+            let mut ends = vec![0_u32; ranges.len + 1];
+            for block in &blocks[at.clone()] {
+                items(block).for_each(|(key, _)| ends[ranges.range(key) + 1] += 1);
+            }
+            for range in 1..=ranges.len {
+                ends[range] += ends[range - 1];
+            }
+            let mut ordered = vec![T::default(); ends[ranges.len] as usize];
+            for block in &blocks[at] {
+                items(block).for_each(|(key, item)| {
+                    let next = &mut ends[ranges.range(key)];
+                    ordered[*next as usize] = item;
+                    *next += 1;
+                });
+            }
+            Block { items: ordered, ends }
+        });
+        Ordered { blocks, n_ranges: ranges.len }
+    }
 
-    // One count ahead, so that counts become starts, and starts ends, in place.
-    let mut ends = gather_blocks(
-        items.len(),
-        BLOCK,
-        || vec![0; n_ranges + 1],
-        |counts: &mut Vec<usize>, block| {
-            let kept = items[block].iter().filter(|item| keep(item));
-            kept.for_each(|item| counts[range(item) + 1] += 1);
-        },
-        |mut counts, more| {
-            counts.iter_mut().zip(more).for_each(|(count, more)| *count += more);
-            counts
-        },
-    );
-    for range in 1..=n_ranges {
-        ends[range] += ends[range - 1];
+    /// What `work` makes of the items of each range, in order; it is told the number of the
+    /// range. The error of the first failing range wins.
+    pub(super) fn map_ranges<R: Send>(
+        &self,
+        work: impl Fn(usize, &mut [T]) -> Result<R> + Sync,
+    ) -> Result<Vec<R>> {
+        let made = map_blocks(self.n_ranges, RANGES_OF_TASK, |ranges| {
+            let mut items = Vec::new();
+            let mut made = Vec::with_capacity(ranges.len());
+            for range in ranges {
+                items.clear();
+                for block in &self.blocks {
+                    let start = if range == 0 { 0 } else { block.ends[range - 1] };
+                    let run = start as usize..block.ends[range] as usize;
+                    items.extend_from_slice(&block.items[run]);
+                }
+                made.push(work(range, &mut items)?);
+            }
+            Ok::<_, Error>(made)
+        });
+        let mut all = Vec::with_capacity(self.n_ranges);
+        for made in made {
+            all.extend(made?);
+        }
+        Ok(all)
     }
-    let mut ordered = filled(first, len);
-    for item in items.iter().filter(|item| keep(item)) {
-        let next = &mut ends[range(item)];
-        ordered[*next] = *item;
-        *next += 1;
-    }
-    ends.truncate(n_ranges);
-    Ordered { items: ordered, ends }
 }
 
 /// Sorts the items of a range; `key` is what they are compared by first. Where keys are
@@ -101,28 +148,6 @@ pub(super) fn sort_range<T: Copy + Ord>(items: &mut [T], key: impl Fn(&T) -> u64
     }
 }
 
-/// What `work` makes of each range, in order. The error of the first failing range wins.
-pub(super) fn map_ranges<T: Send, R: Send>(
-    ordered: &mut Ordered<T>,
-    work: impl Fn(&mut [T]) -> Result<R> + Sync,
-) -> Result<Vec<R>> {
-    let mut rest = ordered.items.as_mut_slice();
-    let mut ranges: Vec<(&mut [T], Option<R>)> = Vec::with_capacity(ordered.ends.len());
-    let mut from = 0;
-    for &end in &ordered.ends {
-        let (range, after) = rest.split_at_mut(end - from);
-        ranges.push((range, None));
-        (rest, from) = (after, end);
-    }
-    for_each_block(&mut ranges, 1, |_, ranges| {
-        ranges.iter_mut().try_for_each(|(range, made)| {
-            *made = Some(work(range)?);
-            Ok::<(), Error>(())
-        })
-    })?;
-    Ok(ranges.into_iter().filter_map(|(_, made)| made).collect())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,20 +158,42 @@ mod tests {
         let scattered: Vec<u64> = (0..50_000).map(noise).collect();
         let near: Vec<u64> = scattered.iter().map(|x| 900 + x % 77).collect();
         let outlier = [near.clone(), vec![u64::MAX, 0]].concat();
-        for items in [scattered, near, outlier, vec![7], vec![]] {
-            let mut ordered = by_range(&items, |_| true, |&x| x);
-            assert_eq!(ordered.ends.last().copied().unwrap_or(0), items.len());
-            let odd = by_range(&items, |x| x % 2 == 1, |&x| x);
-            assert_eq!(odd.items.len(), items.iter().filter(|x| *x % 2 == 1).count());
-            let lengths = map_ranges(&mut ordered, |range| {
-                sort_range(range, |&x| x);
-                Ok(range.len())
-            });
-            assert_eq!(lengths.unwrap().iter().sum::<usize>(), items.len());
-            let mut sorted = items;
-            sorted.sort_unstable();
-            assert_eq!(ordered.items, sorted);
+        for items in [scattered, near, outlier, vec![7], vec![u64::MAX]] {
+            for block in [1 << 10, 1 << 20] {
+                let min = items.iter().copied().min().unwrap();
+                let max = items.iter().copied().max().unwrap();
+                let ranges = Ranges::new(items.len(), min, max);
+                let blocks: Vec<&[u64]> = items.chunks(block).collect();
+                let ordered = Ordered::new(ranges, &blocks, |block| {
+                    block.iter().map(|&item| (item, (ranges.place(item), item)))
+                })
+                .map_ranges(|range, items| {
+                    sort_range(items, |item| item.0);
+                    for &(place, item) in items.iter() {
+                        assert_eq!(ranges.start(range) + place, item);
+                        assert!(place < 1 << ranges.bits());
+                    }
+                    Ok(items.iter().map(|item| item.1).collect::<Vec<_>>())
+                });
+                let mut sorted = items.clone();
+                sorted.sort_unstable();
+                assert_eq!(ordered.unwrap().concat(), sorted);
+            }
         }
+    }
+
+    #[test]
+    fn the_first_failing_range_is_told() {
+        let items: Vec<u64> = (0..100_000).rev().collect();
+        let ranges = Ranges::new(items.len(), 0, 99_999);
+        let blocks: Vec<&[u64]> = items.chunks(1000).collect();
+        let ordered =
+            Ordered::new(ranges, &blocks, |block| block.iter().map(|&item| (item, item)));
+        let failing = ordered.map_ranges(|range, _| match range {
+            0 | 1 => Ok(()),
+            _ => Err(crate::error::Error::undefined(range.to_string(), "not the first")),
+        });
+        assert!(failing.unwrap_err().to_string().contains('2'));
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
+use super::chunks::{Chunks, Row};
 use super::ledger::Keys;
-use super::summary::Row;
 use crate::data::Date;
 use crate::error::{Error, Result};
 
@@ -11,14 +11,14 @@ use crate::error::{Error, Result};
 /// whichever came first: so parts may hold the one without the other.
 #[derive(Clone, Debug)]
 pub(super) struct Kept<O> {
-    pub(super) rows: Vec<Row<O>>,
+    pub(super) rows: Chunks<O>,
     pub(super) retracted: Vec<Row<O>>,
 }
 
 /// No rows.
 impl<O> Default for Kept<O> {
     fn default() -> Kept<O> {
-        Kept { rows: Vec::new(), retracted: Vec::new() }
+        Kept { rows: Chunks::default(), retracted: Vec::new() }
     }
 }
 
@@ -32,12 +32,12 @@ impl<O: Copy + Ord> Kept<O> {
     }
 
     pub(super) fn absorb(&mut self, other: Kept<O>, map: impl Fn(Row<O>) -> Row<O>) {
-        self.rows.extend(other.rows.into_iter().map(&map));
+        self.rows.extend(other.rows.iter().map(&map));
         self.retracted.extend(other.retracted.into_iter().map(&map));
     }
 
     /// The rows that were not taken back.
-    pub(super) fn left(&self, keys: &Keys) -> Result<Cow<'_, [Row<O>]>> {
+    pub(super) fn left(&self, keys: &Keys) -> Result<Cow<'_, Chunks<O>>> {
         if self.retracted.is_empty() {
             return Ok(Cow::Borrowed(&self.rows));
         }
@@ -46,11 +46,11 @@ impl<O: Copy + Ord> Kept<O> {
         // Where each group of equal rows starts, and how many of it are still to be found.
         let mut open: Vec<(Row<O>, usize)> =
             gone.chunk_by(|a, b| a == b).map(|equal| (equal[0], equal.len())).collect();
-        let mut left = Vec::with_capacity(self.rows.len().saturating_sub(gone.len()));
-        for row in &self.rows {
-            match open.binary_search_by(|(other, _)| other.cmp(row)) {
+        let mut left = Chunks::default();
+        for row in self.rows.iter() {
+            match open.binary_search_by(|(other, _)| other.cmp(&row)) {
                 Ok(at) if open[at].1 > 0 => open[at].1 -= 1,
-                _ => left.push(*row),
+                _ => left.push(row),
             }
         }
         // Codes of texts depend on the order of rows; the error does not.

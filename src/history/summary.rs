@@ -2,27 +2,18 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::chunks::{Chunks, Order, Row};
 use super::customers::fit;
 use super::ledger::Keys;
 use super::occasions::Occasions;
 use super::options::{LedgerOptions, RefundPolicy, ZeroValue};
-use super::ordered::{by_range, map_ranges, sort_range};
+use super::sorted::map_sorted;
 use super::spend::Spend;
 use super::tallies::{Counts, Tallies, Tally, tally};
 use super::unit::TimeUnit;
 use crate::data::{CustomerId, Date, Ids, Table};
 use crate::error::{Error, Result};
 use crate::parallel::for_each_block;
-
-/// One transaction; `O` is the order, or nothing where occasions are days. The order of
-/// the fields is that in which rows are sorted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Row<O> {
-    pub(super) customer: u64,
-    pub(super) order: O,
-    pub(super) day: i32,
-    pub(super) amount: i64,
-}
 
 /// What a [`Summary`] was made of, and what in it should be known. Rows are counted once
 /// they are accepted; the first six counts are of all days.
@@ -114,22 +105,16 @@ pub struct Summary {
 }
 
 /// Sums up sorted copies of the rows.
-pub(super) fn summarise<O: Copy + Ord + Send + Sync>(
-    rows: &[Row<O>],
+pub(super) fn summarise<O: Order>(
+    rows: &Chunks<O>,
     occasions: &impl Occasions<O>,
     as_of: Date,
     keys: &Keys,
     options: &LedgerOptions,
     mut report: LedgerReport,
 ) -> Result<Summary> {
-    let last_day = as_of.days_since_epoch();
-    let mut ordered = by_range(rows, |row| row.day <= last_day, |row| row.customer);
-    report.rows_after_as_of = (rows.len() - ordered.items.len()) as u64;
-    let parts = map_ranges(&mut ordered, |rows| {
-        sort_range(rows, |row| row.customer);
-        sum_up(rows, occasions, keys)
-    })?;
-    drop(ordered);
+    let (parts, later) = map_sorted(rows, as_of, |rows| sum_up(rows, occasions, keys))?;
+    report.rows_after_as_of = later;
     let mut duplicate_rows = 0;
     let n_customers = parts.iter().map(|part| part.customers.len()).sum();
     let mut customers = Tallies::with_capacity(n_customers);

@@ -5,6 +5,7 @@
 mod baskets;
 mod behaviour;
 mod cadence;
+mod columns;
 mod holdout;
 mod real;
 mod retraction;

@@ -69,9 +69,7 @@ pub struct Read {
 pub fn read(transactions: &Transactions, end: i32) -> Result<Read> {
     let Transactions { customer, day, cents } = transactions;
     let mut ledger = Ledger::new(LedgerOptions::new())?;
-    for ((&customer, &day), &cents) in customer.iter().zip(day).zip(cents) {
-        ledger.add(customer, Date::from_days(day)?, cents)?;
-    }
+    ledger.add_columns(customer, day, cents)?;
     let summary = ledger.summary(Date::from_days(end)?)?;
     Ok(Read {
         histories: PurchaseHistories::from_summary(&summary, TimeUnit::Week)?,
