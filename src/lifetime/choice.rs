@@ -8,6 +8,7 @@ use super::bg_nbd::BgNbd;
 use super::estimate::{EstimationOptions, Kind};
 use super::histories::PurchaseHistories;
 use super::history::PurchaseHistory;
+use super::mbg_cnbd::MbgCnbd;
 use super::mbg_nbd::MbgNbd;
 use super::model::Conjugate;
 use super::nbd::Nbd;
@@ -33,10 +34,16 @@ pub enum PurchaseModelKind {
     MbgNbd,
     /// [`ParetoNbd`]: at any time.
     ParetoNbd,
+    /// [`MbgCnbd`]: after any purchase, and purchases are regular.
+    MbgCnbd {
+        /// Steps of a purchase.
+        k: u32,
+    },
 }
 
 impl PurchaseModelKind {
-    /// All of them.
+    /// All in which purchases come at random: the likelihoods of the others, which read nothing
+    /// of the times between purchases, are not to be compared with theirs.
     pub const ALL: [PurchaseModelKind; 4] = [
         PurchaseModelKind::Nbd,
         PurchaseModelKind::BgNbd,
@@ -50,6 +57,7 @@ impl PurchaseModelKind {
             PurchaseModelKind::BgNbd => Kind::Bg,
             PurchaseModelKind::MbgNbd => Kind::Mbg,
             PurchaseModelKind::ParetoNbd => Kind::Pareto,
+            PurchaseModelKind::MbgCnbd { k } => Kind::Cnbd(k),
         }
     }
 
@@ -64,6 +72,9 @@ impl PurchaseModelKind {
             }
             PurchaseModelKind::ParetoNbd => {
                 ParetoNbd::new(p[0], p[1], p[2], p[3], unit)?.into()
+            }
+            PurchaseModelKind::MbgCnbd { k } => {
+                MbgCnbd::new(k, p[0], p[1], p[2], p[3], unit)?.into()
             }
         })
     }
@@ -104,6 +115,9 @@ impl PurchaseModelKind {
             PurchaseModelKind::ParetoNbd => {
                 ParetoNbd::fit_with(histories, options, observer)?.map(Any::ParetoNbd)
             }
+            PurchaseModelKind::MbgCnbd { k } => {
+                MbgCnbd::fit_with(k, histories, options, observer)?.map(Any::MbgCnbd)
+            }
         })
     }
 }
@@ -135,6 +149,8 @@ pub enum AnyPurchaseModel {
     MbgNbd(MbgNbd),
     /// Customers leave at any time.
     ParetoNbd(ParetoNbd),
+    /// Customers buy regularly and leave after any purchase.
+    MbgCnbd(MbgCnbd),
 }
 
 impl From<Nbd> for AnyPurchaseModel {
@@ -161,6 +177,12 @@ impl From<ParetoNbd> for AnyPurchaseModel {
     }
 }
 
+impl From<MbgCnbd> for AnyPurchaseModel {
+    fn from(model: MbgCnbd) -> AnyPurchaseModel {
+        AnyPurchaseModel::MbgCnbd(model)
+    }
+}
+
 impl AnyPurchaseModel {
     /// Its kind.
     #[must_use]
@@ -170,6 +192,9 @@ impl AnyPurchaseModel {
             AnyPurchaseModel::BgNbd(_) => PurchaseModelKind::BgNbd,
             AnyPurchaseModel::MbgNbd(_) => PurchaseModelKind::MbgNbd,
             AnyPurchaseModel::ParetoNbd(_) => PurchaseModelKind::ParetoNbd,
+            AnyPurchaseModel::MbgCnbd(model) => {
+                PurchaseModelKind::MbgCnbd { k: model.k() }
+            }
         }
     }
 }
@@ -181,6 +206,7 @@ macro_rules! each {
             AnyPurchaseModel::BgNbd($model) => $what,
             AnyPurchaseModel::MbgNbd($model) => $what,
             AnyPurchaseModel::ParetoNbd($model) => $what,
+            AnyPurchaseModel::MbgCnbd($model) => $what,
         }
     };
 }

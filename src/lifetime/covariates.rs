@@ -103,7 +103,9 @@ type Changed = (usize, &'static str, f64);
 fn changed(kind: PurchaseModelKind) -> &'static [Changed] {
     match kind {
         PurchaseModelKind::Nbd => &[(1, "alpha", -1.0)],
-        PurchaseModelKind::BgNbd | PurchaseModelKind::MbgNbd => {
+        PurchaseModelKind::BgNbd
+        | PurchaseModelKind::MbgNbd
+        | PurchaseModelKind::MbgCnbd { .. } => {
             &[(1, "alpha", -1.0), (2, "a", 1.0), (3, "b", 1.0)]
         }
         PurchaseModelKind::ParetoNbd => &[(1, "alpha", -1.0), (3, "beta", -1.0)],

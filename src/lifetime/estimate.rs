@@ -7,6 +7,7 @@ use super::curvature::{Curvature, Jet};
 use super::distinct::Distinct;
 use super::histories::PurchaseHistories;
 use super::maximise::{Maximum, best_of, candidates, maximise};
+use super::regular;
 use super::report::{EstimationReport, Identifiability};
 use super::rows::{AgeSums, of_ages};
 use super::silence;
@@ -57,13 +58,17 @@ pub(super) enum Kind {
     Bg,
     Mbg,
     Pareto,
+    /// So many steps a purchase, and customers leave.
+    Cnbd(u32),
+    /// The same, and nobody leaves.
+    Condensed(u32),
 }
 
 impl Kind {
     fn names(self) -> &'static [&'static str] {
         match self {
-            Kind::Nbd => &["r", "alpha"],
-            Kind::Bg | Kind::Mbg => &["r", "alpha", "a", "b"],
+            Kind::Nbd | Kind::Condensed(_) => &["r", "alpha"],
+            Kind::Bg | Kind::Mbg | Kind::Cnbd(_) => &["r", "alpha", "a", "b"],
             Kind::Pareto => &["r", "alpha", "s", "beta"],
         }
     }
@@ -74,6 +79,24 @@ impl Kind {
             Kind::Bg => bg::log_likelihood(distinct, 0.0, parameters),
             Kind::Mbg => bg::log_likelihood(distinct, 1.0, parameters),
             Kind::Pareto => silence::log_likelihood(distinct, parameters),
+            Kind::Cnbd(k) => regular::log_likelihood::<4>(distinct, k, parameters),
+            Kind::Condensed(k) => regular::log_likelihood::<2>(distinct, k, parameters),
+        }
+    }
+
+    /// The model in which nobody leaves.
+    fn null(self) -> Kind {
+        match self {
+            Kind::Nbd | Kind::Bg | Kind::Mbg | Kind::Pareto => Kind::Nbd,
+            Kind::Cnbd(k) | Kind::Condensed(k) => Kind::Condensed(k),
+        }
+    }
+
+    /// Steps of a purchase.
+    fn steps(self) -> f64 {
+        match self {
+            Kind::Cnbd(k) | Kind::Condensed(k) => k.into(),
+            Kind::Nbd | Kind::Bg | Kind::Mbg | Kind::Pareto => 1.0,
         }
     }
 
@@ -87,12 +110,12 @@ impl Kind {
         let (r1, alpha1) = same(0.5);
         let with = |r: f64, alpha: f64, u: f64, v: f64| vec![r, alpha, u.ln(), v.ln()];
         match self {
-            Kind::Nbd => vec![nbd.to_vec()],
-            Kind::Bg | Kind::Mbg => vec![
+            Kind::Nbd | Kind::Condensed(_) => vec![nbd.to_vec()],
+            Kind::Bg | Kind::Mbg | Kind::Cnbd(_) => vec![
                 with(r, alpha, 0.6, 2.0),
                 with(r, alpha, 0.03, 1.0),
                 with(r1, alpha1, 1.0, 1.0),
-                with(0.0, gap.ln(), 1.0, 1.0),
+                with(0.0, (gap / self.steps()).ln(), 1.0, 1.0),
             ],
             Kind::Pareto => vec![
                 with(r, alpha, 0.5, 0.4 * mean_age),
@@ -144,11 +167,11 @@ pub(super) fn estimate(
 
     let (purchases, ages) = distinct.sums();
     let rate = purchases / ages;
-    let nbd_start = [0.5_f64.ln(), (0.5 / rate).ln()];
-    let nbd = likelihood(Kind::Nbd, &[nbd_start.to_vec()])?;
+    let nbd_start = [0.5_f64.ln(), (0.5 / (rate * kind.steps())).ln()];
+    let nbd = likelihood(kind.null(), &[nbd_start.to_vec()])?;
     let n_customers = distinct.total();
     let maximum = match kind {
-        Kind::Nbd => nbd.clone(),
+        _ if kind == kind.null() => nbd.clone(),
         _ => {
             let gap = distinct.mean_gap().unwrap_or(ages / purchases);
             let starts = kind.starts(&nbd.parameters, ages / n_customers, gap);
@@ -168,7 +191,7 @@ pub(super) fn estimate(
             format!("no maximum was reached within {max_iter} iterations"),
         ));
     }
-    if kind != Kind::Nbd {
+    if kind != kind.null() {
         compare_with_nbd(&mut report, nbd.at.value);
     }
     Ok(Found { parameters: maximum.parameters, report })
@@ -300,7 +323,15 @@ mod tests {
         let rows = rows.into_iter().collect::<Result<Vec<_>>>()?;
         let weights = [6.0, 1.0, 2.5, 1.0, 3.0, 0.5, 1.0];
         let distinct = Distinct::new(&rows, Some(&weights))?;
-        for kind in [Kind::Nbd, Kind::Bg, Kind::Mbg, Kind::Pareto] {
+        for kind in [
+            Kind::Nbd,
+            Kind::Bg,
+            Kind::Mbg,
+            Kind::Pareto,
+            Kind::Cnbd(1),
+            Kind::Cnbd(4),
+            Kind::Condensed(3),
+        ] {
             for at in [
                 [-1.4, 1.5, -0.2, 0.9],
                 [1.0, 3.0, -2.0, 1.5],

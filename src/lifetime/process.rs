@@ -4,6 +4,7 @@ use super::bg::Bg;
 use super::integrate::over_log_time;
 use super::pareto::Pareto;
 use super::rates::Rates;
+use super::regular::Regular;
 
 /// Purchases from now on of someone who is alive, as a mixture over what is not known of
 /// her. In each model what was seen moves the parameters of this mixture and nothing else
@@ -17,6 +18,8 @@ pub(super) enum Process {
     Bg(Bg),
     /// The same, and some leave at any time.
     Pareto(Pareto),
+    /// Each purchase takes as many steps of a Poisson process, and after it some leave.
+    Regular(Regular),
 }
 
 impl Process {
@@ -26,6 +29,7 @@ impl Process {
             Process::Nbd(nbd) => nbd.r * (t / nbd.alpha),
             Process::Bg(bg) => bg.expected(t),
             Process::Pareto(pareto) => pareto.expected(t),
+            Process::Regular(regular) => regular.expected(t),
         }
     }
 
@@ -35,6 +39,7 @@ impl Process {
             Process::Nbd(_) => 1.0,
             Process::Bg(bg) => bg.alive_after(t),
             Process::Pareto(pareto) => pareto.alive_after(t),
+            Process::Regular(regular) => regular.alive_after(t),
         }
     }
 
@@ -44,6 +49,7 @@ impl Process {
             Process::Nbd(nbd) => nbd.probability_of(n, t),
             Process::Bg(bg) => bg.probability_of(n, t),
             Process::Pareto(pareto) => pareto.probability_of(n, t),
+            Process::Regular(regular) => regular.probability_of(n, t),
         };
         p.clamp(0.0, 1.0)
     }
@@ -53,6 +59,7 @@ impl Process {
         match self {
             Process::Nbd(nbd) => nbd.r / nbd.alpha / delta,
             Process::Pareto(pareto) => pareto.discounted(delta),
+            Process::Regular(regular) => regular.discounted(delta),
             // By parts: δ ∫ e^(−δt) E(t) dt.
             Process::Bg(bg) => {
                 // The time of a purchase, where rates hardly differ.

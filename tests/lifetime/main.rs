@@ -15,6 +15,7 @@ mod judged;
 mod null_models;
 mod properties;
 mod real;
+mod regular;
 mod saved;
 mod segments;
 mod tiers;
