@@ -11,6 +11,8 @@ use super::occasions::{Calendar, Occasions, Orders};
 use super::options::{LedgerOptions, Occasion, RefundPolicy, ZeroValue};
 use super::retraction::Kept;
 use super::summary::{self, LedgerReport, Summary};
+use super::times;
+use super::unit::TimeUnit;
 use crate::data::{CustomerId, Date, Table};
 use crate::error::{Error, ErrorKind, Result};
 use crate::parallel::map_blocks;
@@ -586,6 +588,31 @@ impl Ledger {
                 let before = self.summarise(&rows, &occasions, calibration_end)?;
                 let keys = &self.customers;
                 holdout::hold_out(&rows, &occasions, keys, before, observation_end)
+            }
+        }
+    }
+
+    /// Times from the first purchase to each later one, ascending, in this unit: a list for each
+    /// customer of that day's [`summary`](Ledger::summary), in its order. Purchases are
+    /// occasions, at the day of their first row, so that where occasions are orders or rows two
+    /// of one day have the same time.
+    ///
+    /// # Errors
+    /// When a transaction was taken back that was not added.
+    pub fn repeat_purchase_times(
+        &self,
+        as_of: Date,
+        unit: TimeUnit,
+    ) -> Result<Vec<Vec<f64>>> {
+        let keys = &self.customers;
+        match &self.rows {
+            Rows::ByDay(rows) => {
+                let occasions = Calendar(self.options.get_occasion());
+                times::repeat_times(&*rows.left(keys)?, &occasions, as_of, keys, unit)
+            }
+            Rows::ByOrder(rows) => {
+                let occasions = Orders(&self.orders);
+                times::repeat_times(&*rows.left(keys)?, &occasions, as_of, keys, unit)
             }
         }
     }

@@ -37,6 +37,7 @@ mod sorted;
 mod spend;
 mod summary;
 mod tallies;
+mod times;
 mod totals;
 mod unit;
 mod windows;

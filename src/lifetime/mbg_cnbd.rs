@@ -8,6 +8,7 @@ use super::history::PurchaseHistory;
 use super::model::{Conjugate, check_parameter};
 use super::process::Process;
 use super::regular::{MOST_STEPS, Regular};
+use super::regularity::Regularity;
 use super::report::Estimated;
 use crate::error::{Error, Result};
 use crate::history::TimeUnit;
@@ -119,6 +120,61 @@ impl MbgCnbd {
         let [r, alpha, a, b] = std::array::from_fn(|i| found.parameters[i].exp());
         let model = MbgCnbd::new(k, r, alpha, a, b, histories.unit())?;
         Ok(Estimated::new(model, found.report))
+    }
+
+    /// Maximum likelihood at the whole `k` that is likeliest, from 1 on as long as more steps
+    /// gain. The log-likelihood is then also that of the times between purchases, and so can be
+    /// compared with that of MBG/NBD, which is the same at 1.
+    ///
+    /// ```
+    /// use segmenta::history::TimeUnit;
+    /// use segmenta::lifetime::{MbgCnbd, PurchaseHistories, PurchaseHistory, Regularity};
+    ///
+    /// // Each fourth customer comes about every week, the others about every two.
+    /// let mut times = Vec::new();
+    /// for i in 0..40_u32 {
+    ///     let gap = |n: u32| (1 + (i > 9) as u32) as f64 + 0.1 * ((7 * i + 3 * n) % 11) as f64;
+    ///     let of_one = (0..2 + i % 5).scan(0.0, |t, n| { *t += gap(n); Some(*t) });
+    ///     times.push(of_one.collect::<Vec<f64>>());
+    /// }
+    /// let rows = times.iter().map(|t| PurchaseHistory::new(t.len() as u64, t[t.len() - 1], 20.0));
+    /// let rows = rows.collect::<segmenta::Result<Vec<_>>>()?;
+    /// let histories = PurchaseHistories::new(TimeUnit::Week, rows);
+    /// let fitted = MbgCnbd::fit_regular(&histories, &Regularity::of(&times)?)?;
+    /// assert!(fitted.model().k() > 5);
+    /// # Ok::<(), segmenta::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`fit`](MbgCnbd::fit); when the gaps are not as many as the repeat purchases of the
+    /// histories, by their weights.
+    pub fn fit_regular(
+        histories: &PurchaseHistories,
+        regularity: &Regularity,
+    ) -> Result<Estimated<MbgCnbd>> {
+        let (purchases, _) = histories.distinct()?.sums();
+        if purchases != regularity.n_gaps as f64 {
+            let expected =
+                format!("as many as the repeat purchases of the histories, {purchases}");
+            return Err(Error::parameter(
+                "gaps of the regularity",
+                expected,
+                regularity.n_gaps,
+            ));
+        }
+        let mut best: Option<Estimated<MbgCnbd>> = None;
+        for k in 1..=MOST_STEPS {
+            let (model, mut report) = MbgCnbd::fit(k, histories)?.into_parts();
+            report.log_likelihood += regularity.of_gaps(k.into());
+            if best
+                .as_ref()
+                .is_some_and(|best| best.report().log_likelihood >= report.log_likelihood)
+            {
+                break;
+            }
+            best = Some(Estimated::new(model, report));
+        }
+        best.ok_or_else(|| Error::undefined("k", "no number of steps can be fitted"))
     }
 
     /// Steps of a purchase.

@@ -67,6 +67,56 @@ impl Rates {
     }
 }
 
+/// A rate that stands for those around it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Node {
+    pub(super) rate: f64,
+    /// How likely it is, in proportion to the others.
+    pub(super) weight: f64,
+    /// How much likelier, after one purchase more.
+    pub(super) growth: f64,
+}
+
+impl Rates {
+    /// Rates, with weights, by which expectations of smooth functions of the logarithm of the
+    /// rate are sums.
+    ///
+    /// The trapezoidal rule in `u`, where `ln λ` is `κ sinh u` from the middle on: the density
+    /// dies twice exponentially on both sides, whatever the shape (Takahasi & Mori 1974).
+    pub(super) fn nodes(&self) -> Vec<Node> {
+        const STEP: f64 = 1.0 / 32.0;
+        let middle = self.r + 1.0;
+        let width = middle.sqrt().recip();
+        let node = |i: i32| {
+            let u = STEP * f64::from(i);
+            let d = width * u.sinh();
+            let growth = d.exp();
+            // r d − (r+1) (e^d − 1), whose large parts cancel.
+            let bend = if d.abs() < 1e-2 {
+                d * d
+                    * (0.5
+                        + d * (1.0 / 6.0
+                            + d * (1.0 / 24.0 + d * (1.0 / 120.0 + d / 720.0))))
+            } else {
+                d.exp_m1() - d
+            };
+            let weight = (-self.r * bend - d.exp_m1()).exp() * u.cosh();
+            Node { rate: middle / self.alpha * growth, weight, growth }
+        };
+        let mut nodes = vec![node(0)];
+        for side in [-1, 1] {
+            for i in 1..4000 {
+                let node = node(side * i);
+                if !(node.weight > 1e-20) {
+                    break;
+                }
+                nodes.push(node);
+            }
+        }
+        nodes
+    }
+}
+
 /// Terms, at most: enough for 1e11 purchases.
 const MOST: f64 = 1e6;
 
@@ -155,6 +205,30 @@ mod tests {
             let found = Rates { r, alpha: 4.5 }.at_least(n, t);
             let off = f64::abs(found - p) / p;
             assert!(off < 1e-12 * (1.0 + n / 100.0), "{n} {r} {t}: {found}, not {p}");
+        }
+    }
+
+    #[test]
+    fn nodes_have_the_moments_of_the_rates() {
+        for r in [1e-6, 0.02, 0.5, 1.0, 7.0, 4e3, 1e9] {
+            let nodes = Rates { r, alpha: 3.0 }.nodes();
+            let mass: f64 = nodes.iter().map(|node| node.weight).sum();
+            let mean = |f: &dyn Fn(f64) -> f64| -> f64 {
+                nodes.iter().map(|node| node.weight / mass * f(node.rate)).sum()
+            };
+            let close = |found: f64, expected: f64| {
+                let off = (found - expected).abs() / expected;
+                assert!(
+                    off < 1e-12 * (1.0 + r.sqrt()),
+                    "{r}: {found} {expected} {off:e}"
+                );
+            };
+            close(mean(&|x| x), r / 3.0);
+            close(mean(&|x| x * x), r * (r + 1.0) / 9.0);
+            // The transform of Laplace.
+            close(mean(&|x| (-x / r).exp()), (-r * (1.0 / (3.0 * r)).ln_1p()).exp());
+            let grown: f64 = nodes.iter().map(|node| node.weight * node.growth).sum();
+            close(grown / mass, r / (r + 1.0));
         }
     }
 

@@ -5,7 +5,7 @@ use super::bg::beta_expectation;
 use super::curvature::{Curvature, Jet};
 use super::distinct::Distinct;
 use super::history::PurchaseHistory;
-use super::integrate::over_log_time;
+
 use super::rates::Rates;
 use super::special::{LnRising, RisingFactorials};
 
@@ -138,31 +138,96 @@ impl Regular {
     }
 
     fn expected_by_quadrature(&self, steps: &[f64], t: f64) -> f64 {
-        let ratio = t / self.alpha;
-        beta_expectation(self.a, self.b, |ln_p| {
-            let roots = Roots::new(self.k, ln_p);
-            let mut expected = 0.0;
-            for (j, share) in (0..self.k).zip(steps) {
-                let r = self.r + f64::from(j);
-                expected += share * roots.expected(j, ratio, r);
-            }
-            expected
-        })
+        beta_expectation(self.a, self.b, |ln_p| self.ahead(steps, t, ln_p).0)
     }
 
     /// The probability of being alive after `t`: nobody leaves but at a purchase.
     pub(super) fn alive_after(&self, t: f64) -> f64 {
-        let (steps, ratio) = (self.steps(), t / self.alpha);
-        beta_expectation(self.a, self.b, |ln_p| {
-            let roots = Roots::new(self.k, ln_p);
-            let mut alive = 0.0;
-            for (j, share) in (0..self.k).zip(&steps) {
-                let r = self.r + f64::from(j);
-                alive += share * roots.alive(j, ratio, r);
+        let steps = self.steps();
+        beta_expectation(self.a, self.b, |ln_p| self.ahead(&steps, t, ln_p).1)
+            .clamp(0.0, 1.0)
+    }
+
+    /// Purchases up to `t` to be expected of those who leave with this probability, and how
+    /// likely they are to be alive then.
+    fn ahead(&self, steps: &[f64], t: f64, ln_p: f64) -> (f64, f64) {
+        let ratio = t / self.alpha;
+        let p = ln_p.exp();
+        let q = -ln_p.exp_m1();
+        if q < FEW_STAY {
+            return self.few_ahead(steps, ratio, q);
+        }
+        let k = f64::from(self.k);
+        let ln_root = if p < 0.5 { (-p).ln_1p() } else { q.ln() } / k;
+        let (root, less) = (ln_root.exp(), -ln_root.exp_m1());
+        let (mut expected, mut alive) = (0.0, 0.0);
+        for l in 0..=self.k / 2 {
+            let turn = std::f64::consts::TAU * f64::from(l) / k;
+            let (sin, cos) = turn.sin_cos();
+            let half = (0.5 * turn).sin();
+            let u = Complex(root * cos, root * sin);
+            // 1 − u, without cancellation.
+            let gap = Complex(less + 2.0 * root * half * half, -u.1);
+            let many = ratio * gap.1.hypot(gap.0);
+            // 1/W and 1 − 1/W with W = 1 + ratio (1 − u).
+            let (once, fewer) = if many < 1e100 {
+                let once =
+                    Complex(1.0, 0.0).over(Complex(1.0 + ratio * gap.0, ratio * gap.1));
+                (once, once.times(Complex(ratio * gap.0, ratio * gap.1)))
+            } else {
+                (Complex(0.0, 0.0), Complex(1.0, 0.0))
+            };
+            let (mut power, mut rest) = power_and_rest(ratio, gap, self.r);
+            let mut turned = u;
+            let (mut of_expected, mut of_alive) = (Complex(0.0, 0.0), Complex(0.0, 0.0));
+            for share in &steps[..self.k as usize] {
+                let weight = Complex(share * turned.0, share * turned.1);
+                of_expected = of_expected.plus(weight.times(rest));
+                of_alive = of_alive.plus(weight.times(power));
+                rest = rest.plus(power.times(fewer));
+                power = power.times(once);
+                turned = turned.times(u);
             }
-            alive
-        })
-        .clamp(0.0, 1.0)
+            let times = if l == 0 || 2 * l == self.k { 1.0 } else { 2.0 };
+            if l == 0 && less < 1e-280 {
+                // The limits, before p loses its digits: nobody leaves.
+                let rates = (0..self.k).zip(steps);
+                let rate: f64 =
+                    rates.map(|(j, share)| share * (self.r + f64::from(j))).sum();
+                expected += rate * ratio;
+                alive += k * of_alive.0;
+                continue;
+            }
+            expected += times * of_expected.over(gap).0;
+            alive += times * p * of_alive.over(gap).0;
+        }
+        (expected / (k * q), alive / (k * q))
+    }
+
+    /// The same purchase by purchase where hardly anybody makes ten, and sums of roots cancel.
+    fn few_ahead(&self, steps: &[f64], ratio: f64, q: f64) -> (f64, f64) {
+        let z = ratio / (1.0 + ratio);
+        let (mut expected, mut alive) = (0.0, 0.0);
+        for (j, share) in (0..self.k).zip(steps) {
+            let r = self.r + f64::from(j);
+            let mut p = (-r * ratio.ln_1p()).exp();
+            let (mut m, mut below, mut stay) = (0.0, 0.0, 1.0);
+            for n in 1..=9 {
+                let next = f64::from(n * self.k - j);
+                let mut here = 0.0;
+                while m < next {
+                    here += p;
+                    p *= (r + m) / (m + 1.0) * z;
+                    m += 1.0;
+                }
+                below += here;
+                expected += share * stay * f64::max(1.0 - below, 0.0);
+                alive += share * stay * here;
+                stay *= q;
+            }
+            alive += share * stay * f64::max(1.0 - below, 0.0);
+        }
+        (expected, alive)
     }
 
     /// The probability of `n` purchases up to `t`.
@@ -190,157 +255,94 @@ impl Regular {
         probability
     }
 
-    /// `∫₀^∞ e^(−δt) dE(t)`, by parts.
+    /// `∫₀^∞ e^(−δt) dE(t)`: with `v = λ/(λ+δ)`, by which a step discounts, the next purchase is
+    /// worth `v^(k−j)` and each later one of those who stay `v^k` more: `v^(k−j) / (1 − q v^k)`.
     pub(super) fn discounted(&self, delta: f64) -> f64 {
-        let scale = (self.alpha / self.r.max(1.0)).min(1.0 / delta);
-        over_log_time(scale, delta, 0.0, |t| delta * self.expected(t))
+        let steps = self.steps();
+        let rates = Rates { r: self.r, alpha: self.alpha }.nodes();
+        // How likely each rate is after each number of steps.
+        let mut mass = [0.0; MOST_STEPS as usize];
+        for node in &rates {
+            let mut weight = node.weight;
+            for mass in &mut mass {
+                *mass += weight;
+                weight *= node.growth;
+            }
+        }
+        let per_rate: Vec<[f64; 3]> = rates
+            .iter()
+            .map(|node| {
+                let ln_step = -(delta / node.rate).ln_1p();
+                let mut worth = 0.0;
+                let mut weight = node.weight;
+                for ((j, share), mass) in (0..self.k).zip(&steps).zip(&mass) {
+                    let next = (f64::from(self.k - j) * ln_step).exp();
+                    worth += share * weight / mass * next;
+                    weight *= node.growth;
+                }
+                let ln_purchase = f64::from(self.k) * ln_step;
+                [worth, ln_purchase.exp(), -ln_purchase.exp_m1()]
+            })
+            .filter(|[worth, ..]| *worth > 0.0)
+            .collect();
+        beta_expectation(self.a, self.b, |ln_p| {
+            let p = ln_p.exp();
+            // 1 − q v^k, without cancellation.
+            per_rate.iter().map(|[worth, v, less]| worth / (less + p * v)).sum()
+        })
     }
-}
-
-/// The `k`-th roots `u` of the probability `q = 1 − p` to stay after a purchase. With them what
-/// happens at each `k`-th step is a sum of what happens at all: with `m` steps, of which the
-/// first `j` are taken, `q^⌊(m+j)/k⌋ = p/(kq) Σ_u u^(j+1)/(1−u) u^m`.
-struct Roots {
-    k: u32,
-    p: f64,
-    q: f64,
-    /// The real root, and 1 less it.
-    root: f64,
-    less: f64,
 }
 
 /// With fewer staying than this, purchases are counted one by one.
 const FEW_STAY: f64 = 0.01;
 
-/// A root, from 1.
+/// A real and an imaginary part.
 #[derive(Clone, Copy)]
-struct Less {
-    real: f64,
-    imaginary: f64,
-}
+struct Complex(f64, f64);
 
-impl Roots {
-    fn new(k: u32, ln_p: f64) -> Roots {
-        let p = ln_p.exp();
-        let q = -ln_p.exp_m1();
-        let ln_q = if p < 0.5 { (-p).ln_1p() } else { q.ln() };
-        let ln_root = ln_q / f64::from(k);
-        Roots { k, p, q, root: ln_root.exp(), less: -ln_root.exp_m1() }
+impl Complex {
+    fn plus(self, by: Complex) -> Complex {
+        Complex(self.0 + by.0, self.1 + by.1)
     }
 
-    /// Purchases to be expected of those who leave with this probability, after steps at rates
-    /// of this shape; `ratio` is the time over their `alpha`.
-    fn expected(&self, j: u32, ratio: f64, r: f64) -> f64 {
-        if self.q < FEW_STAY {
-            return self.few(j, ratio, r).0;
-        }
-        self.sum(j, |by| by.not_yet(ratio, r))
+    fn times(self, by: Complex) -> Complex {
+        Complex(self.0 * by.0 - self.1 * by.1, self.0 * by.1 + self.1 * by.0)
     }
 
-    /// The probability that such a one is alive then.
-    fn alive(&self, j: u32, ratio: f64, r: f64) -> f64 {
-        if self.q < FEW_STAY {
-            return self.few(j, ratio, r).1;
+    /// For what is real, or of a size that can be squared.
+    fn over(self, by: Complex) -> Complex {
+        if by.1 == 0.0 {
+            return Complex(self.0 / by.0, self.1 / by.0);
         }
-        self.sum(j, |by| by.power(ratio, r, self.p, self.k))
-    }
-
-    /// Both purchase by purchase: hardly anybody makes ten, and sums of roots would cancel.
-    fn few(&self, j: u32, ratio: f64, r: f64) -> (f64, f64) {
-        let z = ratio / (1.0 + ratio);
-        let mut p = (-r * ratio.ln_1p()).exp();
-        let (mut m, mut below, mut stay) = (0.0, 0.0, 1.0);
-        let (mut expected, mut alive) = (0.0, 0.0);
-        for n in 1..=9 {
-            let next = f64::from(n * self.k - j);
-            let mut here = 0.0;
-            while m < next {
-                here += p;
-                p *= (r + m) / (m + 1.0) * z;
-                m += 1.0;
-            }
-            below += here;
-            let more = f64::max(1.0 - below, 0.0);
-            expected += stay * more;
-            alive += stay * here;
-            stay *= self.q;
-        }
-        (expected, alive + stay * f64::max(1.0 - below, 0.0))
-    }
-
-    /// `1/(kq) Σ_u u^(j+1) f(1−u)`, of which only the real part is left.
-    fn sum(&self, j: u32, f: impl Fn(Less) -> Less) -> f64 {
-        let k = f64::from(self.k);
-        let more = f64::from(j + 1);
-        let size = self.root.powf(more) / (k * self.q);
-        let mut sum = f(Less { real: self.less, imaginary: 0.0 }).real;
-        for l in 1..=self.k / 2 {
-            let turn = std::f64::consts::TAU * f64::from(l) / k;
-            let (sin, cos) = turn.sin_cos();
-            // 1 − root cos, without cancellation.
-            let half = (0.5 * turn).sin();
-            let less = Less {
-                real: self.less + 2.0 * self.root * half * half,
-                imaginary: -self.root * sin,
-            };
-            let value = f(less);
-            let (sin, cos) = if j == 0 { (sin, cos) } else { (turn * more).sin_cos() };
-            let real = cos * value.real - sin * value.imaginary;
-            sum += if 2 * l == self.k { real } else { 2.0 * real };
-        }
-        size * sum
+        let size = by.0 * by.0 + by.1 * by.1;
+        let Complex(real, imaginary) = self.times(Complex(by.0, -by.1));
+        Complex(real / size, imaginary / size)
     }
 }
 
-impl Less {
-    /// `ln |1 + ratio (1−u)|` and its angle.
-    fn ln(self, ratio: f64) -> (f64, f64) {
-        let (real, imaginary) = (ratio * self.real, ratio * self.imaginary);
-        let size = if imaginary == 0.0 {
-            real.ln_1p()
-        } else if real < 1e100 {
-            0.5 * (2.0 * real + (real * real + imaginary * imaginary)).ln_1p()
-        } else {
-            real.hypot(imaginary).ln()
-        };
-        (size, imaginary.atan2(1.0 + real))
+/// `W^−r` and `1 − W^−r` with `W = 1 + ratio · gap`.
+fn power_and_rest(ratio: f64, gap: Complex, r: f64) -> (Complex, Complex) {
+    let Complex(real, imaginary) = Complex(ratio * gap.0, ratio * gap.1);
+    let size = if imaginary == 0.0 {
+        real.ln_1p()
+    } else if real < 1e100 {
+        0.5 * (2.0 * real + (real * real + imaginary * imaginary)).ln_1p()
+    } else {
+        real.hypot(imaginary).ln()
+    };
+    let less_one = (-r * size).exp_m1();
+    let power = 1.0 + less_one;
+    if power == 0.0 {
+        // Of nothing the angle is of no matter.
+        return (Complex(0.0, 0.0), Complex(1.0, 0.0));
     }
-
-    fn over(self, by: Less) -> Less {
-        let size = by.real * by.real + by.imaginary * by.imaginary;
-        Less {
-            real: (self.real * by.real + self.imaginary * by.imaginary) / size,
-            imaginary: (self.imaginary * by.real - self.real * by.imaginary) / size,
-        }
-    }
-
-    /// `(1 − (1 + ratio (1−u))^−r) / (1−u)`.
-    fn not_yet(self, ratio: f64, r: f64) -> Less {
-        if self.imaginary == 0.0 && self.real < 1e-280 {
-            return Less { real: r * ratio, imaginary: 0.0 };
-        }
-        let (size, angle) = self.ln(ratio);
-        let less_one = (-r * size).exp_m1();
-        let power = 1.0 + less_one;
-        // Where nothing is left of the power its angle is of no matter.
-        let (half, whole) =
-            if power == 0.0 { (0.0, 0.0) } else { (0.5 * r * angle, r * angle) };
-        let sin = half.sin();
-        let real = 2.0 * power * sin * sin - less_one;
-        Less { real, imaginary: power * whole.sin() }.over(self)
-    }
-
-    /// `p (1 + ratio (1−u))^−r / (1−u)`.
-    fn power(self, ratio: f64, r: f64, p: f64, k: u32) -> Less {
-        let (size, angle) = self.ln(ratio);
-        let power = (-r * size).exp();
-        let (sin, cos) = if power == 0.0 { (0.0, 0.0) } else { (r * angle).sin_cos() };
-        if self.imaginary == 0.0 {
-            let share = if self.real < 1e-280 { f64::from(k) } else { p / self.real };
-            return Less { real: share * power, imaginary: 0.0 };
-        }
-        Less { real: p * power * cos, imaginary: -p * power * sin }.over(self)
-    }
+    let angle = r * imaginary.atan2(1.0 + real);
+    let (sin, cos) = angle.sin_cos();
+    let half = (0.5 * angle).sin();
+    (
+        Complex(power * cos, -power * sin),
+        Complex(2.0 * power * half * half - less_one, power * sin),
+    )
 }
 
 /// The log-likelihood of histories and its derivatives by `ln r`, `ln α`, and, where customers
@@ -452,5 +454,58 @@ impl Regular {
             jet.hessian[3][3] += d_b + b * b * (of_b.second - of_ab.second);
         }
         jet
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lifetime::integrate::over_log_time;
+
+    fn processes() -> Vec<Regular> {
+        let mut all = Vec::new();
+        for k in [1, 2, 5, 20] {
+            for r in [1e-3, 0.7, 30.0] {
+                for a in [0.01, 0.8, 5.0] {
+                    for (b, silence) in [(1.2, 0.0), (9.0, 0.7)] {
+                        let new = Regular::new(k, [r, 4.0, a, b]);
+                        all.push(Regular { silence, ..new });
+                    }
+                }
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn series_and_quadrature_agree() {
+        let mut both = 0;
+        for regular in processes() {
+            let steps = regular.steps();
+            assert!((steps.iter().sum::<f64>() - 1.0).abs() < 1e-14);
+            for t in [0.5, 8.0, 90.0] {
+                let Some(sum) = regular.expected_by_series(&steps, t) else { continue };
+                both += 1;
+                let found = regular.expected_by_quadrature(&steps, t);
+                // Roots cancel where the next purchase is far away.
+                let off = (found - sum).abs();
+                assert!(off < 1e-11 * sum + 1e-13, "{regular:?} {t}: {found} {sum}");
+            }
+        }
+        assert!(both > 150, "{both}");
+    }
+
+    #[test]
+    fn discounted_purchases_are_an_integral() {
+        for regular in processes() {
+            for delta in [0.003, 0.5, 20.0] {
+                let found = regular.discounted(delta);
+                let scale = (regular.alpha / regular.r.max(1.0)).min(1.0 / delta);
+                let slow =
+                    over_log_time(scale, delta, 0.0, |t| delta * regular.expected(t));
+                let off = (found - slow).abs();
+                assert!(off < 1e-9 * slow + 1e-13, "{regular:?} {delta}: {found} {slow}");
+            }
+        }
     }
 }
