@@ -79,11 +79,11 @@ pub(super) struct Node {
 
 impl Rates {
     /// Rates, with weights, by which expectations of smooth functions of the logarithm of the
-    /// rate are sums.
+    /// rate are sums, also after so many purchases more.
     ///
     /// The trapezoidal rule in `u`, where `ln λ` is `κ sinh u` from the middle on: the density
     /// dies twice exponentially on both sides, whatever the shape (Takahasi & Mori 1974).
-    pub(super) fn nodes(&self) -> Vec<Node> {
+    pub(super) fn nodes(&self, purchases: u32) -> Vec<Node> {
         const STEP: f64 = 1.0 / 32.0;
         let middle = self.r + 1.0;
         let width = middle.sqrt().recip();
@@ -107,7 +107,8 @@ impl Rates {
         for side in [-1, 1] {
             for i in 1..4000 {
                 let node = node(side * i);
-                if !(node.weight > 1e-20) {
+                let most = node.growth.max(1.0).powf(purchases.into());
+                if !(node.weight * most > 1e-20) {
                     break;
                 }
                 nodes.push(node);
@@ -211,7 +212,7 @@ mod tests {
     #[test]
     fn nodes_have_the_moments_of_the_rates() {
         for r in [1e-6, 0.02, 0.5, 1.0, 7.0, 4e3, 1e9] {
-            let nodes = Rates { r, alpha: 3.0 }.nodes();
+            let nodes = Rates { r, alpha: 3.0 }.nodes(12);
             let mass: f64 = nodes.iter().map(|node| node.weight).sum();
             let mean = |f: &dyn Fn(f64) -> f64| -> f64 {
                 nodes.iter().map(|node| node.weight / mass * f(node.rate)).sum()
@@ -229,6 +230,11 @@ mod tests {
             close(mean(&|x| (-x / r).exp()), (-r * (1.0 / (3.0 * r)).ln_1p()).exp());
             let grown: f64 = nodes.iter().map(|node| node.weight * node.growth).sum();
             close(grown / mass, r / (r + 1.0));
+            // The mean rate after twelve purchases more.
+            let after: Vec<f64> =
+                nodes.iter().map(|node| node.weight * node.growth.powi(12)).collect();
+            let sum: f64 = nodes.iter().zip(&after).map(|(node, w)| w * node.rate).sum();
+            close(sum / after.iter().sum::<f64>(), (r + 12.0) / 3.0);
         }
     }
 

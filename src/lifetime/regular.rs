@@ -259,7 +259,7 @@ impl Regular {
     /// worth `v^(k−j)` and each later one of those who stay `v^k` more: `v^(k−j) / (1 − q v^k)`.
     pub(super) fn discounted(&self, delta: f64) -> f64 {
         let steps = self.steps();
-        let rates = Rates { r: self.r, alpha: self.alpha }.nodes();
+        let rates = Rates { r: self.r, alpha: self.alpha }.nodes(self.k);
         // How likely each rate is after each number of steps.
         let mut mass = [0.0; MOST_STEPS as usize];
         for node in &rates {
