@@ -212,7 +212,7 @@ impl Regular {
             let r = self.r + f64::from(j);
             let mut p = (-r * ratio.ln_1p()).exp();
             let (mut m, mut below, mut stay) = (0.0, 0.0, 1.0);
-            for n in 1..=9 {
+            for n in 1..=60 {
                 let next = f64::from(n * self.k - j);
                 let mut here = 0.0;
                 while m < next {
@@ -223,9 +223,11 @@ impl Regular {
                 below += here;
                 expected += share * stay * f64::max(1.0 - below, 0.0);
                 alive += share * stay * here;
+                if n > 8 && stay * here <= 1e-17 * alive {
+                    break;
+                }
                 stay *= q;
             }
-            alive += share * stay * f64::max(1.0 - below, 0.0);
         }
         (expected, alive)
     }
@@ -331,7 +333,7 @@ fn power_and_rest(ratio: f64, gap: Complex, r: f64) -> (Complex, Complex) {
         real.hypot(imaginary).ln()
     };
     let less_one = (-r * size).exp_m1();
-    let power = 1.0 + less_one;
+    let power = (-r * size).exp();
     if power == 0.0 {
         // Of nothing the angle is of no matter.
         return (Complex(0.0, 0.0), Complex(1.0, 0.0));
