@@ -1,8 +1,8 @@
 //! From purchase histories to what customers will buy.
 //!
 //! [`PurchaseHistories`] are what the models read of each customer: how many repeat
-//! purchases, until when, seen for how long. [`BgNbd`], [`MbgNbd`], [`ParetoNbd`] and the null
-//! model [`Nbd`] are estimated from them by maximum likelihood, with a report that says
+//! purchases, until when, seen for how long. [`BgNbd`], [`MbgNbd`], [`ParetoNbd`], [`MbgCnbd`] for
+//! customers who buy regularly, and the null model [`Nbd`] are estimated from them by maximum likelihood, with a report that says
 //! whether the data tell enough ([`Identifiability`]); all of them are
 //! [`PurchaseModel`]s.
 

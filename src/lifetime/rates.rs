@@ -108,7 +108,8 @@ impl Rates {
             for i in 1..4000 {
                 let node = node(side * i);
                 let most = node.growth.max(1.0).powf(purchases.into());
-                if !(node.weight * most > 1e-20) {
+                let weight = node.weight * most;
+                if weight.is_nan() || weight < 1e-20 {
                     break;
                 }
                 nodes.push(node);

@@ -122,8 +122,8 @@ impl ParameterEstimate {
 pub enum Identifiability {
     /// All parameters are determined.
     Identified,
-    /// The data do not tell that anybody ever leaves: the model without leaving, NBD,
-    /// explains them as well. Use that one, or wait for more data.
+    /// The data do not tell that anybody ever leaves: the model without leaving, NBD (with as
+    /// many steps a purchase, where purchases take steps), explains them as well. Use that one, or wait for more data.
     DropoutNotIdentified {
         /// The log-likelihood of NBD on the same data.
         nbd_log_likelihood: f64,

@@ -3,8 +3,9 @@
 use segmenta::history::{Summary, TimeUnit};
 use segmenta::lifetime::{
     BgBb, BgNbd, Bootstrap, ChurnScorer, EstimationReport, GammaGamma, Identifiability,
-    MbgNbd, Nbd, ParetoNbd, PurchaseHistories, PurchaseHistory, PurchaseModel,
-    PurchaseModelKind, area_under_curve, calibration_by_frequency, spend_histories,
+    MbgCnbd, MbgNbd, Nbd, ParetoNbd, PurchaseHistories, PurchaseHistory, PurchaseModel,
+    PurchaseModelKind, Regularity, area_under_curve, calibration_by_frequency,
+    spend_histories,
 };
 use serde_json::Value;
 
@@ -306,4 +307,30 @@ fn real_bootstrap_agrees_with_the_curvature() {
     }
     let again = Bootstrap::new(fitted.model(), &histories, 400, 1).unwrap();
     assert_eq!(bootstrap, again);
+}
+
+/// Purchases of CDs come at random, or rather in bursts.
+#[test]
+#[ignore = "needs SEGMENTA_DATA"]
+fn real_regularity_of_cdnow() {
+    let end = "1998-06-30".parse().unwrap();
+    let ledger = data::cdnow_master();
+    let times = ledger.repeat_purchase_times(end, TimeUnit::Week).unwrap();
+    let regularity = Regularity::of(&times).unwrap();
+    println!("{regularity}");
+    let histories =
+        PurchaseHistories::from_summary(&ledger.summary(end).unwrap(), TimeUnit::Week)
+            .unwrap();
+    let (model, report) =
+        MbgCnbd::fit_regular(&histories, &regularity).unwrap().into_parts();
+    println!("{report}");
+    assert_eq!(model.k(), 1);
+    let mbg = MbgNbd::fit(&histories).unwrap();
+    let off = report.log_likelihood - mbg.report().log_likelihood;
+    assert!(off.abs() < 1e-6, "{off}");
+    for name in ["r", "alpha", "a", "b"] {
+        let [one, mbg] =
+            [&report, mbg.report()].map(|report| report.parameter(name).unwrap().value);
+        close(one, mbg, 1e-6, name);
+    }
 }
