@@ -7,7 +7,7 @@ use super::distinct::Distinct;
 use super::history::PurchaseHistory;
 
 use super::rates::Rates;
-use super::special::{LnRising, RisingFactorials};
+use super::special::{LnRising, RisingFactorials, ln_1p_exp, logistic};
 
 /// Steps between two purchases, at most.
 pub(super) const MOST_STEPS: u32 = 20;
@@ -72,14 +72,20 @@ impl Regular {
         let alive = self.after(history).ln_steps().1;
         let left =
             (a / (b + x)).ln() + (r + steps) * ((age - last) / (alpha + last)).ln_1p();
-        let either = alive.max(left) + (-(alive - left).abs()).exp().ln_1p();
+        // The likelier of the two is the measure: still there at the age, or left at the last
+        // purchase. Relative to the other one a large likelihood is a difference of larger ones.
+        let (until, ln_stayed) = if left > alive {
+            (last, a.ln() + LnRising::new(b, x).value)
+        } else {
+            (age, LnRising::new(b, x + 1.0).value + alive)
+        };
         let ln = LnRising::new(r, steps).value
-            - r * (age / alpha).ln_1p()
-            - steps * (alpha + age).ln()
-            + LnRising::new(b, x + 1.0).value
+            - r * (until / alpha).ln_1p()
+            - steps * (alpha + until).ln()
+            + ln_stayed
             - LnRising::new(a + b, x + 1.0).value
-            + either;
-        ((alive - either).exp(), ln)
+            + ln_1p_exp(-(alive - left).abs());
+        (logistic(alive - left), ln)
     }
 
     /// Purchases to be expected up to `t`: `Σ_n E[(1−p)^(n−1)] P(nk − j steps up to t)`.

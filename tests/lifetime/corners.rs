@@ -2,7 +2,7 @@
 
 use segmenta::history::TimeUnit;
 use segmenta::lifetime::{
-    AnyPurchaseModel, BgBb, BgNbd, MbgNbd, Nbd, OpportunityHistory, ParetoNbd,
+    AnyPurchaseModel, BgBb, BgNbd, MbgCnbd, MbgNbd, Nbd, OpportunityHistory, ParetoNbd,
     PurchaseHistory, PurchaseModel,
 };
 use serde_json::Value;
@@ -24,6 +24,7 @@ fn model(kind: &str, [p, q, u, v]: [f64; 4]) -> AnyPurchaseModel {
         "nbd" => Nbd::new(p, q, WEEK).unwrap().into(),
         "bgnbd" => BgNbd::new(p, q, u, v, WEEK).unwrap().into(),
         "mbgnbd" => MbgNbd::new(p, q, u, v, WEEK).unwrap().into(),
+        "mbgcnbd" => MbgCnbd::new(1, p, q, u, v, WEEK).unwrap().into(),
         _ => ParetoNbd::new(p, q, u, v, WEEK).unwrap().into(),
     }
 }
@@ -46,9 +47,15 @@ fn likelihoods_have_their_values() {
             PurchaseHistory::new(x, number(&c[1]), number(&c[2])).unwrap()
         })
         .collect();
-    for (kind, corners) in [("nbd", 16), ("bgnbd", 256), ("mbgnbd", 256), ("pareto", 256)]
-    {
-        let rows = of[kind].as_array().unwrap();
+    // With one step a purchase, MBG/CNBD-k is MBG/NBD.
+    for (kind, values, corners) in [
+        ("nbd", "nbd", 16),
+        ("bgnbd", "bgnbd", 256),
+        ("mbgnbd", "mbgnbd", 256),
+        ("mbgcnbd", "mbgnbd", 256),
+        ("pareto", "pareto", 256),
+    ] {
+        let rows = of[values].as_array().unwrap();
         assert_eq!(rows.len(), corners);
         for (at, row) in rows.iter().enumerate() {
             let model = model(kind, corner(&of, at));
