@@ -117,8 +117,7 @@ impl Regular {
             let (mut sum, mut enough) = (0.0, false);
             for m in 0..MOST {
                 let m = f64::from(m);
-                let ratio = (r + m) / (m + 1.0) * z;
-                p *= ratio;
+                p *= (r + m) / (m + 1.0) * z;
                 to_next -= 1;
                 if to_next == 0 {
                     to_next = self.k;
@@ -127,10 +126,8 @@ impl Regular {
                     n += 1.0;
                 }
                 sum += p * bought;
-                // What follows is less than a geometric series, of which each is counted.
-                let up = if ratio > z { 1.0 - ratio } else { rest };
-                let small = up > 0.0 && p * (bought + 1.0) <= 1e-17 * up * up * sum;
-                if small || p == 0.0 {
+                // What follows is about a geometric series of at most a hundred such terms.
+                if p * (bought + 1.0) <= 1e-19 * sum || p == 0.0 {
                     enough = true;
                     break;
                 }
@@ -473,7 +470,7 @@ mod tests {
     fn processes() -> Vec<Regular> {
         let mut all = Vec::new();
         for k in [1, 2, 5, 20] {
-            for r in [1e-3, 0.7, 30.0] {
+            for r in [1e-3, 0.7, 4.9, 30.0] {
                 for a in [0.01, 0.8, 5.0] {
                     for (b, silence) in [(1.2, 0.0), (9.0, 0.7)] {
                         let new = Regular::new(k, [r, 4.0, a, b]);
@@ -491,7 +488,7 @@ mod tests {
         for regular in processes() {
             let steps = regular.steps();
             assert!((steps.iter().sum::<f64>() - 1.0).abs() < 1e-14);
-            for t in [0.5, 8.0, 90.0] {
+            for t in [0.5, 8.0, 90.0, 400.0] {
                 let Some(sum) = regular.expected_by_series(&steps, t) else { continue };
                 both += 1;
                 let found = regular.expected_by_quadrature(&steps, t);
@@ -501,6 +498,33 @@ mod tests {
             }
         }
         assert!(both > 150, "{both}");
+    }
+
+    /// Of those who leave at the next purchase, that one is all there is.
+    #[test]
+    fn who_hardly_stays_buys_once_more() {
+        for regular in processes() {
+            let regular = Regular { a: 1e11, ..regular };
+            let steps = regular.steps();
+            for t in [0.5, 90.0, 1e6] {
+                let mut once = 0.0;
+                for (j, share) in (0..regular.k).zip(&steps) {
+                    let rates =
+                        Rates { r: regular.r + f64::from(j), alpha: regular.alpha };
+                    once += share * rates.at_least(f64::from(regular.k - j), t);
+                }
+                let found = regular.expected_by_quadrature(&steps, t);
+                assert!(
+                    (found - once).abs() < 1e-9 * once + 1e-13,
+                    "{regular:?} {t}: {found} {once}"
+                );
+                let gone = 1.0 - regular.alive_after(t);
+                assert!(
+                    (gone - once).abs() < 1e-9 * once + 1e-13,
+                    "{regular:?} {t}: {gone} {once}"
+                );
+            }
+        }
     }
 
     #[test]
