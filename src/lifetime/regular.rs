@@ -114,8 +114,8 @@ impl Regular {
             let mut to_next = self.k - j;
             // Purchases so far of those who stay, and how many of them make the next one.
             let (mut bought, mut stay, mut n) = (0.0, 1.0, 0.0);
-            let (mut sum, mut enough) = (0.0, false);
-            for m in 0..MOST {
+            let mut sum = 0.0;
+            for m in 0..2 * MOST {
                 let m = f64::from(m);
                 p *= (r + m) / (m + 1.0) * z;
                 to_next -= 1;
@@ -128,12 +128,8 @@ impl Regular {
                 sum += p * bought;
                 // What follows is about a geometric series of at most a hundred such terms.
                 if p * (bought + 1.0) <= 1e-19 * sum || p == 0.0 {
-                    enough = true;
                     break;
                 }
-            }
-            if !enough {
-                return None;
             }
             expected += share * sum;
         }
@@ -410,9 +406,6 @@ impl Regular {
                 of_all.value += (factor / j).ln() + ln_silence;
                 of_all.first += 1.0 / factor;
                 of_all.second -= 1.0 / (factor * factor);
-            }
-            if of_all.value == f64::NEG_INFINITY {
-                break;
             }
             term.value = of_all.value;
             term.gradient[0] = r * of_all.first;

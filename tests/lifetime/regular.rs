@@ -195,6 +195,24 @@ fn the_process_that_was_simulated_is_found() {
         assert!((all(k) - report.log_likelihood).abs() < 1e-6, "{report}");
         assert!(all(k + 1) < report.log_likelihood - 2.0);
     }
+    // Of few customers several are nearly as likely.
+    for n in [20, 30, 40] {
+        let (histories, times) = drawn(4, n);
+        let regularity = Regularity::of(&times).unwrap();
+        let best = MbgCnbd::fit_regular(&histories, &regularity).unwrap();
+        let mut near = 0;
+        for k in 1..9 {
+            let k_steps = f64::from(k);
+            let factorial: f64 = (1..k).map(|i| f64::from(i).ln()).sum();
+            let all = MbgCnbd::fit(k, &histories).unwrap().report().log_likelihood
+                + (k_steps - 1.0) * regularity.sum_ln_gaps
+                - regularity.n_gaps as f64 * factorial;
+            let less = best.report().log_likelihood - all;
+            assert!(less > -1e-6, "{k} is likelier by {less} than {:?}", best.model());
+            near += u32::from(less < 5.0);
+        }
+        assert!(near > 1);
+    }
 }
 
 /// What customers of some history then do, counted.
@@ -295,8 +313,8 @@ fn times_of_a_ledger_are_those_of_its_occasions() {
         let mut ledger = Ledger::new(LedgerOptions::new().occasion(occasion)).unwrap();
         // 1970-01-05 was a Monday. A refund is no purchase, and nor is what comes later.
         for (customer, at, amount, order) in [
-            (5, 4, 10, 1),
-            (5, 4, 7, 1),
+            (5, 4, 10, 8),
+            (5, 4, 7, 8),
             (5, 6, 7, 2),
             (5, 9, -7, 3),
             (5, 16, 3, 2),
