@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use segmenta::history::TimeUnit;
 use segmenta::lifetime::{
     AnyPurchaseModel, BetaBinomial, BgBb, BgNbd, CovariateModel, GammaGamma, Geometric,
-    MbgNbd, Nbd, ParetoNbd, PurchaseModelKind, SaveModel, ShiftedBetaGeometric,
+    MbgCnbd, MbgNbd, Nbd, ParetoNbd, PurchaseModelKind, SaveModel, ShiftedBetaGeometric,
 };
 use segmenta::ndarray::Array2;
 use segmenta::segmenter::Saved;
@@ -46,11 +46,12 @@ fn comes_back<M: SaveModel + PartialEq + Debug>(model: &M) -> Saved {
 #[test]
 fn models_come_back_to_the_bit() {
     let week = TimeUnit::Week;
-    let all: [AnyPurchaseModel; 4] = [
+    let all: [AnyPurchaseModel; 5] = [
         BgNbd::new(0.243, 4.414, 0.793, 2.426, week).unwrap().into(),
         MbgNbd::new(1.0 / 3.0, 1e-30, 1e30, 0.1, TimeUnit::Day).unwrap().into(),
         Nbd::new(0.1 + 0.2, 4.0, TimeUnit::Month).unwrap().into(),
         ParetoNbd::new(0.5533, 10.578, 0.6061, 11.6562, week).unwrap().into(),
+        MbgCnbd::new(3, 2.1, 4.414, 0.793, 2.426, week).unwrap().into(),
     ];
     let saved = all.map(|model| comes_back(&model));
     let written = written();
@@ -60,8 +61,9 @@ fn models_come_back_to_the_bit() {
     assert_eq!(comes_back(&BgBb::new(1.204, 0.75, 0.657, 2.783).unwrap()), written[2]);
     let contracts = ShiftedBetaGeometric::new(0.704, 1.182).unwrap();
     assert_eq!(comes_back(&contracts), written[3]);
-    comes_back(&BetaBinomial::new(0.487, 0.826).unwrap());
-    comes_back(&Geometric::new(0.124_7).unwrap());
+    assert_eq!(comes_back(&BetaBinomial::new(0.487, 0.826).unwrap()), written[5]);
+    assert_eq!(comes_back(&Geometric::new(0.124_7).unwrap()), written[6]);
+    assert_eq!(saved[4], written[7]);
 }
 
 #[test]
