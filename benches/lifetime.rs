@@ -12,11 +12,12 @@ use segmenta::lifetime::{
 
 const FEW: usize = 2_500;
 const MANY: usize = 100_000;
-const KINDS: [(&str, PurchaseModelKind); 4] = [
+const KINDS: [(&str, PurchaseModelKind); 5] = [
     ("NBD", PurchaseModelKind::Nbd),
     ("BG/NBD", PurchaseModelKind::BgNbd),
     ("MBG/NBD", PurchaseModelKind::MbgNbd),
     ("Pareto/NBD", PurchaseModelKind::ParetoNbd),
+    ("MBG/CNBD-3", PurchaseModelKind::MbgCnbd { k: 3 }),
 ];
 
 /// Draws that look random and are the same each time.

@@ -163,7 +163,8 @@ impl Cadence {
 
 impl fmt::Display for Cadence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} days since the last purchase, ", self.since)?;
+        let days = if self.since == 1 { "day" } else { "days" };
+        write!(f, "{} {days} since the last purchase, ", self.since)?;
         let gaps = (self.gaps_exceeded(), self.median_gap(), self.quantile(0.9));
         let (Some(exceeded), Some(median), Some(longest)) = gaps else {
             return write!(f, "the only one");

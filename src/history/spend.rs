@@ -1,4 +1,4 @@
-//! The money of purchases, the first apart from the rest.
+//! What is known of purchases, the first apart from the rest.
 
 /// The money of one customer's purchases in minor units, the first occasion apart from
 /// the others. With the refunds that belong to no occasion they come to her money.
@@ -6,6 +6,8 @@
 pub(super) struct Spend {
     pub(super) first: i64,
     pub(super) repeat: i64,
+    /// The day on which the last occasion began.
+    pub(super) last: i32,
 }
 
 impl Spend {

@@ -167,6 +167,8 @@ fn sum_up<O: Copy + Ord>(
     for rows in rows.chunk_by(|a, b| a.customer == b.customer) {
         let key = rows[0].customer;
         let (mut first, mut last) = (i32::MAX, i32::MIN);
+        // The day on which the last occasion began.
+        let mut began = i32::MIN;
         let (mut frequency, mut earliest) = (0, None);
         // Of the earliest occasion, of the others, of none.
         let mut money = [0_i128; 3];
@@ -190,6 +192,7 @@ fn sum_up<O: Copy + Ord>(
                 continue;
             };
             frequency += 1;
+            began = began.max(opening.day);
             part.zero_occasions += u64::from(sum == 0);
             part.occasions_below_zero += u64::from(sum < 0);
             if earliest.is_none_or(|other| occasions.order(opening, other).is_lt()) {
@@ -208,6 +211,7 @@ fn sum_up<O: Copy + Ord>(
         let fit = |what: &str, sum: i128| fit(what, sum, key, keys);
         let total = fit("money", first_money + repeat + apart)?;
         let spend = Spend {
+            last: began,
             first: fit("money of the first purchase", first_money)?,
             repeat: fit("money of the repeat purchases", repeat)?,
         };
@@ -399,7 +403,8 @@ impl<'s> CustomerSummary<'s> {
         Date::of_checked(self.state.first())
     }
 
-    /// The day of the last purchase.
+    /// The day of the last purchase; of an occasion of several days its last one with a
+    /// purchase.
     #[must_use]
     pub fn last(&self) -> Date {
         Date::of_checked(self.state.last())
@@ -481,10 +486,13 @@ impl<'s> CustomerSummary<'s> {
     }
 
     /// Days from the first to the last purchase: `t_x` of the purchase models, which call
-    /// it recency.
+    /// it recency. A purchase is an occasion, at the day on which it began; one of several
+    /// days (a week, a month, an order with later lines) may end after that, and so the
+    /// [`last`](CustomerSummary::last) day be later.
     #[must_use]
     pub fn age_at_last_purchase(&self) -> i32 {
-        self.first().days_until(self.last())
+        let began = self.spend.map_or(self.last(), |spend| Date::of_checked(spend.last));
+        self.first().days_until(began)
     }
 
     /// Days from the last purchase to the day of the summary: the recency of RFM.

@@ -1,5 +1,6 @@
 //! Any of the models of purchases, and the choice between them.
 
+use std::cmp::Ordering;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -123,7 +124,7 @@ impl PurchaseModelKind {
 }
 
 /// A model of purchases of whatever kind: a host keeps one without saying which. It is saved
-/// as four numbers, a unit and the kind.
+/// as its parameters, a unit and the kind.
 ///
 /// ```
 /// use segmenta::history::TimeUnit;
@@ -267,15 +268,31 @@ pub struct ModelComparison {
 fn at_least_one<'de, D: serde::Deserializer<'de>>(
     from: D,
 ) -> std::result::Result<Vec<Estimated<AnyPurchaseModel>>, D::Error> {
-    let models = Vec::deserialize(from)?;
+    let mut models = Vec::deserialize(from)?;
     if models.is_empty() {
         return Err(serde::de::Error::custom("a comparison of no models"));
     }
+    models.sort_by(better);
     Ok(models)
 }
 
+/// A model whose leaving the data do not tell comes after those of which they do, and after the
+/// one in which nobody leaves.
+fn better(a: &Estimated<AnyPurchaseModel>, b: &Estimated<AnyPurchaseModel>) -> Ordering {
+    let rank = |report: &EstimationReport| {
+        let unknown = matches!(
+            report.identifiability,
+            Identifiability::DropoutNotIdentified { .. }
+        );
+        (unknown, !report.converged)
+    };
+    rank(a.report())
+        .cmp(&rank(b.report()))
+        .then(a.report().bic().total_cmp(&b.report().bic()))
+}
+
 impl ModelComparison {
-    /// All kinds.
+    /// [All](PurchaseModelKind::ALL) in which purchases come at random.
     ///
     /// # Errors
     /// When there is no customer, no repeat purchase or no time.
@@ -291,8 +308,8 @@ impl ModelComparison {
     /// Some kinds, watched.
     ///
     /// # Errors
-    /// As [`of`](ModelComparison::of); when there is no kind, an option is out of its
-    /// range, or the observer stops the work.
+    /// As [`of`](ModelComparison::of); when there is no kind, or one of several steps a
+    /// purchase; when an option is out of its range, or the observer stops the work.
     pub fn of_kinds(
         histories: &PurchaseHistories,
         kinds: &[PurchaseModelKind],
@@ -302,22 +319,17 @@ impl ModelComparison {
         if kinds.is_empty() {
             return Err(Error::parameter("kinds", "at least one", 0));
         }
+        for kind in kinds {
+            if let PurchaseModelKind::MbgCnbd { k: 2.. } = kind {
+                let expected = "those whose likelihoods can be compared: with several steps a \
+                                purchase that of the times between purchases belongs to it, see \
+                                MbgCnbd::fit_regular";
+                return Err(Error::parameter("kinds", expected, format!("{kind:?}")));
+            }
+        }
         let fit = |kind: &PurchaseModelKind| kind.fit_with(histories, options, observer);
         let mut models = kinds.iter().map(fit).collect::<Result<Vec<_>>>()?;
-        // A model whose leaving the data do not tell comes after those of which they do, and
-        // after the one in which nobody leaves.
-        models.sort_by(|a, b| {
-            let rank = |report: &EstimationReport| {
-                let unknown = matches!(
-                    report.identifiability,
-                    Identifiability::DropoutNotIdentified { .. }
-                );
-                (unknown, !report.converged)
-            };
-            rank(a.report())
-                .cmp(&rank(b.report()))
-                .then(a.report().bic().total_cmp(&b.report().bic()))
-        });
+        models.sort_by(better);
         Ok(ModelComparison { models })
     }
 

@@ -60,8 +60,23 @@ impl<L: fmt::Display> fmt::Display for SegmentChurn<L> {
 /// too little of another, and that it ranks well only because segments differ: within a
 /// segment of customers who are alike in recency and frequency there is less left to rank.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(bound(deserialize = "L: Deserialize<'de> + Ord"))]
 pub struct ChurnBySegment<L> {
+    #[serde(deserialize_with = "ascending")]
     segments: Vec<SegmentChurn<L>>,
+}
+
+/// Segments are found by their order.
+fn ascending<'de, D, L>(from: D) -> std::result::Result<Vec<SegmentChurn<L>>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    L: Deserialize<'de> + Ord,
+{
+    let segments = Vec::<SegmentChurn<L>>::deserialize(from)?;
+    if segments.windows(2).all(|pair| pair[0].segment < pair[1].segment) {
+        return Ok(segments);
+    }
+    Err(serde::de::Error::custom("segments that do not ascend"))
 }
 
 impl<L: Ord> ChurnBySegment<L> {

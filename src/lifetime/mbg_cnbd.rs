@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::estimate::{EstimationOptions, Kind, estimate};
 use super::histories::PurchaseHistories;
 use super::history::PurchaseHistory;
-use super::model::{Conjugate, check_parameter};
+use super::model::{Conjugate, check_parameter, check_unit};
 use super::process::Process;
 use super::regular::{MOST_STEPS, Regular};
 use super::regularity::Regularity;
@@ -21,6 +21,11 @@ use crate::segmenter::Observer;
 /// Silence tells more of customers who buy regularly. How regularly they do is estimated with
 /// [`Regularity`](super::Regularity), and [`fit_regular`](MbgCnbd::fit_regular) takes the `k` that
 /// is likeliest.
+///
+/// With `R = r + kx`, the odds of having left are `a/(b+x) · ((α+T)/(α+t_x))^R` over
+/// `Σ_(j<k) (R)_j/j! · ((T−t_x)/(α+T))^j`, whose terms are the odds of `j` steps since the last
+/// purchase; the likelihood, without that of the times between purchases, is
+/// `(r)_kx α^r (α+T)^−R · (b)_(x+1)/(a+b)_(x+1)` times the sum of both.
 ///
 /// Rates are those of steps, `k` of which make a purchase: the mean time between purchases is `k`
 /// over the rate. Since the last purchase a customer has taken from 0 to `k − 1` steps, which are
@@ -71,7 +76,33 @@ impl TryFrom<Shape> for MbgCnbd {
     }
 }
 
-const NAME: &str = "MBG/CNBD-k";
+const NAMES: [&str; MOST_STEPS as usize] = [
+    "MBG/CNBD-1",
+    "MBG/CNBD-2",
+    "MBG/CNBD-3",
+    "MBG/CNBD-4",
+    "MBG/CNBD-5",
+    "MBG/CNBD-6",
+    "MBG/CNBD-7",
+    "MBG/CNBD-8",
+    "MBG/CNBD-9",
+    "MBG/CNBD-10",
+    "MBG/CNBD-11",
+    "MBG/CNBD-12",
+    "MBG/CNBD-13",
+    "MBG/CNBD-14",
+    "MBG/CNBD-15",
+    "MBG/CNBD-16",
+    "MBG/CNBD-17",
+    "MBG/CNBD-18",
+    "MBG/CNBD-19",
+    "MBG/CNBD-20",
+];
+
+/// Of steps that were checked.
+fn name(k: u32) -> &'static str {
+    NAMES.get(k.wrapping_sub(1) as usize).copied().unwrap_or("MBG/CNBD-k")
+}
 
 impl MbgCnbd {
     /// The model with these parameters; what of them carries time is in this unit.
@@ -116,7 +147,7 @@ impl MbgCnbd {
         observer: &mut dyn Observer,
     ) -> Result<Estimated<MbgCnbd>> {
         let kind = Kind::Cnbd(check_steps(k)?);
-        let found = estimate(kind, NAME, histories, options, observer)?;
+        let found = estimate(kind, name(k), histories, options, observer)?;
         let [r, alpha, a, b] = std::array::from_fn(|i| found.parameters[i].exp());
         let model = MbgCnbd::new(k, r, alpha, a, b, histories.unit())?;
         Ok(Estimated::new(model, found.report))
@@ -140,18 +171,37 @@ impl MbgCnbd {
     /// let rows = times.iter().map(|t| PurchaseHistory::new(t.len() as u64, t[t.len() - 1], 20.0));
     /// let rows = rows.collect::<segmenta::Result<Vec<_>>>()?;
     /// let histories = PurchaseHistories::new(TimeUnit::Week, rows);
-    /// let fitted = MbgCnbd::fit_regular(&histories, &Regularity::of(&times)?)?;
+    /// let fitted = MbgCnbd::fit_regular(&histories, &Regularity::of(&times, TimeUnit::Week)?)?;
     /// assert!(fitted.model().k() > 5);
     /// # Ok::<(), segmenta::Error>(())
     /// ```
     ///
+    /// Weights are not for this: gaps have none. `k` is not among the parameters that the
+    /// report's criteria count.
+    ///
     /// # Errors
-    /// As [`fit`](MbgCnbd::fit); when the gaps are not as many as the repeat purchases of the
-    /// histories, by their weights.
+    /// As [`fit`](MbgCnbd::fit); when the gaps are in another unit, or not as many as the repeat
+    /// purchases of the histories, by their weights.
     pub fn fit_regular(
         histories: &PurchaseHistories,
         regularity: &Regularity,
     ) -> Result<Estimated<MbgCnbd>> {
+        let options = EstimationOptions::new();
+        MbgCnbd::fit_regular_with(histories, regularity, options, &mut ())
+    }
+
+    /// The same, watched.
+    ///
+    /// # Errors
+    /// As [`fit_regular`](MbgCnbd::fit_regular), and when an option is out of its range or the
+    /// observer stops the work.
+    pub fn fit_regular_with(
+        histories: &PurchaseHistories,
+        regularity: &Regularity,
+        options: EstimationOptions,
+        observer: &mut dyn Observer,
+    ) -> Result<Estimated<MbgCnbd>> {
+        check_unit(regularity.unit, histories)?;
         let (purchases, _) = histories.distinct()?.sums();
         if purchases != regularity.n_gaps as f64 {
             let expected =
@@ -164,7 +214,8 @@ impl MbgCnbd {
         }
         let mut best: Option<Estimated<MbgCnbd>> = None;
         for k in 1..=MOST_STEPS {
-            let (model, mut report) = MbgCnbd::fit(k, histories)?.into_parts();
+            let (model, mut report) =
+                MbgCnbd::fit_with(k, histories, options, observer)?.into_parts();
             report.log_likelihood += regularity.of_gaps(k.into());
             if best
                 .as_ref()
@@ -211,7 +262,7 @@ impl MbgCnbd {
 
 impl Conjugate for MbgCnbd {
     fn model_name(&self) -> &'static str {
-        NAME
+        name(self.k)
     }
 
     fn time_unit(&self) -> TimeUnit {

@@ -29,6 +29,8 @@ use crate::parallel::for_each_block;
 /// - [`BgNbd`](super::BgNbd): `a` and `b′ = b + x`,
 /// - [`MbgNbd`](super::MbgNbd): `a` and `b′ = b + x + 1`,
 /// - [`ParetoNbd`](super::ParetoNbd): `s` and `B = β + T`,
+/// - [`MbgCnbd`](super::MbgCnbd): with `R = r + kx`, and otherwise as MBG/NBD; its own page
+///   tells in what it differs,
 ///
 /// so that each answer is [`probability_alive`](PurchaseModel::probability_alive) times what
 /// that process promises. The methods tell its formulas; `(z)_n` is the rising factorial

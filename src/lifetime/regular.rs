@@ -209,18 +209,21 @@ impl Regular {
         let (mut expected, mut alive) = (0.0, 0.0);
         for (j, share) in (0..self.k).zip(steps) {
             let r = self.r + f64::from(j);
-            let mut p = (-r * ratio.ln_1p()).exp();
-            let (mut m, mut below, mut stay) = (0.0, 0.0, 1.0);
+            let ln_none = -r * ratio.ln_1p();
+            let mut p = ln_none.exp();
+            // The probability of more steps, of which there may be next to none.
+            let mut more = 1.0;
+            let (mut m, mut stay) = (0.0, 1.0);
             for n in 1..=60 {
                 let next = f64::from(n * self.k - j);
                 let mut here = 0.0;
                 while m < next {
                     here += p;
+                    more = if m == 0.0 { -ln_none.exp_m1() } else { more - p };
                     p *= (r + m) / (m + 1.0) * z;
                     m += 1.0;
                 }
-                below += here;
-                expected += share * stay * f64::max(1.0 - below, 0.0);
+                expected += share * stay * f64::max(more, 0.0);
                 alive += share * stay * here;
                 if n > 8 && stay * here <= 1e-17 * alive {
                     break;

@@ -74,8 +74,23 @@ impl<L> SegmentValue<L> {
 /// # Ok::<(), segmenta::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(bound(deserialize = "L: Deserialize<'de> + Ord"))]
 pub struct SegmentValues<L> {
+    #[serde(deserialize_with = "ascending")]
     segments: Vec<SegmentValue<L>>,
+}
+
+/// Segments are found by their order.
+fn ascending<'de, D, L>(from: D) -> std::result::Result<Vec<SegmentValue<L>>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    L: Deserialize<'de> + Ord,
+{
+    let segments = Vec::<SegmentValue<L>>::deserialize(from)?;
+    if segments.windows(2).all(|pair| pair[0].segment < pair[1].segment) {
+        return Ok(segments);
+    }
+    Err(serde::de::Error::custom("segments that do not ascend"))
 }
 
 impl<L: Ord + Clone + Sync> SegmentValues<L> {

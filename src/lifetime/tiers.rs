@@ -6,6 +6,7 @@ use super::choice::{ModelComparison, PurchaseModelKind};
 use super::estimate::EstimationOptions;
 use super::gamma_gamma::GammaGamma;
 use super::histories::PurchaseHistories;
+use super::mbg_cnbd::check_steps;
 use super::tier_model::{LifetimeTierModel, Measure, Reader};
 use super::value::LifetimeValue;
 use crate::data::{Schema, Table};
@@ -121,8 +122,8 @@ impl LifetimeTiers {
         self
     }
 
-    /// The model of purchases. Unless it is said, all are estimated and the best is taken, as
-    /// [`ModelComparison`] ranks them.
+    /// The model of purchases. Unless it is said, [all](PurchaseModelKind::ALL) in which purchases
+    /// come at random are estimated and the best is taken, as [`ModelComparison`] ranks them.
     #[must_use]
     pub fn model(mut self, kind: PurchaseModelKind) -> LifetimeTiers {
         self.kind = Some(kind);
@@ -192,6 +193,9 @@ impl Fit for LifetimeTiers {
 
     fn validate(&self) -> Result<()> {
         self.measure.validate()?;
+        if let Some(PurchaseModelKind::MbgCnbd { k }) = self.kind {
+            check_steps(k)?;
+        }
         if self.tiers.len() < 2 {
             return Err(Error::parameter("tiers", "at least 2", self.tiers.len()));
         }

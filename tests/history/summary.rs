@@ -1,6 +1,6 @@
 //! First and last purchase, how many, how much money.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use segmenta::ErrorKind;
@@ -11,8 +11,9 @@ use segmenta::history::{
 
 use super::{Sale, day, is_kept, ledger, occasion_of, options, sales};
 
-/// What one customer should come to: first, last, purchases, money.
-type Account = (i32, i32, u64, i64);
+/// What one customer should come to: the first and the last day, that on which the last purchase
+/// began, purchases, money.
+type Account = (i32, i32, i32, u64, i64);
 
 fn oracle(options: &LedgerOptions, sales: &[Sale], as_of: i32) -> BTreeMap<u8, Account> {
     let mut accounts = BTreeMap::new();
@@ -23,8 +24,11 @@ fn oracle(options: &LedgerOptions, sales: &[Sale], as_of: i32) -> BTreeMap<u8, A
         let mine: Vec<(usize, &Sale)> = sales.iter().enumerate().filter(kept).collect();
         let bought: Vec<&(usize, &Sale)> =
             mine.iter().filter(|(_, s)| s.amount >= 0).collect();
-        let occasions: BTreeSet<(i64, i64)> =
-            bought.iter().map(|(at, s)| occasion_of(options, s, *at)).collect();
+        let mut occasions: BTreeMap<(i64, i64), i32> = BTreeMap::new();
+        for (at, s) in &bought {
+            let began = occasions.entry(occasion_of(options, s, *at)).or_insert(s.day);
+            *began = s.day.min(*began);
+        }
         let (Some(first), Some(last)) = (
             bought.iter().map(|(_, s)| s.day).min(),
             bought.iter().map(|(_, s)| s.day).max(),
@@ -32,7 +36,8 @@ fn oracle(options: &LedgerOptions, sales: &[Sale], as_of: i32) -> BTreeMap<u8, A
             continue;
         };
         let money = mine.iter().map(|(_, s)| s.amount).sum();
-        accounts.insert(customer, (first, last, occasions.len() as u64, money));
+        let began = occasions.values().copied().max().unwrap_or(first);
+        accounts.insert(customer, (first, last, began, occasions.len() as u64, money));
     }
     accounts
 }
@@ -40,14 +45,14 @@ fn oracle(options: &LedgerOptions, sales: &[Sale], as_of: i32) -> BTreeMap<u8, A
 fn accounts(summary: &Summary) -> Vec<(String, Account)> {
     let account = |c: segmenta::history::CustomerSummary<'_>| {
         let (first, last) = (c.first().days_since_epoch(), c.last().days_since_epoch());
-        assert_eq!(c.age_at_last_purchase(), last - first);
+        let began = first + c.age_at_last_purchase();
         assert_eq!(
             c.days_since_last_purchase(),
             summary.as_of().days_since_epoch() - last
         );
         assert_eq!(c.age(), summary.as_of().days_since_epoch() - first);
         assert_eq!(c.repeat_frequency() + 1, c.frequency());
-        (c.id().to_string(), (first, last, c.frequency(), c.monetary_minor()))
+        (c.id().to_string(), (first, last, began, c.frequency(), c.monetary_minor()))
     };
     summary.iter().map(account).collect()
 }
@@ -148,7 +153,7 @@ fn a_rejected_transaction_changes_nothing() {
         "`two` is not a number, like the ids before it in row 1"
     );
     let summary = ledger.summary(day(0)).unwrap();
-    assert_eq!(accounts(&summary), [("ann".to_owned(), (0, 0, 1, 5))]);
+    assert_eq!(accounts(&summary), [("ann".to_owned(), (0, 0, 0, 1, 5))]);
     assert_eq!(summary.report().rows, 1);
 }
 

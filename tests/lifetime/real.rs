@@ -316,7 +316,7 @@ fn real_regularity_of_cdnow() {
     let end = "1998-06-30".parse().unwrap();
     let ledger = data::cdnow_master();
     let times = ledger.repeat_purchase_times(end, TimeUnit::Week).unwrap();
-    let regularity = Regularity::of(&times).unwrap();
+    let regularity = Regularity::of(&times, TimeUnit::Week).unwrap();
     println!("{regularity}");
     let histories =
         PurchaseHistories::from_summary(&ledger.summary(end).unwrap(), TimeUnit::Week)

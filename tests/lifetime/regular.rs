@@ -3,10 +3,12 @@
 use segmenta::data::Date;
 use segmenta::history::{Ledger, LedgerOptions, Occasion, TimeUnit};
 use segmenta::lifetime::{
-    AnyPurchaseModel, Bootstrap, CovariateModel, Identifiability, MbgCnbd, MbgNbd,
-    PurchaseHistories, PurchaseHistory, PurchaseModel, PurchaseModelKind, Regularity,
+    AnyPurchaseModel, Bootstrap, CovariateModel, EstimationOptions, Identifiability,
+    LifetimeTiers, MbgCnbd, MbgNbd, ModelComparison, PurchaseHistories, PurchaseHistory,
+    PurchaseModel, PurchaseModelKind, Regularity,
 };
 use segmenta::ndarray::Array2;
+use segmenta::segmenter::Fit;
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -169,7 +171,7 @@ fn drawn(k: u32, n: usize) -> (PurchaseHistories, Vec<Vec<f64>>) {
 fn the_process_that_was_simulated_is_found() {
     for k in [1, 3, 6] {
         let (histories, times) = drawn(k, 2500);
-        let regularity = Regularity::of(&times).unwrap();
+        let regularity = Regularity::of(&times, TimeUnit::Week).unwrap();
         assert!(regularity.k > 0.9 * f64::from(k) && regularity.k < 1.6 * f64::from(k));
         let (model, report) =
             MbgCnbd::fit_regular(&histories, &regularity).unwrap().into_parts();
@@ -198,7 +200,7 @@ fn the_process_that_was_simulated_is_found() {
     // Of few customers several are nearly as likely.
     for n in [20, 30, 40] {
         let (histories, times) = drawn(4, n);
-        let regularity = Regularity::of(&times).unwrap();
+        let regularity = Regularity::of(&times, TimeUnit::Week).unwrap();
         let best = MbgCnbd::fit_regular(&histories, &regularity).unwrap();
         let mut near = 0;
         for k in 1..9 {
@@ -260,7 +262,7 @@ fn what_takes_models_takes_this_one() {
     let (histories, _) = drawn(2, 400);
     let kind = PurchaseModelKind::MbgCnbd { k: 2 };
     let (model, _) = kind.fit(&histories).unwrap().into_parts();
-    assert_eq!((model.kind(), model.name()), (kind, "MBG/CNBD-k"));
+    assert_eq!((model.kind(), model.name()), (kind, "MBG/CNBD-2"));
     assert_eq!(model.parameters().len(), 4);
     let json = serde_json::to_string(&model).unwrap();
     assert!(json.starts_with(r#"{"model":"mbg_cnbd","k":2,"r":"#), "{json}");
@@ -278,6 +280,8 @@ fn what_takes_models_takes_this_one() {
         CovariateModel::fit(kind, &histories, friend.view(), &["friend"]).unwrap();
     assert!(effects.report().parameter("alpha:friend").unwrap().value.abs() < 0.5);
     for k in [0, 21] {
+        let tiers = LifetimeTiers::by_risk(26.0).model(PurchaseModelKind::MbgCnbd { k });
+        assert!(tiers.validate().is_err());
         let error = MbgCnbd::fit(k, &histories).unwrap_err();
         assert_eq!(
             error.to_string(),
@@ -296,9 +300,73 @@ fn gaps_of_others_are_refused() {
     times.pop();
     times.push(vec![1.0; 0]);
     times[0].push(29.9);
-    let regularity = Regularity::of(&times).unwrap();
+    let regularity = Regularity::of(&times, TimeUnit::Week).unwrap();
     let error = MbgCnbd::fit_regular(&histories, &regularity).unwrap_err().to_string();
     assert!(error.contains("repeat purchases of the histories"), "{error}");
+    let (histories, times) = drawn(2, 300);
+    let days = Regularity::of(&times, TimeUnit::Day).unwrap();
+    let error = MbgCnbd::fit_regular(&histories, &days).unwrap_err().to_string();
+    assert!(error.contains("unit"), "{error}");
+    let json = serde_json::to_string(&days).unwrap();
+    assert_eq!(serde_json::from_str::<Regularity>(&json).unwrap(), days);
+    for (name, value) in [
+        ("k", "-5.0"),
+        ("standard_error", "0.0"),
+        ("n_customers", "0"),
+        ("n_gaps", "1"),
+        ("sum_ln_gaps", "1e308"),
+    ] {
+        let mut altered: serde_json::Value = serde_json::from_str(&json).unwrap();
+        altered[name] = serde_json::from_str(value).unwrap();
+        assert!(serde_json::from_value::<Regularity>(altered).is_err(), "{name}");
+    }
+}
+
+#[test]
+fn likelihoods_that_cannot_be_compared_are_not() {
+    let (histories, _) = drawn(2, 300);
+    let compare = |kinds: &[PurchaseModelKind]| {
+        let options = EstimationOptions::new();
+        ModelComparison::of_kinds(&histories, kinds, options, &mut ())
+    };
+    let one = PurchaseModelKind::MbgCnbd { k: 1 };
+    let compared = compare(&[PurchaseModelKind::MbgNbd, one]).unwrap();
+    let names: Vec<&str> = compared.models().iter().map(|m| m.model().name()).collect();
+    assert!(names.contains(&"MBG/CNBD-1") && names.contains(&"MBG/NBD"));
+    let error =
+        compare(&[PurchaseModelKind::MbgNbd, PurchaseModelKind::MbgCnbd { k: 2 }]);
+    assert!(error.unwrap_err().to_string().contains("fit_regular"));
+    // Best first, also out of JSON.
+    let json = serde_json::to_value(&compared).unwrap();
+    let mut reversed = json.clone();
+    reversed["models"].as_array_mut().unwrap().reverse();
+    let again: ModelComparison = serde_json::from_value(reversed).unwrap();
+    assert_eq!(again.best().report().bic(), compared.best().report().bic());
+}
+
+/// Of next to none a digit is a digit, too.
+#[test]
+fn hardly_anybody_buys_and_hardly_anybody_stays() {
+    let new = PurchaseHistory::new_customer();
+    for r in [1e-10, 1e-18, 1e-25] {
+        let one = MbgCnbd::new(1, r, 10.0, 5000.0, 1.0, TimeUnit::Day).unwrap();
+        let mbg = MbgNbd::new(r, 10.0, 5000.0, 1.0, TimeUnit::Day).unwrap();
+        let two = MbgCnbd::new(2, r, 1.0, 200.0, 1.0, TimeUnit::Day).unwrap();
+        let mut before = 0.0;
+        for t in [1.0, 200.0, 300.0, 3000.0, 1e6, 1e10] {
+            let [found, expected] = [&one as &dyn PurchaseModel, &mbg]
+                .map(|model| model.expected_purchases(&new, t).unwrap());
+            assert!(
+                (found - expected).abs() < 1e-9 * expected,
+                "{r} {t}: {found} {expected}"
+            );
+            let soon = two.expected_purchases(&new, t).unwrap();
+            assert!(soon > before, "{r} {t}: {soon} after {before}");
+            let once = two.probability_of_n_purchases(&new, 1, t).unwrap();
+            assert!(soon >= once, "{r} {t}: {soon} {once}");
+            before = soon;
+        }
+    }
 }
 
 #[test]
@@ -330,6 +398,11 @@ fn times_of_a_ledger_are_those_of_its_occasions() {
         let frequencies: Vec<u64> =
             summary.iter().map(|c| c.repeat_frequency()).collect();
         assert_eq!(frequencies, times.iter().map(|t| t.len() as u64).collect::<Vec<_>>());
+        let last = |t: &Vec<f64>| t.last().copied().unwrap_or(0.0);
+        let histories = PurchaseHistories::from_summary(&summary, TimeUnit::Day).unwrap();
+        for (history, times) in histories.as_slice().iter().zip(&times) {
+            assert_eq!(history.age_at_last_purchase(), last(times), "{occasion:?}");
+        }
         let weeks = ledger.repeat_purchase_times(day(20), TimeUnit::Week).unwrap();
         assert_eq!(weeks[0].last(), expected[0].last().map(|t| t / 7.0).as_ref());
     }

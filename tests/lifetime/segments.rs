@@ -2,8 +2,9 @@
 
 use segmenta::history::TimeUnit;
 use segmenta::lifetime::{
-    AnyPurchaseModel, BgNbd, Bootstrap, GammaGamma, LifetimeValue, PurchaseHistories,
-    PurchaseHistory, PurchaseModel, SegmentValues, SpendHistory,
+    AnyPurchaseModel, BgNbd, Bootstrap, ChurnBySegment, ChurnScorer, GammaGamma,
+    LifetimeValue, PurchaseHistories, PurchaseHistory, PurchaseModel, SegmentValues,
+    SpendHistory,
 };
 
 fn base() -> (PurchaseHistories, Vec<SpendHistory>, Vec<&'static str>) {
@@ -144,4 +145,34 @@ fn values_have_the_intervals_of_their_replicates() {
     for bad in [0.0, 1.0, f64::NAN] {
         assert!(with(bad).is_err());
     }
+}
+
+/// Segments are found by their order, so that another is no saved form of them.
+#[test]
+fn segments_out_of_order_are_refused() {
+    let (histories, spends, segments) = base();
+    let (purchases, spend) = models();
+    let segments: Vec<String> = segments.into_iter().map(str::to_owned).collect();
+    let year = LifetimeValue::new(12.0, TimeUnit::Month);
+    let values =
+        SegmentValues::of(&year, &purchases, &histories, &spend, &spends, &segments)
+            .unwrap();
+    let actual: Vec<u64> = (0..300).map(|i| i % 3).collect();
+    let scorer = ChurnScorer::new(purchases, &histories, 26.0).unwrap();
+    let churn = scorer.evaluate_by_segment(&histories, &actual, &segments, 5).unwrap();
+    let [mut values_json, mut churn_json] =
+        [serde_json::to_value(&values).unwrap(), serde_json::to_value(&churn).unwrap()];
+    let read = |json: &serde_json::Value| {
+        serde_json::from_value::<SegmentValues<String>>(json.clone())
+    };
+    let read_churn = |json: &serde_json::Value| {
+        serde_json::from_value::<ChurnBySegment<String>>(json.clone())
+    };
+    assert_eq!(read(&values_json).unwrap(), values);
+    assert_eq!(read_churn(&churn_json).unwrap(), churn);
+    for json in [&mut values_json, &mut churn_json] {
+        json["segments"].as_array_mut().unwrap().reverse();
+    }
+    assert!(read(&values_json).unwrap_err().to_string().contains("ascend"));
+    assert!(read_churn(&churn_json).unwrap_err().to_string().contains("ascend"));
 }

@@ -123,23 +123,22 @@ impl MigrationTotals {
     /// Customers who were there at both dates.
     #[must_use]
     pub fn customers(&self) -> u64 {
-        self.unchanged
-            + self.moved
-            + self.reranked
-            + self.moved_and_reranked
-            + self.hidden
+        let changed = self.really_moved().saturating_add(self.reranked);
+        self.unchanged.saturating_add(changed)
     }
 
     /// Customers who changed their segment by the earlier model.
     #[must_use]
     pub fn really_moved(&self) -> u64 {
-        self.moved + self.moved_and_reranked + self.hidden
+        let seen = self.moved.saturating_add(self.moved_and_reranked);
+        seen.saturating_add(self.hidden)
     }
 
     /// Customers who seem to have changed their segment where both models are compared.
     #[must_use]
     pub fn seem_moved(&self) -> u64 {
-        self.moved + self.reranked + self.moved_and_reranked
+        let moved = self.moved.saturating_add(self.moved_and_reranked);
+        moved.saturating_add(self.reranked)
     }
 
     /// The share of those who seem to have moved who did not; `None` when nobody seems to.
