@@ -143,7 +143,7 @@ fn real_cdnow_ties_by_every_policy() {
 #[test]
 #[ignore = "needs SEGMENTA_DATA"]
 fn real_online_retail_ties_by_every_policy() {
-    let table = online_retail();
+    let table = online_retail(Occasion::Orders).table().unwrap();
     let frequency = |policy| tied(&table, Axis::Frequency, policy);
     assert_eq!(frequency(TiePolicy::SameScore), [1_493, 835, 508, 802, 700]);
     assert_eq!(frequency(TiePolicy::MidRank), [1_493, 0, 1_343, 630, 872]);
@@ -218,12 +218,16 @@ fn real_cdnow_in_parts() {
 }
 
 /// Non-empty cells and the size of the largest.
-fn cells(scores: &RfmScores) -> (usize, usize) {
+/// Cells with customers, those of the largest, and the deviation of all cells' sizes.
+fn cells(scores: &RfmScores) -> (usize, usize, f64) {
     let mut sizes = [0_usize; 125];
     for score in scores.scores() {
         sizes[score.cell(5).unwrap()] += 1;
     }
-    (sizes.iter().filter(|&&n| n > 0).count(), sizes.into_iter().max().unwrap())
+    let mean = sizes.iter().sum::<usize>() as f64 / 125.0;
+    let squares: f64 = sizes.iter().map(|&n| (n as f64 - mean).powi(2)).sum();
+    let used = sizes.iter().filter(|&&n| n > 0).count();
+    (used, sizes.into_iter().max().unwrap(), (squares / 124.0).sqrt())
 }
 
 #[test]
@@ -254,8 +258,13 @@ fn real_cdnow_nested_cells_are_more_even() {
     let table = cdnow_summary(cdnow()).table().unwrap();
     let independent = cells(&Rfm::new().score_table(&table).unwrap());
     let nested = cells(&Rfm::new().nested(true).score_table(&table).unwrap());
-    assert_eq!(independent, (71, 2_340));
-    assert_eq!(nested, (80, 913));
+    for (found, expected) in [
+        (independent, (71, 2_340, 400.175_352_693_323_4)),
+        (nested, (80, 913, 251.725_445_674_449_1)),
+    ] {
+        assert_eq!((found.0, found.1), (expected.0, expected.1));
+        assert!((found.2 - expected.2).abs() < 1e-9, "{found:?}");
+    }
 }
 
 fn split_csv(line: &str) -> Vec<String> {
@@ -272,12 +281,12 @@ fn split_csv(line: &str) -> Vec<String> {
 
 /// Lines with a customer that are no cancellations; without those of value 0, which the
 /// ledger drops, 4,338 customers.
-fn online_retail() -> Table<'static> {
+fn online_retail(occasion: Occasion) -> Summary {
     let packed = read("online_retail/online_retail.csv.gz");
     let mut text = String::new();
     flate2::read::GzDecoder::new(&packed[..]).read_to_string(&mut text).unwrap();
     let options = LedgerOptions::new()
-        .occasion(Occasion::Orders)
+        .occasion(occasion)
         .zero_value(ZeroValue::Drop)
         .minor_digits(3)
         .currency("GBP");
@@ -297,13 +306,29 @@ fn online_retail() -> Table<'static> {
     let summary = ledger.summary("2011-12-11".parse().unwrap()).unwrap();
     assert_eq!(summary.len(), 4_338);
     assert_eq!(summary.report().zero_rows_dropped, 40);
-    summary.table().unwrap()
+    summary
+}
+
+/// What a purchase is changes how many there are twentyfold.
+#[test]
+#[ignore = "needs SEGMENTA_DATA"]
+fn real_online_retail_lines_invoices_and_days() {
+    for (occasion, mean) in [
+        (Occasion::Rows, 91.720_608_575_380_35),
+        (Occasion::Orders, 4.272_014_753_342_554),
+        (Occasion::Days, 3.864_223_144_306_132),
+    ] {
+        let summary = online_retail(occasion);
+        let purchases: u64 = summary.iter().map(|c| c.frequency()).sum();
+        let found = purchases as f64 / summary.len() as f64;
+        assert!((found - mean).abs() < 1e-12 * mean, "{occasion:?}: {found}");
+    }
 }
 
 #[test]
 #[ignore = "needs SEGMENTA_DATA"]
 fn real_online_retail_ten_names() {
-    let table = online_retail();
+    let table = online_retail(Occasion::Orders).table().unwrap();
     let rfm = Rfm::rf()
         .axis_ties(Axis::Recency, TiePolicy::Quantile7)
         .axis_ties(Axis::Frequency, TiePolicy::RankFirst);
