@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::daily::Daily;
+use super::windows::decayed;
 use crate::data::Date;
 use crate::error::{Error, Result};
 
@@ -36,6 +38,7 @@ const LONGEST: u32 = 36_525;
 /// assert_eq!(ring.active_days(14, day(20)?), Some(2));
 /// assert_eq!(ring.purchases(30, day(20)?), None); // more than is held
 /// assert_eq!(ring.too_late(), 1);
+/// assert_eq!(ring.decayed_purchases(4, day(24)?)?, 0.5 + 0.125); // 4 and 12 days old
 /// # Ok::<(), segmenta::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -227,6 +230,49 @@ impl ActivityRing {
     pub fn active_days(&self, window: u32, as_of: Date) -> Option<u32> {
         let days = self.days_of(window, as_of)?;
         Some(days.map(|day| u32::from(day.purchases > 0)).sum())
+    }
+
+    /// Purchases up to `as_of` on the days that are held, each weighted with
+    /// `2^(−age / half_life)`, half-life and age in days.
+    ///
+    /// Where `as_of` is not before the newest day, what is no longer held weighs at most
+    /// `2^(−n / half_life)` each, `n` being the days that are: a ring of ten half-lives leaves
+    /// out a thousandth of a purchase at most for each of those that are
+    /// [too late](ActivityRing::too_late).
+    ///
+    /// # Errors
+    /// When the half-life is 0.
+    pub fn decayed_purchases(&self, half_life: u32, as_of: Date) -> Result<f64> {
+        Ok(self.decayed(half_life, as_of)?.0)
+    }
+
+    /// All amounts of the same days in minor units, weighted in the same way.
+    ///
+    /// # Errors
+    /// When the half-life is 0.
+    pub fn decayed_money_minor(&self, half_life: u32, as_of: Date) -> Result<f64> {
+        Ok(self.decayed(half_life, as_of)?.1)
+    }
+
+    fn decayed(&self, half_life: u32, as_of: Date) -> Result<(f64, f64)> {
+        if half_life == 0 {
+            return Err(Error::parameter("half-life", "at least 1 day", 0));
+        }
+        let Some(newest) = self.newest else { return Ok((0.0, 0.0)) };
+        let (newest, as_of) = (newest.days_since_epoch(), as_of.days_since_epoch());
+        let oldest = i64::from(newest) - i64::from(self.len()) + 1;
+        let days: Vec<Daily> = (oldest..=newest.min(as_of).into())
+            .map(|day| {
+                let Day { purchases, money, .. } = self.days[self.place(day as i32)];
+                Daily {
+                    day: day as i32,
+                    bought: purchases > 0,
+                    purchases: purchases.into(),
+                    money: money.into(),
+                }
+            })
+            .collect();
+        Ok(decayed(&days, as_of, half_life))
     }
 
     fn days_of(&self, window: u32, as_of: Date) -> Option<impl Iterator<Item = Day>> {

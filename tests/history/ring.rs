@@ -29,12 +29,17 @@ proptest! {
 
     #[test]
     fn the_ring_tells_what_a_scan_tells(
-        rows in rows(), len in 1..30_u32, window in 0..35_u32, as_of in -50..50_i32,
+        rows in rows(),
+        len in 1..30_u32,
+        window in 0..35_u32,
+        half_life in 1..20_u32,
+        as_of in -50..50_i32,
     ) {
         let ring = ring(len, &rows);
         let Some(newest) = rows.iter().map(|row| row.0).max() else {
             prop_assert!(ring.is_empty());
             prop_assert_eq!(ring.purchases(window, day(as_of)), Some(0));
+            prop_assert_eq!(ring.decayed_purchases(half_life, day(as_of)).unwrap(), 0.0);
             return Ok(());
         };
         prop_assert_eq!(ring.newest(), Some(day(newest)));
@@ -54,6 +59,16 @@ proptest! {
         prop_assert_eq!(ring.money_minor(window, day(as_of)), known.then_some(money));
         let active = known.then_some(days.len() as u32);
         prop_assert_eq!(ring.active_days(window, day(as_of)), active);
+        let (mut purchases, mut money) = (0.0, 0.0);
+        for (at, amount) in rows.iter().filter(|r| r.0 >= oldest && r.0 <= as_of) {
+            let weight = 0.5_f64.powf(f64::from(as_of - at) / f64::from(half_life));
+            purchases += if *amount >= 0 { weight } else { 0.0 };
+            money += weight * *amount as f64;
+        }
+        let found = ring.decayed_purchases(half_life, day(as_of)).unwrap();
+        prop_assert!((found - purchases).abs() < 1e-12, "{} {}", found, purchases);
+        let found = ring.decayed_money_minor(half_life, day(as_of)).unwrap();
+        prop_assert!((found - money).abs() < 1e-11, "{} {}", found, money);
     }
 
     #[test]
@@ -101,6 +116,9 @@ fn hostile_rings_are_refused() {
     assert_eq!((ring.too_late(), ring.purchases(3, Date::MAX)), (1, Some(1)));
     assert_eq!(ring.purchases(4, Date::MAX), None);
     assert_eq!(ring.purchases(1, Date::MIN), None);
+    assert!(ring.decayed_purchases(0, Date::MAX).unwrap_err().is_parameter());
+    assert_eq!(ring.decayed_money_minor(1, Date::MIN).unwrap(), 0.0);
+    assert_eq!(ring.decayed_money_minor(u32::MAX, Date::MAX).unwrap(), 5.0);
 
     let day = r#"{"purchases":0,"refunds":0,"money":0}"#;
     let full = r#"{"purchases":1,"refunds":0,"money":7}"#;
