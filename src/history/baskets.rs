@@ -3,11 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::behaviour::table;
-use super::chunks::{Chunks, Row};
+use super::chunks::Row;
 use super::customers::map_customers;
 use super::ledger::{Ledger, OrderId};
 use super::names::Names;
 use super::options::LedgerOptions;
+use super::retraction::Kept;
 use crate::data::{Basis, CustomerId, Date, FeatureSpec, Schema, Table};
 use crate::error::Result;
 
@@ -81,8 +82,8 @@ impl<'a> Line<'a> {
 /// products, channels and categories: all names are optional.
 ///
 /// It is a ledger with 12 bytes more a line; [`ledger`](BasketLedger::ledger) gives the
-/// summary and everything else that asks for no names. Lines come in any order, and parts
-/// merge exactly.
+/// summary and everything else that asks for no names. Lines come in any order, can be taken
+/// back, and parts merge exactly.
 ///
 /// ```
 /// use segmenta::data::Date;
@@ -111,6 +112,8 @@ pub struct BasketLedger {
     ledger: Ledger,
     /// One for each row that the ledger keeps: 0, or the code of a name + 1.
     codes: Vec<Codes>,
+    /// The same of the rows that take others back.
+    retracted: Vec<Codes>,
     names: [Names; 3],
 }
 
@@ -122,8 +125,12 @@ impl BasketLedger {
     /// # Errors
     /// When the options are not valid.
     pub fn new(options: LedgerOptions) -> Result<BasketLedger> {
-        let (ledger, codes) = (Ledger::new(options)?, Vec::new());
-        Ok(BasketLedger { ledger, codes, names: Default::default() })
+        Ok(BasketLedger {
+            ledger: Ledger::new(options)?,
+            codes: Vec::new(),
+            retracted: Vec::new(),
+            names: Default::default(),
+        })
     }
 
     /// The lines without their names.
@@ -138,6 +145,43 @@ impl BasketLedger {
     /// As [`Ledger::add_order`], or [`Ledger::add`] where the line has no order; when there
     /// are more than 2^32 − 1 different names of a kind. The ledger is then unchanged.
     pub fn add(&mut self, line: Line<'_>) -> Result<()> {
+        let codes = self.codes_of(&line)?;
+        let Line { customer, day, amount_minor, order, .. } = line;
+        let before = self.ledger.kept_rows();
+        match order {
+            Some(order) => self.ledger.add_order(customer, day, amount_minor, order)?,
+            None => self.ledger.add(customer, day, amount_minor)?,
+        }
+        if self.ledger.kept_rows() > before {
+            self.codes.push(codes);
+        }
+        Ok(())
+    }
+
+    /// Takes back one line that was added, here or to a ledger that is merged: as
+    /// [`Ledger::retract`], with all of its names. Whether there was one is seen by
+    /// [`baskets`](BasketLedger::baskets) and by the summary.
+    ///
+    /// # Errors
+    /// As [`add`](BasketLedger::add), without a row.
+    pub fn retract(&mut self, line: Line<'_>) -> Result<()> {
+        let codes = self.codes_of(&line)?;
+        let Line { customer, day, amount_minor, order, .. } = line;
+        let before = self.ledger.kept_rows();
+        match order {
+            Some(order) => {
+                self.ledger.retract_order(customer, day, amount_minor, order)?;
+            }
+            None => self.ledger.retract(customer, day, amount_minor)?,
+        }
+        if self.ledger.kept_rows() > before {
+            self.retracted.push(codes);
+        }
+        Ok(())
+    }
+
+    /// The codes of the names of a line: 0 for none.
+    fn codes_of(&mut self, line: &Line<'_>) -> Result<Codes> {
         let mut codes = [0; 3];
         for ((code, names), name) in codes.iter_mut().zip(&mut self.names).zip(line.names)
         {
@@ -145,15 +189,7 @@ impl BasketLedger {
                 *code = names.code(name)? as u32 + 1;
             }
         }
-        let Line { customer, day, amount_minor, order, .. } = line;
-        match order {
-            Some(order) => self.ledger.add_order(customer, day, amount_minor, order)?,
-            None => self.ledger.add(customer, day, amount_minor)?,
-        }
-        if self.ledger.kept_rows() > self.codes.len() {
-            self.codes.push(codes);
-        }
-        Ok(())
+        Ok(codes)
     }
 
     /// Adds all lines of another ledger.
@@ -162,12 +198,12 @@ impl BasketLedger {
     /// As [`Ledger::merge`]; when there are too many different names. This ledger is then
     /// unchanged.
     pub fn merge(&mut self, other: BasketLedger) -> Result<()> {
-        let mut codes = other.codes;
+        let (mut codes, mut retracted) = (other.codes, other.retracted);
         for (kind, theirs) in other.names.iter().enumerate() {
             let names = &mut self.names[kind];
             let here = (0..theirs.len() as u64).map(|code| names.code(theirs.get(code)));
             let here = here.collect::<Result<Vec<u64>>>()?;
-            for codes in &mut codes {
+            for codes in codes.iter_mut().chain(&mut retracted) {
                 if codes[kind] > 0 {
                     codes[kind] = here[codes[kind] as usize - 1] as u32 + 1;
                 }
@@ -175,6 +211,7 @@ impl BasketLedger {
         }
         self.ledger.merge(other.ledger)?;
         self.codes.extend(codes);
+        self.retracted.extend(retracted);
         Ok(())
     }
 
@@ -182,7 +219,8 @@ impl BasketLedger {
     /// that day's summary.
     ///
     /// # Errors
-    /// As [`Ledger::summary`]; when the choice of features is not valid.
+    /// As [`Ledger::summary`]; when a line was taken back that was not added with its names;
+    /// when the choice of features is not valid.
     pub fn baskets(&self, as_of: Date, features: &Baskets) -> Result<Table<'static>> {
         let schema = features.schema(self.ledger.options())?;
         let summary = self.ledger.summary(as_of)?;
@@ -191,20 +229,19 @@ impl BasketLedger {
             .iter()
             .map(|name| self.names[CATEGORY].find(name).map(|code| code + 1))
             .collect();
-        let rows: Chunks<Codes> = self
-            .ledger
-            .rows()
-            .zip(&self.codes)
-            .filter(|(row, _)| row.amount >= 0)
-            .map(|(row, codes)| Row {
-                customer: row.customer,
-                order: *codes,
-                day: row.day,
-                amount: row.amount,
-            })
-            .collect();
+        let with_names = |(row, codes): (Row<()>, &Codes)| {
+            let Row { customer, day, amount, .. } = row;
+            Row { customer, order: *codes, day, amount }
+        };
+        let bought = |row: &Row<Codes>| row.amount >= 0;
+        let rows = self.ledger.rows().zip(&self.codes).map(with_names);
+        let gone = self.ledger.retracted_rows().zip(&self.retracted).map(with_names);
+        let kept = Kept {
+            rows: rows.filter(bought).collect(),
+            retracted: gone.filter(bought).collect(),
+        };
         let keys = self.ledger.customer_keys();
-        let lines = map_customers(&rows, as_of, keys, |rows| {
+        let lines = map_customers(&*kept.left(keys)?, as_of, keys, |rows| {
             Ok(Some(Bought::of(rows, &codes_of_mix)))
         })?;
         // Both have the customers with a purchase, in the order of their ids.

@@ -645,12 +645,17 @@ impl Ledger {
             Rows::ByDay(kept) => (Some(&kept.rows), None),
             Rows::ByOrder(kept) => (None, Some(&kept.rows)),
         };
-        let bare = |row: Row<u64>| {
-            let Row { customer, day, amount, .. } = row;
-            Row { customer, order: (), day, amount }
-        };
         let by_day = by_day.into_iter().flat_map(Chunks::iter);
-        by_day.chain(by_order.into_iter().flat_map(Chunks::iter).map(bare))
+        by_day.chain(by_order.into_iter().flat_map(Chunks::iter).map(without_its_order))
+    }
+
+    /// Rows that take others back, in the order in which they came.
+    pub(super) fn retracted_rows(&self) -> impl Iterator<Item = Row<()>> {
+        let (by_day, by_order): (&[Row<()>], &[Row<u64>]) = match &self.rows {
+            Rows::ByDay(kept) => (&kept.retracted, &[]),
+            Rows::ByOrder(kept) => (&[], &kept.retracted),
+        };
+        by_day.iter().copied().chain(by_order.iter().copied().map(without_its_order))
     }
 
     /// The ids of the customers.
@@ -663,6 +668,11 @@ impl Ledger {
     pub fn kept_rows(&self) -> usize {
         self.rows.len()
     }
+}
+
+fn without_its_order(row: Row<u64>) -> Row<()> {
+    let Row { customer, day, amount, .. } = row;
+    Row { customer, order: (), day, amount }
 }
 
 fn without_order() -> Error {

@@ -22,6 +22,11 @@ fn lines() -> impl Strategy<Value = Vec<(Sale, Names)>> {
 
 fn collect(options: &LedgerOptions, lines: &[(Sale, Names)]) -> BasketLedger {
     let mut ledger = BasketLedger::new(options.clone()).unwrap();
+    enter(&mut ledger, lines, false);
+    ledger
+}
+
+fn enter(ledger: &mut BasketLedger, lines: &[(Sale, Names)], retracts: bool) {
     for (sale, [product, channel, category]) in lines {
         let (customer, order) =
             (format!("c{}", sale.customer), format!("o{}", sale.order));
@@ -35,9 +40,8 @@ fn collect(options: &LedgerOptions, lines: &[(Sale, Names)]) -> BasketLedger {
         if let Some(category) = category {
             line = line.category(category);
         }
-        ledger.add(line).unwrap();
+        if retracts { ledger.retract(line).unwrap() } else { ledger.add(line).unwrap() }
     }
-    ledger
 }
 
 /// Of one customer's lines that are kept and no refunds.
@@ -119,6 +123,52 @@ proptest! {
             }
         }
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn lines_that_are_taken_back_were_never_there(
+        options in options(), lines in lines(), gone in lines(), cut in 0..60_usize,
+    ) {
+        let plain = collect(&options, &lines);
+        let mut whole = collect(&options, &gone);
+        enter(&mut whole, &lines, false);
+        enter(&mut whole, &gone, true);
+        // What takes lines back may come in a part without them, and before them.
+        let (a, b) = gone.split_at(cut.min(gone.len()));
+        let mut parts = BasketLedger::new(options.clone()).unwrap();
+        enter(&mut parts, a, true);
+        let mut other = collect(&options, &lines);
+        enter(&mut other, b, true);
+        parts.merge(other).unwrap();
+        parts.merge(collect(&options, &gone)).unwrap();
+        let expected = plain.baskets(day(31), &choice()).unwrap();
+        for ledger in [whole, parts] {
+            let found = ledger.baskets(day(31), &choice()).unwrap();
+            prop_assert_eq!(found.len(), expected.len());
+            for row in 0..found.len() {
+                prop_assert_eq!(found.ids().get(row), expected.ids().get(row));
+                for feature in expected.schema().features() {
+                    let bits = |table| number(table, row, feature.name()).to_bits();
+                    prop_assert_eq!(bits(&found), bits(&expected), "{}", feature.name());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_line_is_taken_back_with_its_names() {
+    let mut lines = BasketLedger::new(LedgerOptions::new()).unwrap();
+    let tea = Line::new("ann", day(1), 5).category("tea");
+    lines.add(tea).unwrap();
+    lines.add(Line::new("ann", day(2), 7)).unwrap();
+    lines.retract(Line::new("ann", day(1), 5).category("cups")).unwrap();
+    assert_eq!(lines.ledger().summary(day(9)).unwrap().len(), 1);
+    let error = lines.baskets(day(9), &Baskets::new()).unwrap_err().to_string();
+    assert!(error.contains("one more of customer `ann` on 1970-01-02"), "{error}");
 }
 
 #[test]
