@@ -5,7 +5,6 @@ use super::bg::beta_expectation;
 use super::curvature::{Curvature, Jet};
 use super::distinct::Distinct;
 use super::history::PurchaseHistory;
-
 use super::rates::Rates;
 use super::special::{LnRising, RisingFactorials, ln_1p_exp, logistic};
 
