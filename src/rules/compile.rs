@@ -1,4 +1,4 @@
-//! From a checked rule to a program of jumps.
+//! From a rule to one that can be asked.
 
 use std::sync::Arc;
 
@@ -6,12 +6,13 @@ use super::ast::Rule;
 use super::behaviour::{Behaviour, unbound};
 use super::check::{Checker, Node, Parts};
 use super::computed::{Computed, What};
-use super::leaf::{Check, Leaf, NumberCheck, Source};
+use super::jumps::Program;
+use super::leaf::Leaf;
 use super::limits::Limits;
 use super::score::{GivenFor, Score};
 use super::timeline::Timeline;
 use super::window::{Bound, Bounds};
-use crate::data::{Customer, FeatureIndex, Moment, Schema, Timestamp};
+use crate::data::{Customer, Moment, Schema, Timestamp};
 use crate::error::Result;
 use crate::segmenter::Truth;
 
@@ -61,10 +62,6 @@ pub(super) struct Compiled {
     /// The scores that are tested.
     pub(super) scores: Box<[Score]>,
     pub(super) program: Program,
-    /// Where to start to learn whether the rule is True …
-    pub(super) holds: Label,
-    /// … and whether it is False.
-    pub(super) fails: Label,
 }
 
 impl Rule {
@@ -113,26 +110,18 @@ impl Compiled {
         } = parts;
         let n_own = leaves.len() as u32;
         leaves.extend(inner);
-        let mut program = Program::default();
-        let holds = program.emit(node, true, YES, NO);
-        let fails = program.emit(node, false, YES, NO);
-        let mut of_parts = Vec::with_capacity(inner_nodes.len());
-        for node in inner_nodes {
-            let entry = program.emit(&node.shifted(n_own), true, YES, NO);
-            of_parts.push(program.entries.len());
-            program.entries.push(entry);
-        }
-        let [holds, fails] = program.reverse([holds, fails]);
+        let inner: Vec<Node> =
+            inner_nodes.into_iter().map(|node| node.shifted(n_own)).collect();
+        let program = Program::new(node, &inner, &leaves);
         for part in scores.iter_mut().flat_map(|score| &mut score.parts) {
             match &mut part.given_for {
                 GivenFor::Rule { entry, first_leaf, .. } => {
-                    *entry = program.entries[of_parts[*entry as usize]];
+                    *entry = program.inner[*entry as usize];
                     *first_leaf += n_own;
                 }
                 GivenFor::Times { leaf } => *leaf += n_own,
             }
         }
-        program.lay_open(&leaves);
         Compiled {
             schema: schema.clone(),
             rule: rule.clone(),
@@ -142,8 +131,6 @@ impl Compiled {
             segments: segments.into(),
             scores: scores.into(),
             program,
-            holds,
-            fails,
         }
     }
 }
@@ -242,155 +229,5 @@ impl CompiledRule {
     #[must_use]
     pub fn schema(&self) -> &Schema {
         &self.rule.schema
-    }
-}
-
-/// Position of a step in a [`Program`], or the end of it: [`YES`] or [`NO`].
-pub(super) type Label = u32;
-
-/// The end of a program that answers yes.
-pub(super) const YES: Label = u32::MAX;
-/// The end of a program that answers no.
-pub(super) const NO: Label = u32::MAX - 1;
-
-/// Steps that are taken one after the other, unless one jumps. Jumps lead only forward.
-///
-/// "The rule is True" and "the rule is False" are questions with two answers each, and
-/// negation only swaps them: `all` is True when every part is True, and False when some
-/// part is False. So each question becomes a chain of tests, each of which either goes on
-/// or jumps; the three-valued truth of the parts is never stored.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Program {
-    pub(super) steps: Vec<Step>,
-    /// Entries of the parts of [`Question::AtLeast`].
-    pub(super) entries: Vec<Label>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Step {
-    pub(super) question: Question,
-    /// The answer that jumps to `target`; the other goes on to the next step.
-    pub(super) jump_if: bool,
-    pub(super) target: Label,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Question {
-    /// Has the leaf this truth, which is True or False?
-    Leaf { leaf: u32, truth: Truth },
-    /// The same of the commonest leaf, laid open, so that no other memory is read: is "the
-    /// number lies from `lo` to `hi`" equal to `truth`? `missing` answers for no number.
-    /// The ends are finite, or swapped where nothing lies between them.
-    Range { feature: FeatureIndex, lo: f64, hi: f64, truth: bool, missing: bool },
-    /// Likewise of a flag: the answers for yes, no and missing.
-    Flag { feature: FeatureIndex, yes: bool, no: bool, missing: bool },
-    /// Do at least `n` of the programs at `entries[from..to]` end with yes?
-    AtLeast { n: u32, from: u32, to: u32 },
-    /// Has another rule of the set this truth?
-    Segment { rule: u32, truth: Truth },
-    /// No question: always yes.
-    Jump,
-}
-
-impl Program {
-    /// Appends the steps that tell whether a node has this truth, and that go on to `yes`
-    /// or `no`. Gives their entry. The last step comes first, so that what a step leads to
-    /// is known; [`reverse`](Program::reverse) puts them in order.
-    fn emit(&mut self, node: &Node, truth: bool, yes: Label, no: Label) -> Label {
-        match node {
-            Node::Always(answer) => {
-                if *answer == truth {
-                    yes
-                } else {
-                    no
-                }
-            }
-            Node::Not(node) => self.emit(node, !truth, yes, no),
-            Node::All(nodes) if truth => self.every(nodes, truth, yes, no),
-            Node::Any(nodes) if !truth => self.every(nodes, truth, yes, no),
-            Node::All(nodes) | Node::Any(nodes) => nodes
-                .iter()
-                .rev()
-                .fold(no, |next, node| self.emit(node, truth, yes, next)),
-            Node::AtLeast(n, nodes) => {
-                // At least n True; or more than `len - n` False, so that n cannot be.
-                let n = if truth { *n } else { nodes.len() - n + 1 };
-                let parts: Vec<Label> =
-                    nodes.iter().map(|node| self.emit(node, truth, YES, NO)).collect();
-                let from = self.entries.len() as u32;
-                self.entries.extend(parts);
-                let to = self.entries.len() as u32;
-                let question = Question::AtLeast { n: n as u32, from, to };
-                self.step(question, yes, no)
-            }
-            Node::Segment(rule) => {
-                let question = Question::Segment { rule: *rule, truth: truth.into() };
-                self.step(question, yes, no)
-            }
-            Node::Leaf(leaf) => {
-                let question = Question::Leaf { leaf: *leaf, truth: truth.into() };
-                self.step(question, yes, no)
-            }
-        }
-    }
-
-    /// Every one of the nodes has this truth.
-    fn every(&mut self, nodes: &[Node], truth: bool, yes: Label, no: Label) -> Label {
-        nodes.iter().rev().fold(yes, |next, node| self.emit(node, truth, next, no))
-    }
-
-    fn step(&mut self, question: Question, yes: Label, no: Label) -> Label {
-        // The step that was appended last is the one that will come next.
-        let next = self.steps.len().checked_sub(1).map(|at| at as Label);
-        let step = if next == Some(no) {
-            Step { question, jump_if: true, target: yes }
-        } else {
-            if next != Some(yes) {
-                self.push(Step { question: Question::Jump, jump_if: true, target: yes });
-            }
-            Step { question, jump_if: false, target: no }
-        };
-        self.push(step)
-    }
-
-    fn push(&mut self, step: Step) -> Label {
-        self.steps.push(step);
-        (self.steps.len() - 1) as Label
-    }
-
-    /// Replaces the commonest leaves, ranges of numbers and flags, by their content.
-    fn lay_open(&mut self, leaves: &[Leaf]) {
-        for step in &mut self.steps {
-            let Question::Leaf { leaf, truth } = step.question else { continue };
-            let Leaf { source, missing, check } = &leaves[leaf as usize];
-            let Source::Feature(feature) = *source else { continue };
-            let (missing, truth) = (*missing == truth, truth.is_true());
-            match check {
-                Check::Number(NumberCheck::Range(lo, hi)) => {
-                    let (lo, hi) = (lo.max(f64::MIN), hi.min(f64::MAX));
-                    step.question = Question::Range { feature, lo, hi, truth, missing };
-                }
-                Check::Flag { yes, no } => {
-                    let (yes, no) = (*yes == truth, *no == truth);
-                    step.question = Question::Flag { feature, yes, no, missing };
-                }
-                _ => {}
-            }
-        }
-    }
-
-    /// Puts the steps in the order in which they are taken, and gives the new places of
-    /// the entries.
-    fn reverse(&mut self, entries: [Label; 2]) -> [Label; 2] {
-        let n = self.steps.len() as Label;
-        let place = |label: Label| if label < n { n - 1 - label } else { label };
-        self.steps.reverse();
-        for step in &mut self.steps {
-            step.target = place(step.target);
-        }
-        for entry in &mut self.entries {
-            *entry = place(*entry);
-        }
-        entries.map(place)
     }
 }

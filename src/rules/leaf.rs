@@ -128,7 +128,7 @@ pub(super) struct Names {
 
 /// The first eight bytes, filled up with zeros, the first byte highest.
 #[inline]
-fn head(name: &str) -> u64 {
+pub(super) fn head(name: &str) -> u64 {
     let bytes = name.as_bytes();
     match bytes.first_chunk() {
         Some(chunk) => u64::from_be_bytes(*chunk),

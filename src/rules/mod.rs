@@ -70,6 +70,7 @@ mod field;
 mod habit;
 mod import;
 mod json;
+mod jumps;
 mod leaf;
 mod limits;
 mod live;

@@ -1,8 +1,9 @@
 //! Asks a compiled rule about one customer.
 
 use super::behaviour::unbound;
-use super::compile::{Compiled, CompiledRule, Label, Question, YES};
+use super::compile::{Compiled, CompiledRule};
 use super::context::Context;
+use super::jumps::{Label, Question, ShortName, YES};
 use super::leaf::{Leaf, Source, fault};
 use crate::data::{Customer, Date, FeatureIndex, Value};
 use crate::error::{Error, Result};
@@ -37,7 +38,7 @@ impl Compiled {
         customer: &C,
         context: &Context<'_>,
     ) -> Result<bool> {
-        self.run(self.holds, customer, context)
+        self.run(self.program.holds, customer, context)
     }
 
     pub(super) fn truth<C: Customer + ?Sized>(
@@ -45,9 +46,9 @@ impl Compiled {
         customer: &C,
         context: &Context<'_>,
     ) -> Result<Truth> {
-        if self.run(self.holds, customer, context)? {
+        if self.run(self.program.holds, customer, context)? {
             Ok(Truth::True)
-        } else if self.run(self.fails, customer, context)? {
+        } else if self.run(self.program.fails, customer, context)? {
             Ok(Truth::False)
         } else {
             Ok(Truth::Unknown)
@@ -62,79 +63,113 @@ impl Compiled {
         customer: &C,
         context: &Context<'_>,
     ) -> Result<bool> {
-        let mut at = entry;
-        // Both ends lie beyond the last step. Going on is a loop of its own, so that the
-        // processor can guess it and need not wait for each answer.
-        'jumps: while let Some(steps) = self.program.steps.get(at as usize..) {
-            for step in steps {
-                // The commonest questions stay in this loop, which is small that way.
-                let yes = match step.question {
-                    Question::Range { feature, lo, hi, truth, missing } => {
-                        match customer.value(feature) {
-                            // The ends are finite, so that what lies between them is. Both
-                            // are compared: one guess of the processor instead of two.
-                            Value::Number(x) if (lo <= x) & (x <= hi) => truth,
-                            Value::Number(x) if x.is_finite() => !truth,
-                            Value::Missing => missing,
-                            value => return Err(self.fault(feature, value)),
+        let mut rest = self.program.steps.get(entry as usize..).unwrap_or_default();
+        let mut end = entry;
+        while let Some((step, behind)) = rest.split_first() {
+            rest = behind;
+            // The commonest questions stay in this loop, which is small that way.
+            let goes_on = match step.question {
+                Question::Range { feature, lo, hi, inside, missing } => {
+                    match customer.value(feature) {
+                        Value::Number(x) => {
+                            // Both are compared: one guess of the processor, not two.
+                            let lies = (lo <= x) & (x <= hi);
+                            // The ends are finite, so that what lies between them is.
+                            if lies & inside {
+                                continue;
+                            }
+                            if !lies && !x.is_finite() {
+                                return Err(self.fault(feature, Value::Number(x)));
+                            }
+                            lies == inside
                         }
+                        Value::Missing => missing,
+                        value => return Err(self.fault(feature, value)),
                     }
-                    Question::Flag { feature, yes, no, missing } => {
-                        match customer.value(feature) {
-                            Value::Flag(true) => yes,
-                            Value::Flag(false) => no,
-                            Value::Missing => missing,
-                            value => return Err(self.fault(feature, value)),
-                        }
-                    }
-                    _ => self.answer(&step.question, customer, context)?,
-                };
-                if yes == step.jump_if {
-                    at = step.target;
-                    continue 'jumps;
                 }
+                Question::Flag { feature, yes, no, missing } => {
+                    match customer.value(feature) {
+                        Value::Flag(true) => yes,
+                        Value::Flag(false) => no,
+                        Value::Missing => missing,
+                        value => return Err(self.fault(feature, value)),
+                    }
+                }
+                Question::Names { feature, from, to, others, missing } => {
+                    match customer.value(feature) {
+                        Value::Category(name) => {
+                            let names =
+                                self.program.names.get(from as usize..to as usize);
+                            let found = ShortName::find(names.unwrap_or_default(), name);
+                            match found.map(|name| name.goes_on).or(others) {
+                                Some(goes_on) => goes_on,
+                                None => {
+                                    let name = Value::Category(name);
+                                    return Err(self.fault(feature, name));
+                                }
+                            }
+                        }
+                        Value::Missing => missing,
+                        value => return Err(self.fault(feature, value)),
+                    }
+                }
+                _ => self.goes_on(&step.question, customer, context)?,
+            };
+            if !goes_on {
+                // Both ends lie beyond the last step. That one always jumps.
+                end = step.jump;
+                rest = behind.get(end as usize..).unwrap_or_default();
             }
-            // The last step jumps.
-            break;
         }
-        Ok(at == YES)
+        Ok(end == YES)
     }
 
-    /// The answer to a question that is not laid open.
+    /// Whether a question that is not laid open goes on.
     #[inline(never)]
-    fn answer<C: Customer + ?Sized>(
+    fn goes_on<C: Customer + ?Sized>(
         &self,
         question: &Question,
         customer: &C,
         context: &Context<'_>,
     ) -> Result<bool> {
         match *question {
-            Question::Leaf { leaf, truth } => {
+            Question::Leaf { leaf, truth, on } => {
                 let leaf = &self.leaves[leaf as usize];
-                let Source::Feature(feature) = leaf.source else {
-                    return Ok(self.test(leaf, customer, context)?.0 == truth);
-                };
-                if leaf.asks_today() {
-                    return Ok(self.test(leaf, customer, context)?.0 == truth);
-                }
-                let value = customer.value(feature);
-                // The commonest of them first: a name in a list.
-                if let (Value::Category(name), Some(names)) = (value, leaf.names()) {
-                    return Ok(names.position(name).is_some() == truth.is_true());
-                }
-                match leaf.test(&value, Date::MIN) {
-                    Some(found) => Ok(found == truth),
-                    None => Err(self.fault(feature, value)),
-                }
+                Ok((self.leaf(leaf, customer, context)? == truth) == on)
             }
-            Question::AtLeast { n, from, to } => {
-                self.at_least(n, from, to, customer, context)
+            Question::AtLeast { n, from, to, on } => {
+                Ok(self.at_least(n, from, to, customer, context)? == on)
             }
-            Question::Segment { rule, truth } => {
-                Ok(context.truth(rule as usize, customer)? == truth)
+            Question::Segment { rule, truth, on } => {
+                Ok((context.truth(rule as usize, customer)? == truth) == on)
             }
-            Question::Jump | Question::Range { .. } | Question::Flag { .. } => Ok(true),
+            Question::Jump
+            | Question::Range { .. }
+            | Question::Flag { .. }
+            | Question::Names { .. } => Ok(false),
         }
+    }
+
+    /// The truth of a leaf that is not laid open.
+    #[inline]
+    fn leaf<C: Customer + ?Sized>(
+        &self,
+        leaf: &Leaf,
+        customer: &C,
+        context: &Context<'_>,
+    ) -> Result<Truth> {
+        let Source::Feature(feature) = leaf.source else {
+            return Ok(self.test(leaf, customer, context)?.0);
+        };
+        if leaf.asks_today() {
+            return Ok(self.test(leaf, customer, context)?.0);
+        }
+        let value = customer.value(feature);
+        // The commonest of them first: a name in a list.
+        if let (Value::Category(name), Some(names)) = (value, leaf.names()) {
+            return Ok(names.position(name).is_some().into());
+        }
+        leaf.test(&value, Date::MIN).ok_or_else(|| self.fault(feature, value))
     }
 
     fn at_least<C: Customer + ?Sized>(

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::ast::Test;
-use super::compile::{Compiled, Label};
+use super::compile::Compiled;
 use super::context::Context;
 use super::field::Field;
+use super::jumps::Label;
 use super::points::{PointsFor, PointsModel, capped};
 use crate::data::{Customer, FeatureSpec, Value};
 use crate::error::Result;

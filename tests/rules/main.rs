@@ -18,6 +18,7 @@ mod habits;
 mod import;
 mod json;
 mod json_beside_serde;
+mod jumps;
 mod live;
 mod live_cases;
 mod live_stays;
