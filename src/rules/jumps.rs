@@ -168,16 +168,16 @@ impl<'l> Emitter<'l> {
     /// Every one of the nodes has this truth.
     fn every(&mut self, nodes: &[Node], truth: bool, yes: Label, no: Label) -> Label {
         let mut next = yes;
-        let mut next_is_ours = false;
+        // Whether nothing but the node before leads to what comes next.
+        let mut next_is_own = false;
         for node in nodes.iter().rev() {
             let before = self.steps.len();
             next = self.emit(node, truth, next, no);
-            let is_one_step = self.steps.len() == before + 1;
-            // What was written for the node behind is led to from nowhere else.
-            if is_one_step && next_is_ours && self.join() {
+            let n_steps = self.steps.len() - before;
+            if next_is_own && n_steps == 1 && self.join() {
                 next = self.last();
             }
-            next_is_ours = is_one_step;
+            next_is_own = n_steps > 0;
         }
         next
     }

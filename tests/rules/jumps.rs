@@ -35,6 +35,17 @@ fn places(a: &Rule, b: &Rule, other: &Rule) -> Vec<Rule> {
         Rule::all([Rule::any(with(a)), b.clone()]),
         Rule::any([Rule::all(with(a)), b.clone()]),
         Rule::any(with(&all)),
+        // The second test is led to from two places.
+        Rule::all([Rule::any([!other.clone(), Rule::all(with(a))]), b.clone()]),
+        Rule::all([
+            Rule::any([!other.clone(), Rule::all([a.clone(), Rule::Everyone])]),
+            b.clone(),
+        ]),
+        Rule::all([other.clone(), Rule::any(with(a)), b.clone()]),
+        Rule::all([a.clone(), other.clone(), b.clone()]),
+        Rule::any([Rule::any([!other.clone(), all.clone()]), b.clone()]),
+        Rule::all([a.clone(), Rule::Everyone, b.clone(), other.clone()]),
+        Rule::all([a.clone(), Rule::Nobody, b.clone()]),
         Rule::all(with(&any)),
         Rule::any([all.clone(), other.clone()]),
         Rule::all([any, other.clone()]),
@@ -49,20 +60,21 @@ fn check(
     values: &[OwnedValue],
     unusable: &[OwnedValue],
 ) {
-    let specs = [spec, FeatureSpec::flag("other")];
+    // The other test is of a number as well, so that it could be taken for one of these.
+    let specs = [spec, FeatureSpec::number("other")];
     let schema = Schema::new(specs.clone()).unwrap();
     let name = specs[0].name();
     let ann = |value: &OwnedValue, other: &OwnedValue| {
         let customer = OwnedCustomer::new(&schema, 1).set(name, value.clone()).unwrap();
         customer.set("other", other.clone()).unwrap()
     };
-    let flags = [OwnedValue::Missing, true.into(), false.into()];
+    let others = [OwnedValue::Missing, 1.0.into(), 0.0.into()];
     for a in tests {
         for b in tests {
-            for rule in places(a, b, &field("other").eq(true)) {
+            for rule in places(a, b, &field("other").ge(1)) {
                 let compiled = rule.compile(&schema).unwrap();
                 for value in values {
-                    for other in &flags {
+                    for other in &others {
                         let expected =
                             naive::plain(&rule, &specs, &[value.clone(), other.clone()]);
                         let customer = ann(value, other);
@@ -121,30 +133,32 @@ fn pairs_of_tests_of_a_number() {
 
 #[test]
 fn pairs_of_tests_of_a_name() {
-    let names = ["", "a", "a\0", "abcdefgh", "abcdefg", "abcdefghi", "ä", "DE"];
+    let long = ["abcdefghi", "abcdefghj"];
+    let short = ["", "a", "a\0", "abcdefgh", "abcdefg", "ä", "DE"];
+    let names = [&short[..], &long].concat();
     let c = || field("c");
     let tests = [
         c().is_in(["DE", "", "abcdefgh"]),
         c().is_in(["a\0", "ä"]),
         c().eq("abcdefghi"),
         c().eq("a"),
-        c().is_in(names),
+        c().is_in(names.clone()),
     ];
     let tests = in_all_ways(tests);
     let mut values = vec![OwnedValue::Missing];
-    values.extend(names.map(OwnedValue::from));
+    values.extend(names.iter().map(|&name| OwnedValue::from(name)));
     let mut unusable = vec![OwnedValue::from(true), OwnedValue::from(5.0)];
     check(FeatureSpec::category("c"), &tests, &values, &unusable);
 
     // With levels, whether they are few and short or not.
     unusable.push(OwnedValue::from("AT"));
-    check(FeatureSpec::category("c").levels(names), &tests, &values, &unusable);
-    let mut short = Vec::from(["", "a", "a\0", "abcdefgh", "abcdefg", "ä", "DE"]);
+    check(FeatureSpec::category("c").levels(names.clone()), &tests, &values, &unusable);
     let tests = [c().is_in(["DE", "", "abcdefgh"]), c().is_in(["a\0", "ä"]), c().eq("a")];
     let tests = in_all_ways(tests);
-    values.retain(|value| *value != OwnedValue::from("abcdefghi"));
-    unusable.push(OwnedValue::from("abcdefghi"));
-    check(FeatureSpec::category("c").levels(short.clone()), &tests, &values, &unusable);
-    short.extend(["b", "c"]);
+    let long = long.map(OwnedValue::from);
+    values.retain(|value| !long.contains(value));
+    unusable.extend(long);
     check(FeatureSpec::category("c").levels(short), &tests, &values, &unusable);
+    let many = [&short[..], &["b", "c"]].concat();
+    check(FeatureSpec::category("c").levels(many), &tests, &values, &unusable);
 }
