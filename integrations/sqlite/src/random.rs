@@ -7,7 +7,8 @@ use segmenta::data::{
 };
 use segmenta::rules::{
     Aggregate, CalendarUnit, DateForm, EventTest, FieldTest, FlagForm, LeapDay, Literal,
-    PointsFor, Rule, RuleSet, SegmentRef, Test, TimeForm, Window, consent,
+    PointsFor, Rule, RuleSet, SegmentRef, SequenceStep, SequenceTest, Test, TimeForm,
+    Window, consent,
 };
 use segmenta::segmenter::SegmentId;
 
@@ -433,6 +434,39 @@ fn event(stream: &StreamSpec, now: Timestamp, today: Date) -> BoxedStrategy<Rule
 }
 
 /// A rule without references.
+/// A sequence over some of the streams, with a property in common if they have one.
+fn ordered(streams: &[StreamSpec], now: Timestamp, today: Date) -> BoxedStrategy<Rule> {
+    let step = move |(stream, not): (StreamSpec, bool)| {
+        let filter = combined(field(stream.properties(), today, amount, false), 1);
+        let filter = prop_oneof![2 => Just(None), 1 => filter.prop_map(Some)];
+        let within = prop_oneof![
+            2 => Just(None),
+            3 => span().prop_map(Some),
+            1 => Just(Some(Span::days(3_653))),
+        ];
+        (filter, within).prop_map(move |(filter, within)| SequenceStep {
+            name: stream.name().to_owned(),
+            filter: filter.map(Box::new),
+            not,
+            within,
+        })
+    };
+    let which = prop::collection::vec((select(streams.to_vec()), any::<bool>()), 2..5);
+    let steps = which.prop_flat_map(move |steps| {
+        let properties = steps[0].0.properties().to_vec();
+        let steps: Vec<_> = steps.into_iter().map(step).collect();
+        (steps, prop::option::of(select(properties)))
+    });
+    (steps, window(now))
+        .prop_map(|((mut steps, property), window)| {
+            steps[0].not = false;
+            steps[0].within = None;
+            let same = property.map(|property| property.name().to_owned());
+            Rule::Sequence(SequenceTest { steps, same, window })
+        })
+        .boxed()
+}
+
 fn alone(
     schema: &Schema,
     now: Timestamp,
@@ -446,6 +480,9 @@ fn alone(
     ];
     let streams = schema.streams().iter();
     leaves.extend(streams.map(|stream| (5, event(stream, now, today))));
+    if !schema.streams().is_empty() {
+        leaves.push((4, ordered(schema.streams(), now, today)));
+    }
     leaves
 }
 
@@ -518,18 +555,31 @@ fn swap(test: &mut Test) {
 
 fn tidy_all(rule: Rule, schema: &Schema) -> Rule {
     let rule = tidy(rule, &|rule| rule.compile(schema).is_ok());
-    each_event(rule, &|mut test| {
-        let stream = schema.streams().iter().find(|stream| stream.name() == test.name);
-        let properties =
-            stream.map(|stream| stream.properties().to_vec()).unwrap_or_default();
+    let tidy_filter = |stream: &str, filter: Option<Box<Rule>>| {
+        let stream = schema.streams().iter().find(|of| of.name() == stream);
+        let properties = stream.map(|of| of.properties().to_vec()).unwrap_or_default();
         let inner = Schema::new(properties).expect("properties of a stream");
-        test.filter = test
-            .filter
-            .map(|filter| Box::new(tidy(*filter, &|rule| rule.compile(&inner).is_ok())));
-        if Rule::Event(test.clone()).compile(schema).is_err() {
-            swap(&mut test.is);
+        filter.map(|filter| Box::new(tidy(*filter, &|rule| rule.compile(&inner).is_ok())))
+    };
+    each_of_events(rule, &|rule| match rule {
+        Rule::Event(mut test) => {
+            test.filter = tidy_filter(&test.name, test.filter);
+            if Rule::Event(test.clone()).compile(schema).is_err() {
+                swap(&mut test.is);
+            }
+            Rule::Event(test)
         }
-        test
+        Rule::Sequence(mut test) => {
+            for step in &mut test.steps {
+                step.filter = tidy_filter(&step.name, step.filter.take());
+            }
+            // Not all of the streams may have the property.
+            if Rule::Sequence(test.clone()).compile(schema).is_err() {
+                test.same = None;
+            }
+            Rule::Sequence(test)
+        }
+        rule => rule,
     })
 }
 
@@ -556,17 +606,17 @@ fn tidy_given(given_for: PointsFor, schema: &Schema) -> PointsFor {
     }
 }
 
-fn each_event(rule: Rule, change: &dyn Fn(EventTest) -> EventTest) -> Rule {
+/// Changes what asks about events.
+fn each_of_events(rule: Rule, change: &dyn Fn(Rule) -> Rule) -> Rule {
     let each = |rules: Vec<Rule>| {
-        rules.into_iter().map(|rule| each_event(rule, change)).collect()
+        rules.into_iter().map(|rule| each_of_events(rule, change)).collect()
     };
     match rule {
         Rule::All(rules) => Rule::All(each(rules)),
         Rule::Any(rules) => Rule::Any(each(rules)),
         Rule::AtLeast { n, of } => Rule::AtLeast { n, of: each(of) },
-        Rule::Not(rule) => !each_event(*rule, change),
-        Rule::Event(test) => Rule::Event(change(test)),
-        rule => rule,
+        Rule::Not(rule) => !each_of_events(*rule, change),
+        rule => change(rule),
     }
 }
 

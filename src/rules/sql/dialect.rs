@@ -190,6 +190,23 @@ impl Dialect {
         }
     }
 
+    /// So many milliseconds, to be added to a timestamp.
+    pub(super) fn interval(self, millis: i64) -> String {
+        match self {
+            Dialect::DuckDb => format!("to_milliseconds({millis})"),
+            Dialect::Ansi | Dialect::Sqlite | Dialect::Postgres => {
+                let (seconds, rest) = (millis / 1000, millis % 1000);
+                // The standard has two digits before the point, unless told.
+                let n_digits = seconds.to_string().len();
+                let digits = match self {
+                    Dialect::Ansi => format!("({n_digits}, 3)"),
+                    _ => String::new(),
+                };
+                format!("INTERVAL '{seconds}.{rest:03}' SECOND{digits}")
+            }
+        }
+    }
+
     /// The sum of an expression, as near to the exact sum as the engine comes.
     pub(super) fn sum(self, of: &str) -> String {
         match self {

@@ -44,24 +44,21 @@ impl<'a> Writer<'a> {
             return Some(operand(name));
         }
         let stream = self.schema.streams().get(behaviour.stream.get())?;
-        let Some(layout) = self.layout.stream_of(stream.name()) else {
-            let message = "the layout does not say where the events lie";
-            let found = format!("`{}`", stream.name());
-            self.faults.add("sql-stream", message, "a table stated with `stream`", found);
-            return None;
-        };
+        let layout = self.stream(stream.name())?;
         let window = self.bound?.window(behaviour.window);
         let time = format!("\"e\".{}", quoted(&layout.time));
         let mut tests = self.window(&time, &window)?;
+        let scope = Scope::Events { layout, row: "\"e\"".to_owned() };
         if let Some(filter) = &behaviour.filter {
             let at = self.faults.enter("where");
-            tests.push(self.within(filter, Scope::Events(layout)));
+            tests.push(self.within(filter, scope.clone()));
             self.faults.leave(at);
         }
         let passes = Sql::all(tests);
-        let value = behaviour.property.as_ref().map(|property| {
-            self.column(Scope::Events(layout), property.feature, &property.spec)
-        });
+        let value = behaviour
+            .property
+            .as_ref()
+            .map(|property| self.column(&scope, property.feature, &property.spec));
         let made = match (behaviour.summary, value) {
             (Summary::First | Summary::Last, Some(value)) => {
                 if layout.order.is_none() {
@@ -103,6 +100,17 @@ impl<'a> Writer<'a> {
         let column = Column { stream, layout, window, made, none };
         self.aggregates.insert(behaviour.place, column);
         Some(operand(name))
+    }
+
+    /// Where the events of a stream lie; none after a fault.
+    pub(super) fn stream(&mut self, name: &str) -> Option<&'a SqlStream> {
+        let layout = self.layout.stream_of(name);
+        if layout.is_none() {
+            let message = "the layout does not say where the events lie";
+            let found = format!("`{name}`");
+            self.faults.add("sql-stream", message, "a table stated with `stream`", found);
+        }
+        layout
     }
 
     /// That an event lies in a window.

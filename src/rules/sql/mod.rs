@@ -9,6 +9,7 @@ mod layout;
 mod number;
 mod pattern;
 mod score;
+mod sequence;
 mod statement;
 mod test;
 mod write;
@@ -100,6 +101,7 @@ use crate::segmenter::SegmentIndex;
 /// | `first_day`, `last_day` | the first or last time, between the starts of days |
 /// | `active_days`, anniversaries of days of events | a division; an error in a zone whose distance from UTC changes |
 /// | `first`, `last` | ordered by time and by the [column](SqlStream::order) that the layout names; NULL where that event has NULL |
+/// | sequences | `EXISTS` within `EXISTS`, a row for each step; `NOT EXISTS` for those that are denied |
 /// | rest | no rule `IS TRUE` |
 ///
 /// Today and the ends of windows are constants: a statement is that of the instant at which
@@ -149,7 +151,7 @@ impl RuleBook {
     ///
     /// | code | fault |
     /// |---|---|
-    /// | `no-sql` | a sequence, a distance or a bucket, which have no counterpart; a score whose sums can be rounded |
+    /// | `no-sql` | a distance or a bucket, which have no counterpart; a score whose sums can be rounded |
     /// | `sql-stream` | events whose table is not in the layout |
     /// | `sql-order` | `first` or `last` of events without a column that orders them |
     /// | `sql-tags` | tags whose table is not in the layout, or tags of events |

@@ -28,6 +28,10 @@ pub(super) struct Prepared {
     dialect: Dialect,
 }
 
+/// A query of what events give, by its name: its columns, and what stands in each for a
+/// customer whom it does not know, where that is not NULL.
+type Source = (String, Vec<(String, Option<&'static str>)>);
+
 /// A query with a name.
 #[derive(Clone, Debug)]
 struct Part {
@@ -52,7 +56,8 @@ impl Prepared {
             prefix: layout.free_prefix(),
             dialect: layout.dialect,
         };
-        let sources = prepared.aggregates(&mut writer);
+        let mut sources = prepared.aggregates(&mut writer);
+        sources.extend(prepared.sequences(&writer));
         prepared.base(&writer, &sources);
         prepared.levels(set, &rules);
         writer.faults.finish(prepared)
@@ -70,9 +75,9 @@ impl Prepared {
         self.parts.last().map_or("", |part| &part.name)
     }
 
-    /// Queries of what the events of each customer give; for each the places of its columns.
-    fn aggregates(&mut self, writer: &mut Writer<'_>) -> Vec<(String, Vec<u32>)> {
-        let mut sources = Vec::new();
+    /// Queries of what the events of each customer give.
+    fn aggregates(&mut self, writer: &mut Writer<'_>) -> Vec<Source> {
+        let mut sources: Vec<Source> = Vec::new();
         let by_bytes = self.dialect.any_by_bytes();
         let aggregates = std::mem::take(&mut writer.aggregates);
         let mut grouped: BTreeMap<StreamIndex, Vec<(u32, &Column<'_>, &str)>> =
@@ -99,7 +104,7 @@ impl Prepared {
                         passes.as_str()
                     );
                     self.push(name.clone(), query);
-                    sources.push((name, vec![*place]));
+                    sources.push((name, vec![(format!("a{place}"), column.none)]));
                 }
             }
         }
@@ -123,15 +128,26 @@ impl Prepared {
                 Sql::all(window).as_str(),
             );
             self.push(name.clone(), query);
-            let places = columns.iter().map(|(place, ..)| *place).collect();
-            sources.push((name, places));
+            let columns = columns.iter();
+            let columns = columns.map(|(at, column, _)| (format!("a{at}"), column.none));
+            sources.push((name, columns.collect()));
         }
-        writer.aggregates = aggregates;
+        sources
+    }
+
+    /// Queries of customers whose events have an order.
+    fn sequences(&mut self, writer: &Writer<'_>) -> Vec<Source> {
+        let mut sources = Vec::new();
+        for (place, query) in &writer.sequences {
+            let name = self.name(&format!("sequence{place}"));
+            self.push(name.clone(), query.clone());
+            sources.push((name, vec![(format!("q{place}"), Some("0"))]));
+        }
         sources
     }
 
     /// The query of customers, with all that rules read of them.
-    fn base(&mut self, writer: &Writer<'_>, sources: &[(String, Vec<u32>)]) {
+    fn base(&mut self, writer: &Writer<'_>, sources: &[Source]) {
         let layout = writer.layout;
         let id = quoted(&layout.id);
         let mut columns = vec![format!("\"c\".{id} AS \"id\"")];
@@ -144,7 +160,7 @@ impl Prepared {
         }
         let mut from = format!("{} AS \"c\"", layout.customers.quoted());
         let (mut id, mut n_kept) = (id, 0);
-        for (i, (name, places)) in sources.iter().enumerate() {
+        for (i, (name, read)) in sources.iter().enumerate() {
             if i > 0 && i % JOINED == 0 {
                 let name = self.name(&format!("joined{n_kept}"));
                 let query = format!("SELECT {}\n  FROM {from}", columns.join(",\n    "));
@@ -157,12 +173,11 @@ impl Prepared {
                 "\n  LEFT JOIN {name} AS \"s{i}\" ON \"s{i}\".\"id\" = \"c\".{id}{}",
                 self.dialect.any_by_bytes(),
             ));
-            for place in places {
-                let column = format!("\"s{i}\".\"a{place}\"");
-                let none = writer.aggregates.get(place).and_then(|column| column.none);
+            for (name, none) in read {
+                let column = format!("\"s{i}\".\"{name}\"");
                 columns.push(match none {
-                    Some(none) => format!("COALESCE({column}, {none}) AS \"a{place}\""),
-                    None => format!("{column} AS \"a{place}\""),
+                    Some(none) => format!("COALESCE({column}, {none}) AS \"{name}\""),
+                    None => format!("{column} AS \"{name}\""),
                 });
             }
         }

@@ -143,14 +143,14 @@ impl<'a> Writer<'a> {
     /// A test of tags: of the rows of a table of their own.
     pub(super) fn tags(
         &mut self,
-        scope: Scope<'a>,
+        scope: &Scope<'a>,
         feature: FeatureIndex,
         spec: &FeatureSpec,
         test: &Test,
         leaf: &Leaf,
     ) -> Sql {
         let found = format!("`{}`", spec.name());
-        if let Scope::Events(_) = scope {
+        if let Scope::Events { .. } = scope {
             let message = "the tags of events have no place in the layout";
             self.faults.add("sql-tags", message, "a property that has one value", found);
             return Sql::constant(false);

@@ -44,15 +44,21 @@ pub(super) struct Writer<'a> {
     pub(super) features: BTreeSet<FeatureIndex>,
     /// Aggregates that a statement computes, by their places among those of all rules.
     pub(super) aggregates: BTreeMap<u32, Column<'a>>,
+    /// Queries of the sequences that a statement computes, likewise.
+    pub(super) sequences: BTreeMap<u32, String>,
     /// Bytes of the pieces of the present rule.
     n_bytes: usize,
 }
 
 /// What a rule reads: of customers, or of the events of a stream.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Scope<'a> {
     Customer,
-    Events(&'a SqlStream),
+    /// With the name of their rows.
+    Events {
+        layout: &'a SqlStream,
+        row: String,
+    },
 }
 
 /// A checked rule, and what its tests, in their order, were resolved to.
@@ -91,6 +97,7 @@ impl<'a> Writer<'a> {
             written: BTreeMap::new(),
             features: BTreeSet::new(),
             aggregates: BTreeMap::new(),
+            sequences: BTreeMap::new(),
             n_bytes: 0,
         }
     }
@@ -151,7 +158,12 @@ impl<'a> Writer<'a> {
                 self.faults.leave(at);
                 sql
             }
-            Rule::Sequence(_) => self.refuse_rule("sequence", cursor),
+            Rule::Sequence(test) => {
+                let at = self.faults.enter("sequence");
+                let sql = self.sequence(test, cursor);
+                self.faults.leave(at);
+                sql
+            }
             Rule::Distance(_) => self.refuse_rule("distance", cursor),
             Rule::Bucket(_) => self.refuse_rule("bucket", cursor),
             Rule::Score(test) => {
@@ -162,8 +174,13 @@ impl<'a> Writer<'a> {
             }
             Rule::Segment(_) => self.segment(cursor),
         };
-        self.n_bytes = self.n_bytes.saturating_add(sql.len());
+        self.add_len(sql.len());
         sql
+    }
+
+    /// Counts what was written of the present rule.
+    pub(super) fn add_len(&mut self, n_bytes: usize) {
+        self.n_bytes = self.n_bytes.saturating_add(n_bytes);
     }
 
     fn rules(
@@ -189,7 +206,7 @@ impl<'a> Writer<'a> {
         self.faults.add(
             "no-sql",
             format!("a {what} cannot be said in SQL"),
-            "tests of features, events, consent and segments",
+            "tests of features, events, sequences, consent, scores and segments",
             format!("`{what}`"),
         );
         self.faults.leave(at);
@@ -251,9 +268,9 @@ impl<'a> Writer<'a> {
             return Sql::constant(false);
         };
         if spec.kind() == FeatureKind::Tags {
-            return self.tags(cursor.scope, feature, spec, is, leaf);
+            return self.tags(&cursor.scope, feature, spec, is, leaf);
         }
-        let column = self.column(cursor.scope, feature, spec);
+        let column = self.column(&cursor.scope, feature, spec);
         self.test(is, leaf, &Operand::Value(column))
     }
 
@@ -272,7 +289,7 @@ impl<'a> Writer<'a> {
     /// The column of a feature or property.
     pub(super) fn column(
         &mut self,
-        scope: Scope<'_>,
+        scope: &Scope<'_>,
         feature: FeatureIndex,
         spec: &FeatureSpec,
     ) -> String {
@@ -287,10 +304,10 @@ impl<'a> Writer<'a> {
                 self.check_name(name);
                 format!("\"c\".{}", quoted(name))
             }
-            (Scope::Events(stream), _) => {
-                let name = stream.column_of(spec.name());
+            (Scope::Events { layout, row }, _) => {
+                let name = layout.column_of(spec.name());
                 self.check_name(name);
-                format!("\"e\".{}", quoted(name))
+                format!("{row}.{}", quoted(name))
             }
         };
         let dialect = self.layout.dialect;
