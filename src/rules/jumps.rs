@@ -168,16 +168,18 @@ impl<'l> Emitter<'l> {
     /// Every one of the nodes has this truth.
     fn every(&mut self, nodes: &[Node], truth: bool, yes: Label, no: Label) -> Label {
         let mut next = yes;
-        // Whether nothing but the node before leads to what comes next.
+        // Whether it is the step that was appended last, to which nothing leads yet.
         let mut next_is_own = false;
         for node in nodes.iter().rev() {
             let before = self.steps.len();
             next = self.emit(node, truth, next, no);
             let n_steps = self.steps.len() - before;
-            if next_is_own && n_steps == 1 && self.join() {
+            // A node that ends in a constant may leave steps that it does not start with.
+            let is_own = n_steps > 0 && next == self.last();
+            if is_own && next_is_own && n_steps == 1 && self.join() {
                 next = self.last();
             }
-            next_is_own = n_steps > 0;
+            next_is_own = is_own;
         }
         next
     }

@@ -46,6 +46,13 @@ fn places(a: &Rule, b: &Rule, other: &Rule) -> Vec<Rule> {
         Rule::any([Rule::any([!other.clone(), all.clone()]), b.clone()]),
         Rule::all([a.clone(), Rule::Everyone, b.clone(), other.clone()]),
         Rule::all([a.clone(), Rule::Nobody, b.clone()]),
+        // The first test is written, and never asked.
+        Rule::all([Rule::any([Rule::Everyone, a.clone()]), b.clone()]),
+        Rule::all([Rule::all([Rule::Nobody, a.clone()]), b.clone()]),
+        Rule::any([Rule::all([Rule::Nobody, a.clone()]), b.clone()]),
+        !Rule::any([Rule::any([Rule::Everyone, a.clone()]), b.clone()]),
+        !Rule::any([Rule::all([Rule::Nobody, a.clone()]), b.clone()]),
+        Rule::all([a.clone(), Rule::any([Rule::Everyone, b.clone()]), a.clone()]),
         Rule::all(with(&any)),
         Rule::any([all.clone(), other.clone()]),
         Rule::all([any, other.clone()]),

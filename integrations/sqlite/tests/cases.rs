@@ -455,3 +455,86 @@ fn at_least_has_room_for_many_parts() {
         .segment("few", "S", Rule::at_least(2, each()));
     assert_eq!(members(&db, &set), [11, 2, 20]);
 }
+
+/// Each customer has up to four events, in any order, at one instant or ten milliseconds apart.
+#[test]
+fn sequences_of_few_events_in_all_orders() {
+    let product = || FeatureSpec::category("product");
+    let views = StreamSpec::new("view", [FeatureSpec::category("page"), product()]);
+    let orders = StreamSpec::new("order", [product()]);
+    let streams = [views.clone(), orders.clone()];
+    let schema =
+        streams.into_iter().fold(Schema::builder(), |schema, of| schema.stream(of));
+    let schema = schema.build().unwrap();
+    let (a, b) = ("view where page = 'a'", "view where page = 'b'");
+    let set = [
+        format!("sequence({a} then {b})"),
+        format!("sequence({a} then {b} within 10ms)"),
+        format!("sequence({a} then {b} within 19ms)"),
+        format!("sequence({a} then order then {b} then {a})"),
+        format!("sequence({a} then not {b})"),
+        format!("sequence({a} then not {b} within 10ms)"),
+        format!("sequence({a} then not {b} within 31ms)"),
+        format!("sequence({a} then not {b} then order)"),
+        format!("sequence({a} then not {b} within 10ms then order)"),
+        format!("sequence({a} then not {b} then not order within 10ms then {a})"),
+        format!("sequence({a} then not order within 10ms then not {b} within 20ms)"),
+        format!("sequence({a} then order then not view then order)"),
+        "sequence(view then order) with same product".to_owned(),
+        "sequence(view then not order) with same product".to_owned(),
+        "sequence(view then not order then view) with same product".to_owned(),
+        format!("sequence({a} then {b}) in last 20ms"),
+        format!("sequence({a} then not {b}) in last 20ms"),
+        "sequence(view then not order within 10ms) from 30ms to 10ms ago".to_owned(),
+    ];
+    let set = set.iter().enumerate().fold(RuleSet::new(), |set, (i, rule)| {
+        set.segment(format!("s{i:02}"), "S", rule.parse().unwrap())
+    });
+    let book = set.compile_book(&schema).unwrap().at(Timestamp::from_millis(41));
+
+    let db = Connection::open_in_memory().unwrap();
+    db.execute_batch(
+        "CREATE TABLE customers (id INTEGER);
+         CREATE TABLE views (customer INTEGER, at INTEGER, page TEXT, product TEXT);
+         CREATE TABLE orders (customer INTEGER, at INTEGER, product TEXT);
+         CREATE INDEX of_views ON views (customer, at);
+         CREATE INDEX of_orders ON orders (customer, at);",
+    )
+    .unwrap();
+    let mut expected = Vec::new();
+    let words = (0..=4).flat_map(|n| (0..3_usize.pow(n) << n).map(move |word| (n, word)));
+    for (id, (n, word)) in words.enumerate() {
+        db.execute("INSERT INTO customers VALUES (?)", [id as i64]).unwrap();
+        let (mut at, mut seen, mut bought) = (0, Vec::new(), Vec::new());
+        for i in 0..n {
+            let letter = (word >> n) / 3_usize.pow(i) % 3;
+            at += 10 * (word >> i & 1) as i64;
+            let time = Timestamp::from_millis(at);
+            let product = [Some("x"), Some("y"), Some("x"), None][i as usize];
+            let value = product.map_or(OwnedValue::Missing, OwnedValue::from);
+            if letter == 2 {
+                let row = (id as i64, at, product);
+                db.execute("INSERT INTO orders VALUES (?, ?, ?)", row).unwrap();
+                bought.push((time, vec![value]));
+            } else {
+                let page = ["a", "b"][letter];
+                let row = (id as i64, at, page, product);
+                db.execute("INSERT INTO views VALUES (?, ?, ?, ?)", row).unwrap();
+                seen.push((time, vec![OwnedValue::from(page), value]));
+            }
+        }
+        let ann = OwnedCustomer::new(&schema, id as u64)
+            .set_events("view", EventLog::new(&views, seen).unwrap())
+            .and_then(|ann| ann.set_events("order", EventLog::new(&orders, bought)?))
+            .unwrap();
+        expected.push(book.membership(&ann).unwrap());
+    }
+    let layout = layout()
+        .stream("view", SqlStream::new("views", "customer", "at"))
+        .stream("order", SqlStream::new("orders", "customer", "at"));
+    assert_eq!(answers(&db, &book, &layout), expected);
+    for at in 0..book.segments().len() {
+        let members = expected.iter().filter(|truths| truths[at].is_true()).count();
+        assert!(members > 0 && members < expected.len(), "{at}: {members}");
+    }
+}
