@@ -494,7 +494,9 @@ pub fn similar_names<'a>(
         .filter_map(|candidate| {
             let letters = lower(candidate);
             let distance = edit_distance(&wanted, &letters);
-            let allowed = (wanted.len().max(letters.len()) / 3).max(1);
+            let longest = wanted.len().max(letters.len());
+            // Names that have nothing in common are not near, however short.
+            let allowed = (longest / 3).max(1).min(longest.saturating_sub(1));
             (distance <= allowed).then_some((distance, candidate))
         })
         .collect();
@@ -579,6 +581,12 @@ mod tests {
         assert_eq!(similar_names("ordres", names), ["orders"]);
         assert_eq!(similar_names("Recency", names), ["recency"]);
         assert!(similar_names("monetary", names).is_empty());
+        // One letter is not another, and of two one may be wrong.
+        let short = ["a", "b", "xy"];
+        assert!(similar_names("d", short).is_empty());
+        assert!(similar_names("", short).is_empty());
+        assert_eq!(similar_names("A", short), ["a"]);
+        assert_eq!(similar_names("xz", short), ["xy"]);
         assert!(similar_names(&"x".repeat(10_000), names).is_empty());
     }
 }

@@ -799,7 +799,98 @@ fn what_sql_has_no_word_for_is_told_with_its_place() {
         [
             ("no-sql", "/segments/0/rule/all/1/any/0/not/bucket"),
             ("no-sql", "/segments/0/rule/all/1/any/1/distance"),
-            ("no-sql", "/segments/0/rule/all/2/sequence"),
         ]
+    );
+}
+
+#[test]
+fn sequences_are_rows_that_exist_after_each_other() {
+    let schema = Schema::builder()
+        .stream(StreamSpec::new("cart", [FeatureSpec::number("n")]))
+        .stream(StreamSpec::new("order", [FeatureSpec::category("a")]))
+        .build()
+        .unwrap();
+    let sql = |dialect, times, rule: &str| {
+        let layout = SqlLayout::new(dialect, "customers", "id")
+            .times(times)
+            .stream("cart", SqlStream::new("carts", "who", "at"))
+            .stream("order", SqlStream::new("orders", "who", "at"));
+        let rule = rule.parse::<Rule>().unwrap().compile(&schema).unwrap();
+        let now: Timestamp = "2024-03-01T00:00:00Z".parse().unwrap();
+        rule.at(now).to_sql(&layout)
+    };
+    let abandoned = "sequence(cart where n > 1 then not order within 1h) in last 1d";
+    assert_eq!(
+        sql(Dialect::Postgres, TimeForm::Timestamp, abandoned).unwrap(),
+        "EXISTS (SELECT 1 FROM \"carts\" AS \"e0\" WHERE \"e0\".\"who\" = \"c\".\"id\" AND \
+         (\"e0\".\"at\" >= TIMESTAMP '2024-02-29 00:00:00' AND \
+         \"e0\".\"at\" < TIMESTAMP '2024-03-01 00:00:00' AND \"e0\".\"n\" > 1 AND NOT \
+         EXISTS (SELECT 1 FROM \"orders\" AS \"e1\" WHERE \"e1\".\"who\" = \"e0\".\"who\" AND \
+         \"e1\".\"at\" > \"e0\".\"at\" AND \
+         \"e1\".\"at\" <= \"e0\".\"at\" + INTERVAL '3600.000' SECOND AND \
+         \"e1\".\"at\" >= TIMESTAMP '2024-02-29 00:00:00' AND \
+         \"e1\".\"at\" < TIMESTAMP '2024-03-01 00:00:00') AND \
+         \"e0\".\"at\" < TIMESTAMP '2024-02-29 23:00:00'))"
+    );
+    let soon = "sequence(cart then order within 90001ms)";
+    let within = |dialect, times| {
+        let text = sql(dialect, times, soon).unwrap();
+        let (_, from) = text.split_once("<= ").unwrap();
+        from.split_once(" AND ").unwrap().0.to_owned()
+    };
+    assert_eq!(within(Dialect::Sqlite, TimeForm::Millis), "\"e0\".\"at\" + 90001");
+    let spelt = [
+        (Dialect::DuckDb, "to_milliseconds(90001)"),
+        (Dialect::Postgres, "INTERVAL '90.001' SECOND"),
+        (Dialect::Ansi, "INTERVAL '90.001' SECOND(2, 3)"),
+    ];
+    for (dialect, span) in spelt {
+        let written = format!("\"e0\".\"at\" + {span}");
+        assert_eq!(within(dialect, TimeForm::Timestamp), written);
+    }
+    // So long as no calendar is.
+    let any = "sequence(cart then order)";
+    let limits = segmenta::rules::Limits::new()
+        .window(segmenta::data::Span::from_millis(u64::MAX));
+    let long = "sequence(cart then order within 9223372036854775807ms)";
+    let long = long.parse::<Rule>().unwrap().compile_with(&schema, &limits).unwrap();
+    let now: Timestamp = "2024-03-01T00:00:00Z".parse().unwrap();
+    let layout = SqlLayout::new(Dialect::Sqlite, "customers", "id")
+        .stream("cart", SqlStream::new("carts", "who", "at"))
+        .stream("order", SqlStream::new("orders", "who", "at"));
+    assert_eq!(
+        long.at(now).to_sql(&layout).unwrap(),
+        sql(Dialect::Sqlite, TimeForm::Millis, any).unwrap()
+    );
+}
+
+#[test]
+fn faults_of_sequences_have_their_places() {
+    let schema = Schema::builder()
+        .stream(StreamSpec::new("cart", [FeatureSpec::category("a")]))
+        .stream(StreamSpec::new("order", []))
+        .build()
+        .unwrap();
+    let layout = SqlLayout::new(Dialect::Ansi, "customers", "id")
+        .stream("cart", SqlStream::new("carts", "who", "at"));
+    let faults = |rule: &str| -> Vec<(String, String)> {
+        let set = RuleSet::new().segment("s", "S", rule.parse().unwrap());
+        let book = set.compile_book(&schema).unwrap().at(now());
+        let error = book.to_sql(&layout).unwrap_err();
+        let ErrorKind::Definition { issues, .. } = error.kind() else {
+            panic!("{error}")
+        };
+        issues.iter().map(|i| (i.code.clone(), i.path.clone())).collect()
+    };
+    let told = |code: &str, path: &str| {
+        (code.to_owned(), format!("/segments/0/rule/not/sequence/steps/{path}"))
+    };
+    assert_eq!(
+        faults("not sequence(cart then order then not order)"),
+        [told("sql-stream", "1"), told("sql-stream", "2")]
+    );
+    assert_eq!(
+        faults("not sequence(cart then cart where a = '\\\\')"),
+        [told("sql-text", "1/where/field/is/eq")]
     );
 }

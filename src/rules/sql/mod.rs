@@ -127,8 +127,8 @@ use crate::segmenter::SegmentIndex;
 /// - What cannot be said is an error with the path of its place, never another query: a text
 ///   with NUL, a date before the year 1, tags of events, and in [`Dialect::Ansi`] a backslash.
 ///
-/// SQLite, DuckDB and PostgreSQL were compared with the crate on random books; what is written
-/// for the standard was not run.
+/// SQLite, DuckDB and PostgreSQL were compared with the crate on random books, PostgreSQL without
+/// sequences; what is written for the standard was not run.
 #[derive(Clone, Debug)]
 pub struct SqlBook {
     set: CompiledSet,
