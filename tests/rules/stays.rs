@@ -434,3 +434,102 @@ proptest! {
         }
     }
 }
+
+/// Tiers, each left otherwise.
+fn tiers() -> StickyBook {
+    let a_while = || SegmentStay::new().minimum_stay(Span::from_millis(3));
+    RuleSet::new()
+        .segment("by", "Left by a rule", field("a").ge(4))
+        .stay(SegmentStay::new().leave(field("a").lt(2)))
+        .segment("least", "Stays for a while", field("a").ge(3))
+        .stay(a_while())
+        .segment("both", "Both", field("a").ge(2))
+        .stay(a_while().leave(field("b").lt(1)))
+        .segment("plain", "As in the book", field("a").ge(1))
+        .rest("rest", "The rest")
+        .compile_sticky(&schema())
+        .unwrap()
+}
+
+/// What a number makes of who is out and in of [`tiers`]: whether she enters, and leaves, if
+/// she has stayed.
+fn moves([a, b]: [Option<f64>; 2]) -> [(bool, bool); 4] {
+    let is = |holds: &dyn Fn(f64) -> bool, x: Option<f64>| x.map(holds);
+    let low = is(&|a| a < 2.0, a) == Some(true);
+    let few = is(&|b| b < 1.0, b) == Some(true);
+    let from = |least: f64| is(&|a| a >= least, a);
+    [
+        (from(4.0) == Some(true) && !low, low),
+        (from(3.0) == Some(true), from(3.0) == Some(false)),
+        (from(2.0) == Some(true) && !few, few),
+        (from(1.0) == Some(true), from(1.0) != Some(true)),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    /// One segment for each, where now and then the host asks for all of them.
+    #[test]
+    fn the_first_segment_that_holds_or_takes_her(
+        history in prop::collection::vec(
+            (
+                prop::bool::weighted(0.2),
+                0..3_i64,
+                prop::collection::btree_map(
+                    0..4_u64,
+                    [prop::option::weighted(0.8, (0..5).prop_map(f64::from)),
+                     prop::option::weighted(0.8, (0..3).prop_map(f64::from))],
+                    0..5,
+                ),
+            ),
+            1..12,
+        ),
+    ) {
+        let sticky = tiers();
+        let names = ["by", "least", "both", "plain", "rest"];
+        // Since when each customer is in each segment.
+        let mut inside: BTreeMap<u64, [Option<i64>; 5]> = BTreeMap::new();
+        let mut stays = Stays::new();
+        let mut now = 0;
+        for (is_all, step, rows) in &history {
+            now += step;
+            inside.retain(|id, _| rows.contains_key(id));
+            for (&id, &numbers) in rows {
+                let before = inside.get(&id).copied().unwrap_or_default();
+                let held = |at: usize| {
+                    matches!(at, 1 | 2) && before[at].is_some_and(|since| now - since < 3)
+                };
+                let wanted = |at: usize| {
+                    let (enters, leaves) = moves(numbers)[at];
+                    if before[at].is_some() { !leaves } else { enters }
+                };
+                let mut is_in = [false; 5];
+                if *is_all {
+                    (0..4).for_each(|at| is_in[at] = held(at) || wanted(at));
+                } else {
+                    let first = (0..4).find(|&at| held(at));
+                    let first = first.or_else(|| (0..4).find(|&at| wanted(at)));
+                    first.into_iter().for_each(|at| is_in[at] = true);
+                }
+                is_in[4] = is_in[..4] == [false; 4];
+                let after = [0, 1, 2, 3, 4]
+                    .map(|at| is_in[at].then(|| before[at].unwrap_or(now)));
+                inside.insert(id, after);
+            }
+            stays = match is_all {
+                true => sticky.update(&stays, &table(rows), at(now)).unwrap(),
+                false => sticky.update_first_match(&stays, &table(rows), at(now)).unwrap(),
+            };
+            for (&id, since) in &inside {
+                let found =
+                    names.map(|name| stays.since(name, id).map(Timestamp::as_millis));
+                prop_assert_eq!(found, *since, "{} at {}", id, now);
+            }
+            let n_members: usize =
+                names.iter().map(|name| stays.members(name).count()).sum();
+            let n_expected = inside.values().flatten().flatten().count();
+            prop_assert_eq!(n_members, n_expected);
+        }
+    }
+}

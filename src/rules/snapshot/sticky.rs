@@ -243,7 +243,67 @@ impl StickyBook {
         table: &Table<'_>,
         moment: impl Into<Moment>,
     ) -> Result<Stays> {
-        let moment = moment.into();
+        self.updated(before, table, moment.into(), false)
+    }
+
+    /// Who is in which one segment now, given who was before: segments that exclude each
+    /// other, by priority, as with [`RuleSegmenter`](crate::rules::RuleSegmenter), but that are
+    /// not left at once.
+    ///
+    /// A customer who has not yet stayed for the least time stays. Any other is in the first
+    /// segment, in their order, in which [`update`](StickyBook::update) would have her: one
+    /// that she enters, or the one where she is if she does not leave it. So a segment before
+    /// it takes her from there, and one behind it does not.
+    /// Those whom no segment takes are in the rest, if there is one.
+    ///
+    /// If the state before has a customer in several segments, as [`update`](StickyBook::update)
+    /// may give it, each of them counts as the one where she was.
+    ///
+    /// ```
+    /// use segmenta::data::{FeatureSpec, Ids, Schema, Span, Table, Timestamp};
+    /// use segmenta::rules::{RuleSet, SegmentStay, Stays, field};
+    ///
+    /// let schema = Schema::new([FeatureSpec::number("spent")])?;
+    /// let sticky = RuleSet::new()
+    ///     .segment("gold", "Gold", field("spent").ge(1000))
+    ///     .stay(SegmentStay::new().leave(field("spent").lt(800)))
+    ///     .segment("silver", "Silver", field("spent").ge(500))
+    ///     .stay(SegmentStay::new().minimum_stay(Span::days(30)))
+    ///     .rest("other", "Everyone else")
+    ///     .compile_sticky(&schema)?;
+    ///
+    /// let day = |day: i64| Timestamp::from_millis(day * 86_400_000);
+    /// let mut stays = Stays::new();
+    /// let mut tiers = Vec::new();
+    /// for (at, spent) in [(0, 1000.0), (1, 900.0), (2, 700.0), (3, 1000.0), (32, 1000.0)] {
+    ///     let ids = Ids::Numbers(vec![7].into());
+    ///     let table = Table::builder(&schema, 1).numbers("spent", vec![spent]).ids(ids).build()?;
+    ///     stays = sticky.update_first_match(&stays, &table, day(at))?;
+    ///     let is_in = |id: &&str| stays.since(id, 7).is_some();
+    ///     tiers.push(["gold", "silver", "other"].into_iter().find(is_in).unwrap());
+    /// }
+    /// assert_eq!(tiers, ["gold", "gold", "silver", "silver", "gold"]);
+    /// # Ok::<(), segmenta::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`update`](StickyBook::update).
+    pub fn update_first_match(
+        &self,
+        before: &Stays,
+        table: &Table<'_>,
+        moment: impl Into<Moment>,
+    ) -> Result<Stays> {
+        self.updated(before, table, moment.into(), true)
+    }
+
+    fn updated(
+        &self,
+        before: &Stays,
+        table: &Table<'_>,
+        moment: Moment,
+        is_one: bool,
+    ) -> Result<Stays> {
         let now = moment.now();
         if let Some(then) = before.instant
             && then > now
@@ -254,13 +314,31 @@ impl StickyBook {
         let (ids, places) = IdList::of(table)?;
         before.segments.iter().try_for_each(|stay| stay.ids.check_like(&ids))?;
         let truths = self.book.at(moment).truths(table, &places)?;
-        let mut segments = Vec::with_capacity(self.segments.len() + 1);
+        let stays = self.segments.iter().map(|sticky| before.stay_of(&sticky.id));
+        let stays: Vec<Option<&Stay>> = stays.collect();
         let mut taken = Plane::default();
-        for (sticky, own) in self.segments.iter().zip(&truths) {
-            let stay = before.stay_of(&sticky.id);
-            let members = sticky.members(own, &truths, stay, &ids, now);
-            taken = taken.or(&Plane::collect(members.iter().map(|(place, _)| *place)));
-            segments.push(Stay::new(&sticky.id, &ids, members));
+        let mut held = Vec::with_capacity(self.segments.len());
+        for (sticky, stay) in self.segments.iter().zip(&stays) {
+            let mut plane = sticky.held(*stay, &ids, now);
+            if is_one {
+                plane = plane.and_not(&taken);
+                taken = taken.or(&plane);
+            }
+            held.push(plane);
+        }
+        let mut segments = Vec::with_capacity(self.segments.len() + 1);
+        let each = self.segments.iter().zip(&truths).zip(stays).zip(held);
+        for (((sticky, own), stay), held) in each {
+            let mut wanted = sticky.wanted(own, &truths, &inside(stay, &ids));
+            if is_one {
+                wanted = wanted.and_not(&taken);
+            }
+            let members = wanted.or(&held);
+            taken = taken.or(&members);
+            let since = since_of(stay, &ids);
+            let members =
+                members.iter().map(|place| (place, since(place).unwrap_or(now)));
+            segments.push(Stay::new(&sticky.id, &ids, members.collect()));
         }
         if let Some(rest) = &self.rest {
             let stay = before.stay_of(&rest.id);
@@ -285,40 +363,33 @@ impl Sticky {
         self.minimum_stay = minimum_stay.unwrap_or(Span::from_millis(0));
     }
 
-    /// The places of the members, and since when they are.
-    fn members(
-        &self,
-        own: &Truths,
-        truths: &[Truths],
-        stay: Option<&Stay>,
-        ids: &IdList,
-        now: Timestamp,
-    ) -> Vec<(usize, Timestamp)> {
-        let since = since_of(stay, ids);
-        let members = stay.into_iter().flat_map(Stay::members);
-        let inside = Plane::collect(members.filter_map(|(id, _)| ids.find(id)));
-        let (entering, leaving) = match self.leaves {
-            Leaves::NotTrue => (own.members.clone(), inside.and_not(&own.members)),
-            Leaves::False => {
-                let open = own.members.or(&own.undecided);
-                (own.members.clone(), inside.and_not(&open))
-            }
-            Leaves::By(rule) => {
-                let leave = truths.get(rule).map(|truths| &truths.members);
-                let leave = leave.cloned().unwrap_or_default();
-                (own.members.and_not(&leave), inside.and(&leave))
-            }
-        };
-        let may_leave = |place: &usize| {
-            since(*place).is_none_or(|since| {
-                let least = self.minimum_stay.as_millis();
-                since.as_millis().saturating_add_unsigned(least) <= now.as_millis()
-            })
-        };
-        let left = Plane::collect(leaving.iter().filter(may_leave));
-        let members = inside.and_not(&left).or(&entering);
-        members.iter().map(|place| (place, since(place).unwrap_or(now))).collect()
+    /// Members who have not stayed for the least time, and do not leave.
+    fn held(&self, stay: Option<&Stay>, ids: &IdList, now: Timestamp) -> Plane {
+        let least = self.minimum_stay.as_millis();
+        let members = stay.into_iter().filter(|_| least > 0).flat_map(Stay::members);
+        let held = members.filter(|(_, since)| {
+            since.as_millis().saturating_add_unsigned(least) > now.as_millis()
+        });
+        Plane::collect(held.filter_map(|(id, _)| ids.find(id)))
     }
+
+    /// Those who enter, and those `inside` who do not want to leave.
+    fn wanted(&self, own: &Truths, truths: &[Truths], inside: &Plane) -> Plane {
+        match self.leaves {
+            Leaves::NotTrue => own.members.clone(),
+            Leaves::False => own.members.or(&inside.and(&own.undecided)),
+            Leaves::By(rule) => match truths.get(rule) {
+                Some(leave) => inside.or(&own.members).and_not(&leave.members),
+                None => inside.or(&own.members),
+            },
+        }
+    }
+}
+
+/// The places of the members.
+fn inside(stay: Option<&Stay>, ids: &IdList) -> Plane {
+    let members = stay.into_iter().flat_map(Stay::members);
+    Plane::collect(members.filter_map(|(id, _)| ids.find(id)))
 }
 
 /// Since when the customer at a place is a member, if she was one before.
