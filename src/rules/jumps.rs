@@ -86,7 +86,7 @@ impl ShortName {
         ShortName { head: head(name), len: name.len() as u32, goes_on }
     }
 
-    /// The place of a name among some.
+    /// The one of these that is called so.
     #[inline]
     pub(super) fn find<'n>(names: &'n [ShortName], name: &str) -> Option<&'n ShortName> {
         let wanted = head(name);

@@ -101,7 +101,7 @@ use crate::segmenter::SegmentIndex;
 /// | `first_day`, `last_day` | the first or last time, between the starts of days |
 /// | `active_days`, anniversaries of days of events | a division; an error in a zone whose distance from UTC changes |
 /// | `first`, `last` | ordered by time and by the [column](SqlStream::order) that the layout names; NULL where that event has NULL |
-/// | sequences | `EXISTS` within `EXISTS`, a row for each step; `NOT EXISTS` for those that are denied |
+/// | sequences | `EXISTS` within `EXISTS`, a row for each step; `NOT EXISTS` for those that are denied. Tables of many events want an index of customer and time |
 /// | rest | no rule `IS TRUE` |
 ///
 /// Today and the ends of windows are constants: a statement is that of the instant at which
