@@ -1,17 +1,18 @@
 //! Kernels compiled for the vector unit at hand.
 //!
 //! A [`Kernel`] is plain Rust: loops of fixed width, which the compiler mostly turns into
-//! vector instructions, or, where it must not be left to chance, operations on [`Eight`]
+//! vector instructions, or, where it must not be left to chance, operations on [`Sixteen`]
 //! and [`Four`].
 //! [`run`] compiles it twice, for the target's baseline and for AVX2 with FMA, and picks at
-//! run time.
+//! run time; [`run_wide`] once more, for AVX-512.
 //!
-//! All `unsafe` of the crate stands in this file and in `bytes.rs` below it. But for
-//! [`eight_rows`], which checks its bounds, and prefetches it rests on one condition: code
-//! that uses AVX2 and FMA is reached through the call in [`run`] only, after they were
-//! detected. [`Avx2`] and the vectors of [`x86`] are private and nobody else can name them.
+//! All `unsafe` of the crate stands in this file and in `bytes.rs` and `x86.rs` below it. But for
+//! [`sixteen_rows`], which checks its bounds, and prefetches it rests on one condition:
+//! code that uses AVX2 and FMA, or AVX-512, is reached through the calls in [`run`] and
+//! [`run_wide`] only, after they were detected. [`Avx2`], [`Avx512`] and the vectors of
+//! [`x86`] are private and nobody else can name them.
 //!
-//! What is fused differs between the two by the last bit. So a kernel either keeps to
+//! What is fused differs between the levels by the last bit. So a kernel either keeps to
 //! single operations, where both give the same bits, or what it computes with
 //! [`Arithmetic::mul_add`] is only an estimate with a proven error, from which a decision
 //! is taken when it is certain and left to exact arithmetic when it is not.
@@ -20,14 +21,18 @@
 
 mod bytes;
 pub(crate) mod elementary;
+mod plain;
+#[cfg(target_arch = "x86_64")]
+mod x86;
 
 use self::bytes::PlainBytes;
 pub(crate) use self::bytes::{ByteSet, Bytes, N_BYTES};
+use self::plain::{Plain, PlainFour};
 
 /// What differs between levels.
 pub(crate) trait Arithmetic: Copy {
-    /// Eight numbers of single precision.
-    type Eight: Eight;
+    /// Sixteen numbers of single precision.
+    type Sixteen: Sixteen;
     /// Four numbers of double precision.
     type Four: Four;
     /// Tests of bytes.
@@ -36,8 +41,8 @@ pub(crate) trait Arithmetic: Copy {
     /// `a * b + c`, rounded once or twice.
     fn mul_add<T: Float>(a: T, b: T, c: T) -> T;
 
-    /// Both in single precision, `low` in the first four lanes.
-    fn narrow(low: Self::Four, high: Self::Four) -> Self::Eight;
+    /// All in single precision, the first in the first four lanes.
+    fn narrow(quarters: [Self::Four; 4]) -> Self::Sixteen;
 }
 
 /// `f32` and `f64`, as far as a kernel needs to know.
@@ -63,15 +68,15 @@ macro_rules! float {
 }
 float!(f32, f64);
 
-/// Eight numbers of single precision: one vector of AVX2.
+/// Sixteen numbers of single precision: a vector of AVX-512, two of AVX2.
 ///
-/// Comparisons are those of `f32`: false with a NaN. [`select_greater`](Eight::select_greater) moves bits,
+/// Comparisons are those of `f32`: false with a NaN. [`select_greater`](Sixteen::select_greater) moves bits,
 /// so that lanes may carry integers.
-pub(crate) trait Eight: Copy {
+pub(crate) trait Sixteen: Copy {
     fn splat(x: f32) -> Self;
-    fn load(from: &[f32; 8]) -> Self;
-    fn load_bits(from: &[u32; 8]) -> Self;
-    fn store(self, to: &mut [f32; 8]);
+    fn load(from: &[f32; 16]) -> Self;
+    fn load_bits(from: &[u32; 16]) -> Self;
+    fn store(self, to: &mut [f32; 16]);
     fn add(self, b: Self) -> Self;
     fn sub(self, b: Self) -> Self;
     fn mul(self, b: Self) -> Self;
@@ -83,9 +88,8 @@ pub(crate) trait Eight: Copy {
     fn max(self, b: Self) -> Self;
     /// In each lane `yes` where `self > b`, else `no`.
     fn select_greater(self, b: Self, yes: Self, no: Self) -> Self;
-    /// Lane `j` of vector `i` becomes lane `i` of vector `j`, among the first four lanes and
-    /// among the last four.
-    fn transpose_halves(rows: [Self; 4]) -> [Self; 4];
+    /// Lane `j` of vector `i` becomes lane `i` of vector `j`, in each four lanes.
+    fn transpose_quarters(rows: [Self; 4]) -> [Self; 4];
     /// A bit for each lane in which `self > b`.
     fn greater(self, b: Self) -> u32;
     /// A bit for each lane whose bits are not those of `b`.
@@ -115,355 +119,11 @@ pub(crate) trait Four: Copy {
     }
 }
 
-/// What any machine of the target can.
-#[derive(Clone, Copy)]
-struct Plain([f32; 8]);
-
-/// The same in double precision.
-#[derive(Clone, Copy)]
-struct PlainFour([f64; 4]);
-
-impl PlainFour {
-    #[inline(always)]
-    fn with(self, b: PlainFour, f: impl Fn(f64, f64) -> f64) -> PlainFour {
-        PlainFour(std::array::from_fn(|lane| f(self.0[lane], b.0[lane])))
-    }
-}
-
-impl Four for PlainFour {
-    #[inline(always)]
-    fn splat(x: f64) -> PlainFour {
-        PlainFour([x; 4])
-    }
-
-    #[inline(always)]
-    fn load(from: &[f64; 4]) -> PlainFour {
-        PlainFour(*from)
-    }
-
-    #[inline(always)]
-    fn widen(from: &[f32; 4]) -> PlainFour {
-        PlainFour(from.map(f64::from))
-    }
-
-    #[inline(always)]
-    fn store(self, to: &mut [f64; 4]) {
-        *to = self.0;
-    }
-
-    #[inline(always)]
-    fn add(self, b: PlainFour) -> PlainFour {
-        self.with(b, |a, b| a + b)
-    }
-
-    #[inline(always)]
-    fn sub(self, b: PlainFour) -> PlainFour {
-        self.with(b, |a, b| a - b)
-    }
-
-    #[inline(always)]
-    fn mul(self, b: PlainFour) -> PlainFour {
-        self.with(b, |a, b| a * b)
-    }
-
-    #[inline(always)]
-    fn mul_add(self, b: PlainFour, c: PlainFour) -> PlainFour {
-        self.mul(b).add(c)
-    }
-
-    #[inline(always)]
-    fn min(self, b: PlainFour) -> PlainFour {
-        self.with(b, |a, b| if a < b { a } else { b })
-    }
-}
-
-impl Plain {
-    #[inline(always)]
-    fn with(self, b: Plain, f: impl Fn(f32, f32) -> f32) -> Plain {
-        Plain(std::array::from_fn(|lane| f(self.0[lane], b.0[lane])))
-    }
-}
-
-impl Eight for Plain {
-    #[inline(always)]
-    fn splat(x: f32) -> Plain {
-        Plain([x; 8])
-    }
-
-    #[inline(always)]
-    fn load(from: &[f32; 8]) -> Plain {
-        Plain(*from)
-    }
-
-    #[inline(always)]
-    fn load_bits(from: &[u32; 8]) -> Plain {
-        Plain(from.map(f32::from_bits))
-    }
-
-    #[inline(always)]
-    fn store(self, to: &mut [f32; 8]) {
-        *to = self.0;
-    }
-
-    #[inline(always)]
-    fn add(self, b: Plain) -> Plain {
-        self.with(b, |a, b| a + b)
-    }
-
-    #[inline(always)]
-    fn sub(self, b: Plain) -> Plain {
-        self.with(b, |a, b| a - b)
-    }
-
-    #[inline(always)]
-    fn mul(self, b: Plain) -> Plain {
-        self.with(b, |a, b| a * b)
-    }
-
-    #[inline(always)]
-    fn div(self, b: Plain) -> Plain {
-        self.with(b, |a, b| a / b)
-    }
-
-    #[inline(always)]
-    fn sqrt(self) -> Plain {
-        Plain(self.0.map(f32::sqrt))
-    }
-
-    #[inline(always)]
-    fn mul_add(self, b: Plain, c: Plain) -> Plain {
-        self.mul(b).add(c)
-    }
-
-    #[inline(always)]
-    fn max(self, b: Plain) -> Plain {
-        self.with(b, |a, b| if a > b { a } else { b })
-    }
-
-    #[inline(always)]
-    fn select_greater(self, b: Plain, yes: Plain, no: Plain) -> Plain {
-        Plain(std::array::from_fn(|lane| {
-            if self.0[lane] > b.0[lane] { yes.0[lane] } else { no.0[lane] }
-        }))
-    }
-
-    #[inline(always)]
-    fn transpose_halves(rows: [Plain; 4]) -> [Plain; 4] {
-        std::array::from_fn(|j| {
-            Plain(std::array::from_fn(|lane| rows[lane % 4].0[lane / 4 * 4 + j]))
-        })
-    }
-
-    #[inline(always)]
-    fn greater(self, b: Plain) -> u32 {
-        let bits = (0..8).map(|lane| u32::from(self.0[lane] > b.0[lane]) << lane);
-        bits.fold(0, |all, bit| all | bit)
-    }
-
-    #[inline(always)]
-    fn differ(self, b: Plain) -> u32 {
-        let differs = |lane: usize| self.0[lane].to_bits() != b.0[lane].to_bits();
-        (0..8).fold(0, |all, lane| all | u32::from(differs(lane)) << lane)
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-mod x86 {
-    use std::arch::x86_64::*;
-
-    /// Exists only inside code that [`super::run`] reached after it had detected AVX2 and
-    /// FMA: that is what each `unsafe` below rests on. Loads and stores go through
-    /// references to eight numbers and need no alignment.
-    #[derive(Clone, Copy)]
-    pub(super) struct Eight(__m256);
-
-    impl super::Eight for Eight {
-        #[inline(always)]
-        fn splat(x: f32) -> Eight {
-            // SAFETY: AVX is there, see `Eight`.
-            Eight(unsafe { _mm256_set1_ps(x) })
-        }
-
-        #[inline(always)]
-        fn load(from: &[f32; 8]) -> Eight {
-            // SAFETY: AVX is there; the pointer is that of eight readable numbers.
-            Eight(unsafe { _mm256_loadu_ps(from.as_ptr()) })
-        }
-
-        #[inline(always)]
-        fn load_bits(from: &[u32; 8]) -> Eight {
-            // SAFETY: AVX is there; the pointer is that of eight readable numbers.
-            Eight(unsafe {
-                _mm256_castsi256_ps(_mm256_loadu_si256(from.as_ptr().cast()))
-            })
-        }
-
-        #[inline(always)]
-        fn store(self, to: &mut [f32; 8]) {
-            // SAFETY: AVX is there; the pointer is that of eight writable numbers.
-            unsafe { _mm256_storeu_ps(to.as_mut_ptr(), self.0) }
-        }
-
-        #[inline(always)]
-        fn add(self, b: Eight) -> Eight {
-            // SAFETY: AVX is there, see `Eight`.
-            Eight(unsafe { _mm256_add_ps(self.0, b.0) })
-        }
-
-        #[inline(always)]
-        fn sub(self, b: Eight) -> Eight {
-            // SAFETY: AVX is there, see `Eight`.
-            Eight(unsafe { _mm256_sub_ps(self.0, b.0) })
-        }
-
-        #[inline(always)]
-        fn mul(self, b: Eight) -> Eight {
-            // SAFETY: AVX is there, see `Eight`.
-            Eight(unsafe { _mm256_mul_ps(self.0, b.0) })
-        }
-
-        #[inline(always)]
-        fn div(self, b: Eight) -> Eight {
-            // SAFETY: AVX is there, see `Eight`.
-            Eight(unsafe { _mm256_div_ps(self.0, b.0) })
-        }
-
-        #[inline(always)]
-        fn sqrt(self) -> Eight {
-            // SAFETY: AVX is there, see `Eight`.
-            Eight(unsafe { _mm256_sqrt_ps(self.0) })
-        }
-
-        #[inline(always)]
-        fn mul_add(self, b: Eight, c: Eight) -> Eight {
-            // SAFETY: FMA is there, see `Eight`.
-            Eight(unsafe { _mm256_fmadd_ps(self.0, b.0, c.0) })
-        }
-
-        #[inline(always)]
-        fn max(self, b: Eight) -> Eight {
-            // SAFETY: AVX is there, see `Eight`.
-            Eight(unsafe { _mm256_max_ps(self.0, b.0) })
-        }
-
-        #[inline(always)]
-        fn select_greater(self, b: Eight, yes: Eight, no: Eight) -> Eight {
-            // SAFETY: AVX is there, see `Eight`.
-            Eight(unsafe {
-                let mask = _mm256_cmp_ps::<_CMP_GT_OQ>(self.0, b.0);
-                _mm256_blendv_ps(no.0, yes.0, mask)
-            })
-        }
-
-        #[inline(always)]
-        fn transpose_halves(rows: [Eight; 4]) -> [Eight; 4] {
-            let [a, b, c, d] = rows.map(|row| row.0);
-            // SAFETY: AVX is there, see `Eight`.
-            unsafe {
-                let (ab, ab_rest) = (_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
-                let (cd, cd_rest) = (_mm256_unpacklo_ps(c, d), _mm256_unpackhi_ps(c, d));
-                [
-                    Eight(_mm256_shuffle_ps::<0x44>(ab, cd)),
-                    Eight(_mm256_shuffle_ps::<0xee>(ab, cd)),
-                    Eight(_mm256_shuffle_ps::<0x44>(ab_rest, cd_rest)),
-                    Eight(_mm256_shuffle_ps::<0xee>(ab_rest, cd_rest)),
-                ]
-            }
-        }
-
-        #[inline(always)]
-        fn greater(self, b: Eight) -> u32 {
-            // SAFETY: AVX is there, see `Eight`.
-            unsafe {
-                let mask = _mm256_cmp_ps::<_CMP_GT_OQ>(self.0, b.0);
-                _mm256_movemask_ps(mask) as u32
-            }
-        }
-
-        #[inline(always)]
-        fn differ(self, b: Eight) -> u32 {
-            // SAFETY: AVX2 is there, see `Eight`.
-            unsafe {
-                let (a, b) = (_mm256_castps_si256(self.0), _mm256_castps_si256(b.0));
-                let same = _mm256_castsi256_ps(_mm256_cmpeq_epi32(a, b));
-                !_mm256_movemask_ps(same) as u32 & 0xff
-            }
-        }
-    }
-
-    /// Four numbers of double precision; exists and rests on the same as [`Eight`].
-    #[derive(Clone, Copy)]
-    pub(super) struct Four(__m256d);
-
-    impl super::Four for Four {
-        #[inline(always)]
-        fn splat(x: f64) -> Four {
-            // SAFETY: AVX is there, see `Eight`.
-            Four(unsafe { _mm256_set1_pd(x) })
-        }
-
-        #[inline(always)]
-        fn load(from: &[f64; 4]) -> Four {
-            // SAFETY: AVX is there; the pointer is that of four readable numbers.
-            Four(unsafe { _mm256_loadu_pd(from.as_ptr()) })
-        }
-
-        #[inline(always)]
-        fn widen(from: &[f32; 4]) -> Four {
-            // SAFETY: AVX is there; the pointer is that of four readable numbers.
-            Four(unsafe { _mm256_cvtps_pd(_mm_loadu_ps(from.as_ptr())) })
-        }
-
-        #[inline(always)]
-        fn store(self, to: &mut [f64; 4]) {
-            // SAFETY: AVX is there; the pointer is that of four writable numbers.
-            unsafe { _mm256_storeu_pd(to.as_mut_ptr(), self.0) }
-        }
-
-        #[inline(always)]
-        fn add(self, b: Four) -> Four {
-            // SAFETY: AVX is there, see `Eight`.
-            Four(unsafe { _mm256_add_pd(self.0, b.0) })
-        }
-
-        #[inline(always)]
-        fn sub(self, b: Four) -> Four {
-            // SAFETY: AVX is there, see `Eight`.
-            Four(unsafe { _mm256_sub_pd(self.0, b.0) })
-        }
-
-        #[inline(always)]
-        fn mul(self, b: Four) -> Four {
-            // SAFETY: AVX is there, see `Eight`.
-            Four(unsafe { _mm256_mul_pd(self.0, b.0) })
-        }
-
-        #[inline(always)]
-        fn mul_add(self, b: Four, c: Four) -> Four {
-            // SAFETY: FMA is there, see `Eight`.
-            Four(unsafe { _mm256_fmadd_pd(self.0, b.0, c.0) })
-        }
-
-        #[inline(always)]
-        fn min(self, b: Four) -> Four {
-            // SAFETY: AVX is there, see `Eight`.
-            Four(unsafe { _mm256_min_pd(self.0, b.0) })
-        }
-    }
-
-    /// Both in single precision.
-    #[inline(always)]
-    pub(super) fn narrow(low: Four, high: Four) -> Eight {
-        // SAFETY: AVX is there, see `Eight`.
-        Eight(unsafe { _mm256_set_m128(_mm256_cvtpd_ps(high.0), _mm256_cvtpd_ps(low.0)) })
-    }
-}
-
 /// A computation that is worth compiling for wider vectors.
 ///
 /// `run` must be `#[inline(always)]`, and so must be what it calls: code that is not
 /// inlined is compiled for the baseline. Closures cannot promise that: operations on
-/// [`Eight`] and [`Four`] stand in loops, not in `fold` or `array::from_fn`.
+/// [`Sixteen`] and [`Four`] stand in loops, not in `fold` or `array::from_fn`.
 pub(crate) trait Kernel {
     type Output;
     fn run<A: Arithmetic>(self) -> Self::Output;
@@ -473,7 +133,7 @@ pub(crate) trait Kernel {
 struct Baseline;
 
 impl Arithmetic for Baseline {
-    type Eight = Plain;
+    type Sixteen = Plain;
     type Four = PlainFour;
     type Bytes = PlainBytes;
 
@@ -483,11 +143,8 @@ impl Arithmetic for Baseline {
     }
 
     #[inline(always)]
-    fn narrow(low: PlainFour, high: PlainFour) -> Plain {
-        Plain(std::array::from_fn(|lane| {
-            let half = if lane < 4 { &low } else { &high };
-            half.0[lane % 4] as f32
-        }))
+    fn narrow(quarters: [PlainFour; 4]) -> Plain {
+        Plain(std::array::from_fn(|lane| quarters[lane / 4].0[lane % 4] as f32))
     }
 }
 
@@ -497,7 +154,7 @@ struct Avx2;
 
 #[cfg(target_arch = "x86_64")]
 impl Arithmetic for Avx2 {
-    type Eight = x86::Eight;
+    type Sixteen = x86::Pair;
     type Four = x86::Four;
     type Bytes = bytes::x86::VectorBytes;
 
@@ -507,26 +164,79 @@ impl Arithmetic for Avx2 {
     }
 
     #[inline(always)]
-    fn narrow(low: x86::Four, high: x86::Four) -> x86::Eight {
-        x86::narrow(low, high)
+    fn narrow(quarters: [x86::Four; 4]) -> x86::Pair {
+        x86::narrow(quarters)
     }
 }
 
-/// Runs a kernel at the best level that this machine has.
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy)]
+struct Avx512;
+
+#[cfg(target_arch = "x86_64")]
+impl Arithmetic for Avx512 {
+    type Sixteen = x86::Wide;
+    type Four = x86::Four;
+    type Bytes = bytes::x86::VectorBytes;
+
+    #[inline(always)]
+    fn mul_add<T: Float>(a: T, b: T, c: T) -> T {
+        T::fused(a, b, c)
+    }
+
+    #[inline(always)]
+    fn narrow(quarters: [x86::Four; 4]) -> x86::Wide {
+        x86::narrow_wide(quarters)
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
 #[inline]
-pub(crate) fn run<K: Kernel>(kernel: K) -> K::Output {
-    #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("avx2")
+fn has_avx2() -> bool {
+    is_x86_feature_detected!("avx2")
         && is_x86_feature_detected!("fma")
         && is_x86_feature_detected!("popcnt")
         && is_x86_feature_detected!("lzcnt")
         && is_x86_feature_detected!("bmi1")
         && is_x86_feature_detected!("bmi2")
-    {
+}
+
+#[cfg(target_arch = "x86_64")]
+#[inline]
+fn has_avx512() -> bool {
+    has_avx2()
+        && is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512vl")
+        && is_x86_feature_detected!("avx512bw")
+        && is_x86_feature_detected!("avx512dq")
+}
+
+/// Runs a kernel for the baseline or for AVX2.
+#[inline]
+pub(crate) fn run<K: Kernel>(kernel: K) -> K::Output {
+    #[cfg(target_arch = "x86_64")]
+    if has_avx2() {
         // SAFETY: what `avx2` is compiled for was detected on the line above.
         return unsafe { avx2(kernel) };
     }
     baseline(kernel)
+}
+
+/// Runs a kernel for AVX-512 too: one that works on [`Sixteen`].
+#[inline]
+pub(crate) fn run_wide<K: Kernel>(kernel: K) -> K::Output {
+    #[cfg(target_arch = "x86_64")]
+    if has_avx512() {
+        // SAFETY: what `avx512` is compiled for was detected on the line above.
+        return unsafe { avx512(kernel) };
+    }
+    run(kernel)
+}
+
+/// What a kernel gives at each level that this machine has.
+#[cfg(test)]
+pub(crate) fn at_each_level<K: Kernel>(kernel: impl Fn() -> K) -> [K::Output; 3] {
+    [baseline(kernel()), run(kernel()), run_wide(kernel())]
 }
 
 /// Runs a kernel as any machine of the target can: what the tests compare with.
@@ -534,13 +244,13 @@ pub(crate) fn baseline<K: Kernel>(kernel: K) -> K::Output {
     kernel.run::<Baseline>()
 }
 
-/// The first four numbers of eight rows that begin `stride` numbers apart.
+/// The first four numbers of sixteen rows that begin `stride` numbers apart.
 ///
 /// # Panics
 /// When they do not all lie inside `from`.
 #[inline(always)]
-pub(crate) fn eight_rows<T>(from: &[T], stride: usize) -> [&[T; 4]; 8] {
-    assert!(stride.saturating_mul(7).saturating_add(4) <= from.len());
+pub(crate) fn sixteen_rows<T>(from: &[T], stride: usize) -> [&[T; 4]; 16] {
+    assert!(stride.saturating_mul(15).saturating_add(4) <= from.len());
     std::array::from_fn(|r| {
         // SAFETY: four numbers from `r * stride` on lie inside `from`, as was checked for
         // the last row; they are only read, as those of `from` are.
@@ -581,6 +291,14 @@ fn avx2<K: Kernel>(kernel: K) -> K::Output {
     kernel.run::<Avx2>()
 }
 
+#[cfg(target_arch = "x86_64")]
+#[target_feature(
+    enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma,popcnt,lzcnt,bmi1,bmi2"
+)]
+fn avx512<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run::<Avx512>()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -603,14 +321,14 @@ mod tests {
         }
     }
 
-    struct Operations<'a>(&'a [f32; 8], &'a [f32; 8]);
+    struct Operations<'a>(&'a [f32; 16], &'a [f32; 16]);
 
     impl Kernel for Operations<'_> {
-        type Output = (Vec<[u32; 8]>, [u32; 2]);
+        type Output = (Vec<[u32; 16]>, [u32; 2]);
 
         #[inline(always)]
-        fn run<A: Arithmetic>(self) -> (Vec<[u32; 8]>, [u32; 2]) {
-            let (a, b) = (A::Eight::load(self.0), A::Eight::load(self.1));
+        fn run<A: Arithmetic>(self) -> (Vec<[u32; 16]>, [u32; 2]) {
+            let (a, b) = (A::Sixteen::load(self.0), A::Sixteen::load(self.1));
             let results = [
                 a.add(b),
                 a.sub(b),
@@ -618,10 +336,10 @@ mod tests {
                 a.div(b),
                 a.sqrt(),
                 a.max(b),
-                a.select_greater(b, A::Eight::load_bits(&[7; 8]), b),
+                a.select_greater(b, A::Sixteen::load_bits(&[7; 16]), b),
             ];
-            let bits = |x: A::Eight| {
-                let mut out = [0.0; 8];
+            let bits = |x: A::Sixteen| {
+                let mut out = [0.0; 16];
                 x.store(&mut out);
                 out.map(f32::to_bits)
             };
@@ -633,16 +351,23 @@ mod tests {
     fn vectors_do_what_single_numbers_do() {
         let a = [1.5, -2.0, 0.0, f32::INFINITY, 1e-40, 3e38, 7.0, 0.1];
         let b = [1.25, 3.0, -0.0, 1.0, 1e-41, 3e38, f32::NAN, 0.2];
-        assert_eq!(run(Operations(&a, &b)).1, [0b0001_1001, 0b1101_1111]);
-        let [found, plain] = [run(Operations(&a, &b)), baseline(Operations(&a, &b))];
+        // The last eight lanes the other way round.
+        let a_and_b: [f32; 16] =
+            std::array::from_fn(|i| if i < 8 { a[i] } else { b[i - 8] });
+        let b_and_a: [f32; 16] =
+            std::array::from_fn(|i| if i < 8 { b[i] } else { a[i - 8] });
+        let [plain, found @ ..] = at_each_level(|| Operations(&a_and_b, &b_and_a));
+        assert_eq!(plain.1, [0b1000_0010_0001_1001, 0b1101_1111_1101_1111]);
+        assert_eq!(plain.0[6][0], 7);
         // The sign of the NaN of √−2 may differ.
-        let numbers = |x: &[[u32; 8]]| -> Vec<Option<u32>> {
+        let numbers = |x: &[[u32; 16]]| -> Vec<Option<u32>> {
             let all = x.iter().flatten().copied();
             all.map(|bits| Some(bits).filter(|&b| !f32::from_bits(b).is_nan())).collect()
         };
-        assert_eq!(numbers(&found.0), numbers(&plain.0));
-        assert_eq!(found.1, plain.1);
-        assert_eq!(found.0[6][0], 7);
+        for found in found {
+            assert_eq!(numbers(&found.0), numbers(&plain.0));
+            assert_eq!(found.1, plain.1);
+        }
     }
 
     struct OfFour<'a>(&'a [f64; 4], &'a [f64; 4]);
@@ -673,31 +398,33 @@ mod tests {
     #[test]
     fn vectors_of_double_precision_do_what_single_numbers_do() {
         let (a, b) = ([1.5, -2.0, 0.1, f64::INFINITY], [1.25, 3.0, 0.3, f64::MAX]);
-        let found = run(OfFour(&a, &b));
-        assert_eq!(found, baseline(OfFour(&a, &b)));
+        let [found, vectors @ ..] = at_each_level(|| OfFour(&a, &b));
+        assert_eq!(vectors, [found.clone(), found.clone()]);
         assert_eq!(found[0], [2.75, 1.0, 0.1 + 0.3, f64::INFINITY].map(f64::to_bits));
         assert_eq!(found[3], [1.25, -2.0, 0.1, f64::MAX].map(f64::to_bits));
         let (a, b) = ([f64::NAN, 1.0, 1.0, 1.0], [2.0, f64::NAN, 1.0, 0.5]);
-        for found in [run(OfFour(&a, &b)), baseline(OfFour(&a, &b))] {
+        for found in at_each_level(|| OfFour(&a, &b)) {
             assert_eq!(found[3][0], 2.0_f64.to_bits());
             assert!(f64::from_bits(found[3][1]).is_nan());
         }
     }
 
-    struct Turn<'a>(&'a [[f64; 4]; 8]);
+    struct Turn<'a>(&'a [[f64; 4]; 16]);
 
     impl Kernel for Turn<'_> {
-        type Output = [[f32; 8]; 4];
+        type Output = [[f32; 16]; 4];
 
         #[inline(always)]
-        fn run<A: Arithmetic>(self) -> [[f32; 8]; 4] {
-            let mut rows = [A::Eight::splat(0.0); 4];
+        fn run<A: Arithmetic>(self) -> [[f32; 16]; 4] {
+            let mut rows = [A::Sixteen::splat(0.0); 4];
             for (i, row) in rows.iter_mut().enumerate() {
-                let high = self.0[i + 4].map(|x| x as f32);
-                *row = A::narrow(A::Four::load(&self.0[i]), A::Four::widen(&high));
+                let last = self.0[i + 12].map(|x| x as f32);
+                let [a, b, c] = [i, i + 4, i + 8].map(|r| &self.0[r]);
+                let (a, b, c) = (A::Four::load(a), A::Four::load(b), A::Four::load(c));
+                *row = A::narrow([a, b, c, A::Four::widen(&last)]);
             }
-            let mut out = [[0.0; 8]; 4];
-            for (to, column) in out.iter_mut().zip(A::Eight::transpose_halves(rows)) {
+            let mut out = [[0.0; 16]; 4];
+            for (to, column) in out.iter_mut().zip(A::Sixteen::transpose_quarters(rows)) {
                 column.store(to);
             }
             out
@@ -706,10 +433,10 @@ mod tests {
 
     #[test]
     fn rows_become_columns() {
-        let rows: [[f64; 4]; 8] = std::array::from_fn(|i| {
+        let rows: [[f64; 4]; 16] = std::array::from_fn(|i| {
             std::array::from_fn(|j| (4 * i + j) as f64 + 1.0 / 3.0)
         });
-        for found in [run(Turn(&rows)), baseline(Turn(&rows))] {
+        for found in at_each_level(|| Turn(&rows)) {
             for (i, row) in rows.iter().enumerate() {
                 for (j, &x) in row.iter().enumerate() {
                     assert_eq!(found[j][i], x as f32);
@@ -720,25 +447,25 @@ mod tests {
 
     #[test]
     fn rows_are_found_at_any_stride() {
-        let numbers: Vec<usize> = (0..60).collect();
+        let numbers: Vec<usize> = (0..140).collect();
         for stride in [0, 1, 3, 4, 8] {
-            let rows = eight_rows(&numbers[..7 * stride + 4], stride);
+            let rows = sixteen_rows(&numbers[..15 * stride + 4], stride);
             for (r, row) in rows.into_iter().enumerate() {
                 assert_eq!(row, &numbers[r * stride..][..4]);
             }
         }
-        for (len, stride) in [(3, 0), (59, 8), (60, 9), (60, usize::MAX / 7 + 1)] {
+        for (len, stride) in [(3, 0), (123, 8), (138, 9), (140, usize::MAX / 15 + 1)] {
             let short = &numbers[..len];
-            assert!(std::panic::catch_unwind(|| eight_rows(short, stride)).is_err());
+            assert!(std::panic::catch_unwind(|| sixteen_rows(short, stride)).is_err());
         }
     }
 
     #[test]
-    fn both_levels_compute_the_same_but_for_rounding() {
+    fn all_levels_compute_the_same_but_for_rounding() {
         let a: Vec<f64> = (0..64).map(|i| f64::from(i) / 7.0).collect();
         let b: Vec<f64> = (0..64).map(|i| f64::from(64 - i) / 3.0).collect();
         let plain: f64 = a.iter().zip(&b).map(|(a, b)| a * b).sum();
-        for found in [run(Dot(&a, &b)), baseline(Dot(&a, &b))] {
+        for found in at_each_level(|| Dot(&a, &b)) {
             assert!((found - plain).abs() < 1e-12 * plain, "{found} and {plain}");
         }
     }

@@ -7,12 +7,12 @@ use super::bounds::Bounds;
 use super::means::Least;
 use super::nearest::Lanes;
 use super::rows::{Overview, Rows, Storage, squared};
-use super::scan::{Scorer, Top, load};
+use super::scan::{Scorer, Top};
 use super::sums::{Move, NOWHERE, Scale, Sums};
 use super::tiles::{Frame, LANES, Tiles, largest_norm, squared_norms};
 use crate::error::Result;
 use crate::parallel::{gather_chunks, map_blocks};
-use crate::simd::{self, Arithmetic, Eight, Kernel};
+use crate::simd::{self, Arithmetic, Kernel, Sixteen};
 
 /// Rows of a block of a pass.
 const BLOCK: usize = 1024;
@@ -166,6 +166,9 @@ struct Packed {
 /// others are scanned.
 const TILES_AHEAD: usize = 2;
 
+/// More cache lines than a core can ask for at once.
+const MANY_LINES: usize = 16;
+
 /// Rows of a list that are asked for before they are needed.
 const AHEAD: usize = 8;
 
@@ -279,11 +282,11 @@ impl<'p, 'a, T: Storage> Pass<'p, 'a, T> {
         } else {
             let (picked, packed) = (&work.picked[..], &mut work.packed);
             let (rows, frame) = (self.data.rows, tiles.frame());
-            simd::run(Pack { rows, frame, start, picked, packed });
+            simd::run_wide(Pack { rows, frame, start, picked, packed });
             let packed = &work.packed;
             (&packed.columns[..], &packed.squares[..], &packed.reach[..])
         };
-        simd::run(Judge {
+        simd::run_wide(Judge {
             data: self.data.rows,
             scorer: &self.scorer,
             bounds: self.bounds,
@@ -347,10 +350,14 @@ impl<T: Storage> Kernel for Judge<'_, '_, T> {
         let d = self.data.n_columns();
         for tile in 0..self.reach.len() {
             let soon = (tile + TILES_AHEAD) * d;
-            if let Some(soon) = self.columns.get(soon..soon + d) {
+            let soon = self.columns.get(soon..soon + d).unwrap_or(&[]);
+            let columns = &self.columns[tile * d..][..d];
+            let top = if d > MANY_LINES {
+                self.scorer.top_while::<A, f32>(columns, soon.as_flattened())
+            } else {
                 simd::prefetch(soon);
-            }
-            let top = self.scorer.top::<A>(&self.columns[tile * d..][..d]);
+                self.scorer.top::<A>(columns)
+            };
             let rows = tile * LANES..((tile + 1) * LANES).min(n_rows);
             let threshold = self.thresholds[tile];
             if self.bounds.write {
@@ -411,22 +418,18 @@ impl<T: Storage> Judge<'_, '_, T> {
         threshold: f32,
         rows: Range<usize>,
     ) {
-        let slack = A::Eight::splat(self.scorer.slack(self.reach[tile]));
-        let threshold = A::Eight::splat(threshold);
-        let (two, zero) = (A::Eight::splat(2.0), A::Eight::splat(0.0));
-        let never = A::Eight::splat(f32::NEG_INFINITY);
-        let mut gaps = [0.0_f32; LANES];
-        let squares = load::<A>(&self.squares[tile]);
-        for (v, gaps) in gaps.as_chunks_mut::<8>().0.iter_mut().enumerate() {
-            let (best, next) = (top.best[v], top.next[v]);
-            let square = squares[v].add(slack);
-            let lead = best.sub(next);
-            let own = square.sub(two.mul(best)).max(zero).sqrt();
-            let other = square.sub(two.mul(next)).max(zero).sqrt();
-            // d₂ − d₁ = (d₂² − d₁²) / (d₂ + d₁)
-            let gap = two.mul(lead.sub(slack)).div(own.add(other));
-            lead.select_greater(threshold, gap, never).store(gaps);
-        }
+        let slack = A::Sixteen::splat(self.scorer.slack(self.reach[tile]));
+        let (two, zero) = (A::Sixteen::splat(2.0), A::Sixteen::splat(0.0));
+        let Top { best, next, .. } = *top;
+        let square = A::Sixteen::load(&self.squares[tile]).add(slack);
+        let lead = best.sub(next);
+        let own = square.sub(two.mul(best)).max(zero).sqrt();
+        let other = square.sub(two.mul(next)).max(zero).sqrt();
+        // d₂ − d₁ = (d₂² − d₁²) / (d₂ + d₁)
+        let gap = two.mul(lead.sub(slack)).div(own.add(other));
+        let never = A::Sixteen::splat(f32::NEG_INFINITY);
+        let mut gaps = [0.0; LANES];
+        lead.select_greater(A::Sixteen::splat(threshold), gap, never).store(&mut gaps);
         let index = top.index();
         for (lane, at) in rows.enumerate() {
             let row = self.picked.map_or(at, |picked| picked[at] as usize);

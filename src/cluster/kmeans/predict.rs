@@ -137,7 +137,7 @@ impl KMeansModel {
         match &batch.0 {
             Some((frame, scorer)) => {
                 let open = &mut open;
-                simd::run(Assign { frame, scorer, rows, out, open });
+                simd::run_wide(Assign { frame, scorer, rows, out, open });
             }
             None => open.extend(0..out.len() as u32),
         }
@@ -172,11 +172,9 @@ impl Kernel for Assign<'_> {
         let ahead = (AHEAD / (LANES * d * size_of::<f64>())).max(1);
         for (t, out) in out.chunks_mut(LANES).enumerate() {
             let next = (t + ahead) * LANES * d;
-            if let Some(next) = rows.get(next..next + LANES * d) {
-                simd::prefetch(next);
-            }
+            let later = rows.get(next..next + LANES * d).unwrap_or(&[]);
             let squares = frame.fill::<A, f64>(&rows[t * LANES * d..], &mut tile);
-            let top = scorer.top::<A>(&tile);
+            let top = scorer.top_while::<A, f64>(&tile, later);
             let certain = top.certain_by_norms(scorer, &squares);
             let mut segments = [SegmentIndex::new(0); LANES];
             for (segment, index) in segments.iter_mut().zip(top.index()) {

@@ -14,7 +14,7 @@
 //! [`Lanes`]: super::nearest::Lanes
 
 use super::tiles::{Frame, LANES};
-use crate::simd::{Arithmetic, Eight};
+use crate::simd::{self, Arithmetic, Sixteen};
 
 /// How many centres are scored at once: with [`LANES`] rows of `f32` they fill eight or ten
 /// of the 16 vector registers of AVX2, which is what keeps both multipliers busy.
@@ -131,11 +131,11 @@ impl Threshold {
 
     /// For the squared norms of some rows.
     #[inline(always)]
-    fn of<A: Arithmetic>(&self, squares: A::Eight) -> A::Eight {
+    fn of<A: Arithmetic>(&self, squares: A::Sixteen) -> A::Sixteen {
         let Threshold { constant, per_norm, per_square } = *self;
         let flat =
-            squares.mul_add(A::Eight::splat(per_square), A::Eight::splat(constant));
-        squares.sqrt().mul_add(A::Eight::splat(per_norm), flat)
+            squares.mul_add(A::Sixteen::splat(per_square), A::Sixteen::splat(constant));
+        squares.sqrt().mul_add(A::Sixteen::splat(per_norm), flat)
     }
 }
 
@@ -175,57 +175,72 @@ impl ScoreError {
 /// What a scan found for the rows of a tile.
 pub(super) struct Top<A: Arithmetic> {
     /// The centre with the largest score: its number as the bits of an `f32`.
-    index: [A::Eight; VECTORS],
+    index: A::Sixteen,
     /// The largest score.
-    pub(super) best: [A::Eight; VECTORS],
+    pub(super) best: A::Sixteen,
     /// The largest score of the other centres; −∞ when there is no other.
-    pub(super) next: [A::Eight; VECTORS],
+    pub(super) next: A::Sixteen,
 }
 
 impl Scorer {
     /// Scans a tile. What is found stays in registers, where the caller judges it.
     #[inline(always)]
     pub(super) fn top<A: Arithmetic>(&self, tile: &[[f32; LANES]]) -> Top<A> {
+        self.top_while::<A, f32>(tile, &[])
+    }
+
+    /// The same, and asks for the memory of what is read later on the way: a cache line with
+    /// each column, for all at once are more than can be under way.
+    #[inline(always)]
+    pub(super) fn top_while<A: Arithmetic, T>(
+        &self,
+        tile: &[[f32; LANES]],
+        later: &[T],
+    ) -> Top<A> {
         if self.group_size == GROUPS[0] {
-            self.top_of::<A, { GROUPS[0] }>(tile)
+            self.top_of::<A, T, { GROUPS[0] }>(tile, later)
         } else {
-            self.top_of::<A, { GROUPS[1] }>(tile)
+            self.top_of::<A, T, { GROUPS[1] }>(tile, later)
         }
     }
 
     #[inline(always)]
-    fn top_of<A: Arithmetic, const SIZE: usize>(&self, tile: &[[f32; LANES]]) -> Top<A> {
-        let lowest = A::Eight::splat(f32::NEG_INFINITY);
-        let mut best = [lowest; VECTORS];
-        let mut next = [lowest; VECTORS];
+    fn top_of<A: Arithmetic, T, const SIZE: usize>(
+        &self,
+        tile: &[[f32; LANES]],
+        later: &[T],
+    ) -> Top<A> {
+        let mut later = later.chunks(64 / size_of::<T>());
+        let lowest = A::Sixteen::splat(f32::NEG_INFINITY);
+        let (mut best, mut next) = (lowest, lowest);
         // Numbers of centres as bits of `f32`, which are only moved about.
-        let mut index = [A::Eight::splat(f32::from_bits(0)); VECTORS];
+        let mut index = A::Sixteen::splat(f32::from_bits(0));
         let groups = self.groups.as_chunks::<SIZE>().0.chunks_exact(tile.len());
         let halves = self.halves.as_chunks::<SIZE>().0;
         for (g, (group, halves)) in groups.zip(halves).enumerate() {
-            let mut scores = [[lowest; VECTORS]; SIZE];
-            for (scores, half) in scores.iter_mut().zip(halves) {
-                *scores = [A::Eight::splat(-half); VECTORS];
+            let mut scores = [lowest; SIZE];
+            for (score, half) in scores.iter_mut().zip(halves) {
+                *score = A::Sixteen::splat(-half);
             }
             for (x, centers) in tile.iter().zip(group) {
-                let x = load::<A>(x);
-                for (scores, &center) in scores.iter_mut().zip(centers) {
-                    let center = A::Eight::splat(center);
-                    for (score, x) in scores.iter_mut().zip(x) {
-                        *score = x.mul_add(center, *score);
-                    }
+                if let Some(line) = later.next() {
+                    simd::prefetch(line);
+                }
+                let x = A::Sixteen::load(x);
+                for (score, &center) in scores.iter_mut().zip(centers) {
+                    *score = x.mul_add(A::Sixteen::splat(center), *score);
                 }
             }
-            for (c, scores) in scores.into_iter().enumerate() {
-                let number = A::Eight::splat(f32::from_bits((g * SIZE + c) as u32));
-                for (v, score) in scores.into_iter().enumerate() {
-                    let loser = score.select_greater(best[v], best[v], score);
-                    next[v] = loser.max(next[v]);
-                    index[v] = score.select_greater(best[v], number, index[v]);
-                    best[v] = score.max(best[v]);
-                }
+            for (c, score) in scores.into_iter().enumerate() {
+                let number = A::Sixteen::splat(f32::from_bits((g * SIZE + c) as u32));
+                let loser = score.select_greater(best, best, score);
+                next = loser.max(next);
+                index = score.select_greater(best, number, index);
+                best = score.max(best);
             }
         }
+        // More than there are columns of groups.
+        later.for_each(simd::prefetch);
         Top { index, best, next }
     }
 }
@@ -235,7 +250,7 @@ impl<A: Arithmetic> Top<A> {
     #[inline(always)]
     pub(super) fn index(&self) -> [u32; LANES] {
         let mut numbers = [0.0; LANES];
-        store::<A>(self.index, &mut numbers);
+        self.index.store(&mut numbers);
         let mut index = [0; LANES];
         for (to, number) in index.iter_mut().zip(numbers) {
             *to = number.to_bits();
@@ -246,22 +261,13 @@ impl<A: Arithmetic> Top<A> {
     /// A bit for each lane whose label is another one.
     #[inline(always)]
     pub(super) fn moved(&self, labels: &[u32; LANES]) -> u32 {
-        let mut bits = 0;
-        for (v, labels) in labels.as_chunks::<8>().0.iter().enumerate() {
-            bits |= self.index[v].differ(A::Eight::load_bits(labels)) << (8 * v);
-        }
-        bits
+        self.index.differ(A::Sixteen::load_bits(labels))
     }
 
     /// A bit for each lane whose largest score is that of the nearest centre.
     #[inline(always)]
     pub(super) fn certain(&self, threshold: f32) -> u32 {
-        let threshold = A::Eight::splat(threshold);
-        let mut bits = 0;
-        for v in 0..VECTORS {
-            bits |= self.best[v].sub(self.next[v]).greater(threshold) << (8 * v);
-        }
-        bits
+        self.best.sub(self.next).greater(A::Sixteen::splat(threshold))
     }
 
     /// The same, given upper bounds of the squared norms of the rows.
@@ -271,31 +277,9 @@ impl<A: Arithmetic> Top<A> {
         scorer: &Scorer,
         squares: &[f32; LANES],
     ) -> u32 {
-        let never = A::Eight::splat(CERTAIN);
-        let mut bits = 0;
-        for (v, squares) in load::<A>(squares).into_iter().enumerate() {
-            let threshold = scorer.threshold.of::<A>(squares);
-            let lead = self.best[v].sub(self.next[v]);
-            let certain = lead.greater(threshold) & never.greater(threshold);
-            bits |= certain << (8 * v);
-        }
-        bits
-    }
-}
-
-/// Vectors that the lanes of a tile fill.
-const VECTORS: usize = LANES / 8;
-
-#[inline(always)]
-pub(super) fn load<A: Arithmetic>(lanes: &[f32; LANES]) -> [A::Eight; VECTORS] {
-    let (vectors, _) = lanes.as_chunks::<8>();
-    [A::Eight::load(&vectors[0]), A::Eight::load(&vectors[1])]
-}
-
-#[inline(always)]
-fn store<A: Arithmetic>(vectors: [A::Eight; VECTORS], lanes: &mut [f32; LANES]) {
-    for (place, vector) in lanes.as_chunks_mut::<8>().0.iter_mut().zip(vectors) {
-        vector.store(place);
+        let threshold = scorer.threshold.of::<A>(A::Sixteen::load(squares));
+        let lead = self.best.sub(self.next);
+        lead.greater(threshold) & A::Sixteen::splat(CERTAIN).greater(threshold)
     }
 }
 
@@ -305,7 +289,7 @@ mod tests {
     use super::super::tiles::largest_norm;
     use super::*;
     use crate::random::Random;
-    use crate::simd::{self, Kernel};
+    use crate::simd::Kernel;
 
     /// What one level makes of a tile: the centres, and a bit for each certain one.
     struct Level<'a>(&'a Scorer, &'a Frame, &'a [f64]);
@@ -327,15 +311,12 @@ mod tests {
         }
     }
 
-    /// Counts the mistaken and the certain rows, for both levels. No row may be both.
+    /// Counts the mistaken and the certain rows, for all levels. No row may be both.
     fn check(centers: &[f64], frame: &Frame, rows: &[f64]) -> (usize, usize) {
         let d = frame.origin().len();
         let scorer = Scorer::new(centers, frame);
         let lanes = Lanes::new(centers, d);
-        let levels = [
-            simd::run(Level(&scorer, frame, rows)),
-            simd::baseline(Level(&scorer, frame, rows)),
-        ];
+        let levels = simd::at_each_level(|| Level(&scorer, frame, rows));
         let (mut wrong, mut sure) = (0, 0);
         for (index, certain) in levels {
             for (lane, row) in rows.chunks_exact(d).enumerate() {
@@ -401,6 +382,6 @@ mod tests {
         assert_eq!(frame.unit(), 1.0);
         let rows: Vec<f64> = (0..LANES).flat_map(|_| [-0.6e19, 1.5e19]).collect();
         let (wrong, sure) = check(&centers, &frame, &rows);
-        assert_eq!((wrong, sure), (2 * LANES, 0));
+        assert_eq!((wrong, sure), (3 * LANES, 0));
     }
 }

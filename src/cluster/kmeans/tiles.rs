@@ -3,7 +3,7 @@
 use super::rows::{Overview, Rows, Storage, squared};
 use crate::exact::power_of_two;
 use crate::parallel::map_chunk_pairs;
-use crate::simd::{self, Arithmetic, Eight, Four, Kernel};
+use crate::simd::{self, Arithmetic, Four, Kernel, Sixteen};
 
 /// Rows of one tile: a column's values of all of them stand side by side.
 pub(super) const LANES: usize = 16;
@@ -80,44 +80,41 @@ impl Frame {
             }
             return squared_norms(tile);
         }
-        let mut sums = [0.0; LANES];
-        for (half, sums) in sums.as_chunks_mut::<8>().0.iter_mut().enumerate() {
-            let rows = &rows[half * 8 * d..];
-            let (whole, rest) = tile.as_chunks_mut::<WIDE>();
-            // One sum would be a chain as long as the row.
-            let mut squares = [A::Eight::splat(0.0); WIDE];
-            for (p, columns) in whole.iter_mut().enumerate() {
-                let across = self.turn::<A, T>(rows, d, p);
-                keep::<A>(across, columns, half, &mut squares);
-            }
-            if !rest.is_empty() {
-                let across = self.turn::<A, T>(rows, d, d / WIDE);
-                keep::<A>(across, rest, half, &mut squares);
-            }
-            let [a, b, c, d] = squares;
-            a.add(b).add(c.add(d)).store(sums);
+        let (whole, rest) = tile.as_chunks_mut::<WIDE>();
+        // One sum would be a chain as long as the row.
+        let mut squares = [A::Sixteen::splat(0.0); WIDE];
+        for (p, columns) in whole.iter_mut().enumerate() {
+            keep::<A>(self.turn::<A, T>(rows, d, p), columns, &mut squares);
         }
+        if !rest.is_empty() {
+            keep::<A>(self.turn::<A, T>(rows, d, d / WIDE), rest, &mut squares);
+        }
+        let [a, b, c, e] = squares;
+        let mut sums = [0.0; LANES];
+        a.add(b).add(c.add(e)).store(&mut sums);
         upper_squares(sums, d)
     }
 
-    /// Columns from `p` times [`WIDE`] on of eight rows.
+    /// Columns from `p` times [`WIDE`] on of sixteen rows.
     #[inline(always)]
     fn turn<A: Arithmetic, T: Storage>(
         &self,
         rows: &[T],
         d: usize,
         p: usize,
-    ) -> [A::Eight; WIDE] {
-        let rows = simd::eight_rows(&rows[p * WIDE..], d);
+    ) -> [A::Sixteen; WIDE] {
+        let rows = simd::sixteen_rows(&rows[p * WIDE..], d);
         let (unit, shift) = (A::Four::splat(self.unit), A::Four::load(&self.shifts[p]));
-        let mut numbers = [A::Eight::splat(0.0); WIDE];
+        let mut numbers = [A::Sixteen::splat(0.0); WIDE];
         for (r, number) in numbers.iter_mut().enumerate() {
-            // The unit is a power of two: it rounds nothing.
-            let low = T::load::<A>(rows[r]).mul_add(unit, shift);
-            let high = T::load::<A>(rows[r + 4]).mul_add(unit, shift);
-            *number = A::narrow(low, high);
+            let mut quarters = [unit; 4];
+            for (q, quarter) in quarters.iter_mut().enumerate() {
+                // The unit is a power of two: it rounds nothing.
+                *quarter = T::load::<A>(rows[r + 4 * q]).mul_add(unit, shift);
+            }
+            *number = A::narrow(quarters);
         }
-        A::Eight::transpose_halves(numbers)
+        A::Sixteen::transpose_quarters(numbers)
     }
 
     /// Writes one row into a tile.
@@ -134,16 +131,15 @@ impl Frame {
     }
 }
 
-/// Writes columns into a half of the lanes of a tile, and adds up their squares.
+/// Writes columns of a tile, and adds up their squares.
 #[inline(always)]
 fn keep<A: Arithmetic>(
-    across: [A::Eight; WIDE],
+    across: [A::Sixteen; WIDE],
     columns: &mut [[f32; LANES]],
-    half: usize,
-    squares: &mut [A::Eight; WIDE],
+    squares: &mut [A::Sixteen; WIDE],
 ) {
     for (c, column) in columns.iter_mut().enumerate() {
-        across[c].store(&mut column.as_chunks_mut::<8>().0[half]);
+        across[c].store(column);
         squares[c] = across[c].mul_add(across[c], squares[c]);
     }
 }
@@ -181,7 +177,7 @@ impl Tiles {
             |block, columns, squares| {
                 let first = block * BLOCK * LANES;
                 let frame = &frame;
-                simd::run(Prepare { rows, first, frame, columns, squares })
+                simd::run_wide(Prepare { rows, first, frame, columns, squares })
             },
         );
         let mut overview = Overview::empty(d);
@@ -310,9 +306,7 @@ mod tests {
     /// Each row by itself, and its squared norm.
     fn check<T: Storage>(frame: &Frame, rows: &[T], n_rows: usize) {
         let d = frame.origin.len();
-        for (tile, squares) in
-            [simd::run(Fill(frame, rows)), simd::baseline(Fill(frame, rows))]
-        {
+        for (tile, squares) in simd::at_each_level(|| Fill(frame, rows)) {
             for lane in 0..n_rows {
                 let row = &rows[lane * d..][..d];
                 let placed = |j: usize| (row[j].into() - frame.origin[j]) * frame.unit;
