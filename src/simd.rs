@@ -82,6 +82,7 @@ pub(crate) trait Sixteen: Copy {
     fn mul(self, b: Self) -> Self;
     fn div(self, b: Self) -> Self;
     fn sqrt(self) -> Self;
+    fn abs(self) -> Self;
     /// `self * b + c`, rounded once or twice.
     fn mul_add(self, b: Self, c: Self) -> Self;
     /// The larger number; `b` where one is a NaN.
@@ -262,10 +263,20 @@ pub(crate) fn sixteen_rows<T>(from: &[T], stride: usize) -> [&[T; 4]; 16] {
 #[inline(always)]
 pub(crate) fn prefetch<T>(items: &[T]) {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
-    for at in (0..size_of_val(items)).step_by(64) {
+    {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: the address lies inside `items`, and a prefetch changes nothing.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(items.as_ptr().cast::<i8>().add(at)) };
+        let size = size_of_val(items);
+        for at in (0..size).step_by(64) {
+            // SAFETY: the address lies inside `items`, and a prefetch changes nothing.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(items.as_ptr().cast::<i8>().add(at)) };
+        }
+        // Items that end in another line than that of the last step.
+        if !size.is_multiple_of(64) {
+            // SAFETY: as above.
+            unsafe {
+                _mm_prefetch::<_MM_HINT_T0>(items.as_ptr().cast::<i8>().add(size - 1));
+            }
+        }
     }
     #[cfg(not(all(target_arch = "x86_64", not(miri))))]
     let _ = items;
@@ -335,6 +346,7 @@ mod tests {
                 a.mul(b),
                 a.div(b),
                 a.sqrt(),
+                a.sub(b).abs(),
                 a.max(b),
                 a.select_greater(b, A::Sixteen::load_bits(&[7; 16]), b),
             ];
@@ -358,7 +370,7 @@ mod tests {
             std::array::from_fn(|i| if i < 8 { b[i] } else { a[i - 8] });
         let [plain, found @ ..] = at_each_level(|| Operations(&a_and_b, &b_and_a));
         assert_eq!(plain.1, [0b1000_0010_0001_1001, 0b1101_1111_1101_1111]);
-        assert_eq!(plain.0[6][0], 7);
+        assert_eq!(plain.0[7][0], 7);
         // The sign of the NaN of √−2 may differ.
         let numbers = |x: &[[u32; 16]]| -> Vec<Option<u32>> {
             let all = x.iter().flatten().copied();

@@ -118,6 +118,11 @@ impl Sixteen for Plain {
     }
 
     #[inline(always)]
+    fn abs(self) -> Plain {
+        Plain(self.0.map(f32::abs))
+    }
+
+    #[inline(always)]
     fn mul_add(self, b: Plain, c: Plain) -> Plain {
         self.mul(b).add(c)
     }

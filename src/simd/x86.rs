@@ -113,6 +113,15 @@ impl super::Sixteen for Pair {
     }
 
     #[inline(always)]
+    fn abs(self) -> Pair {
+        // SAFETY: AVX is there, see `Pair`.
+        unsafe {
+            let sign = _mm256_set1_ps(-0.0);
+            Pair(_mm256_andnot_ps(sign, self.0), _mm256_andnot_ps(sign, self.1))
+        }
+    }
+
+    #[inline(always)]
     fn mul_add(self, b: Pair, c: Pair) -> Pair {
         // SAFETY: FMA is there, see `Pair`.
         unsafe {
@@ -222,6 +231,12 @@ impl super::Sixteen for Wide {
     fn sqrt(self) -> Wide {
         // SAFETY: AVX-512 is there, see `Wide`.
         Wide(unsafe { _mm512_sqrt_ps(self.0) })
+    }
+
+    #[inline(always)]
+    fn abs(self) -> Wide {
+        // SAFETY: AVX-512 is there, see `Wide`.
+        Wide(unsafe { _mm512_abs_ps(self.0) })
     }
 
     #[inline(always)]

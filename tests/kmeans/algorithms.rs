@@ -9,8 +9,8 @@ use segmenta::segmenter::SegmentIndex;
 
 use super::*;
 
-const ALGORITHMS: [Algorithm; 3] =
-    [Algorithm::Auto, Algorithm::Lloyd, Algorithm::Hamerly];
+const ALGORITHMS: [Algorithm; 4] =
+    [Algorithm::Auto, Algorithm::Lloyd, Algorithm::Hamerly, Algorithm::Filter];
 
 /// One step of Lloyd's algorithm from the start, again and again, with the sums of each
 /// cluster added up in double double: no state is kept from one step to the next.

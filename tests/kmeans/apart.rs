@@ -10,13 +10,16 @@ use segmenta::ndarray::{Array2, ArrayView2, array};
 
 fn fit(x: ArrayView2<'_, f64>, weights: &[f64], centers: Array2<f64>) -> KMeansResult {
     let n_clusters = centers.nrows();
-    let fits = [Algorithm::Lloyd, Algorithm::Hamerly].map(|algorithm| {
+    let all = [Algorithm::Lloyd, Algorithm::Hamerly, Algorithm::Filter];
+    let fits = all.map(|algorithm| {
         let fit = KMeans::new(n_clusters).init(Init::Centers(centers.clone()));
         fit.algorithm(algorithm).tol(0.0).fit_matrix(x, Some(weights), &mut ()).unwrap()
     });
-    assert_eq!(fits[0].labels, fits[1].labels);
-    assert_eq!(fits[0].centers, fits[1].centers);
-    let [fit, _] = fits;
+    for other in &fits[1..] {
+        assert_eq!(fits[0].labels, other.labels);
+        assert_eq!(fits[0].centers, other.centers);
+    }
+    let [fit, ..] = fits;
     fit
 }
 

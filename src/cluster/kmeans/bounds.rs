@@ -134,7 +134,7 @@ impl Bounds {
 
 #[cfg(test)]
 mod tests {
-    use super::super::label::Prepared;
+    use super::super::prepared::{Order, Prepared};
     use super::super::rows::Rows;
     use super::*;
 
@@ -148,7 +148,7 @@ mod tests {
         ] {
             let data = [0.0, 0.0, unit, 3.0 * unit];
             let rows = Rows::new(&data, (2, 2), None).unwrap();
-            let (data, _) = Prepared::new(rows, &[]).unwrap();
+            let (data, _) = Prepared::new(rows, &[], Order::Given).unwrap();
             let bounds = Bounds::new(2, &data.tiles, true);
             let key = bounds.key((gap * data.tiles.frame().unit()) as f32, 0);
             let mut picked = Vec::new();

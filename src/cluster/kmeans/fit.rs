@@ -2,8 +2,8 @@
 
 use super::super::order::largest_first;
 use super::config::{KMeans, KMeansResult};
-use super::label::Prepared;
 use super::model::KMeansModel;
+use super::prepared::Prepared;
 use super::rows::Rows;
 use crate::data::Table;
 use crate::data::array::row_major;

@@ -3,7 +3,7 @@
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
-use super::label::Prepared;
+use super::prepared::Prepared;
 use super::rows::{Rows, Storage, squared};
 use super::scalable::scalable;
 use super::trial::{BLOCK, Closest, Start};
@@ -237,6 +237,7 @@ mod nested {
 
 #[cfg(test)]
 mod tests {
+    use super::super::prepared::Order;
     use super::*;
 
     #[test]
@@ -264,7 +265,7 @@ mod tests {
         let data = [1.0, 1.0, 1.0, 2.0, 2.0, 3.0, 9.0];
         let weights = [1.0, 2.0, 1.0, 1.0, 0.5, 1.0, 0.0];
         let rows = Rows::new(&data, (7, 1), Some(&weights)).unwrap();
-        let (data, _) = Prepared::new(rows, &[]).unwrap();
+        let (data, _) = Prepared::new(rows, &[], Order::Given).unwrap();
         for init in [Init::KMeansPlusPlus, Init::KMeansParallel, Init::Random] {
             let mut randoms: Vec<Random> =
                 (0..30).map(|stream| Random::new(1, stream)).collect();

@@ -1,99 +1,26 @@
 //! The labels of all rows: the pass that each iteration makes.
 
+use std::borrow::Cow;
 use std::ops::Range;
-use std::sync::OnceLock;
 
 use super::bounds::Bounds;
-use super::means::Least;
 use super::nearest::Lanes;
-use super::rows::{Overview, Rows, Storage, squared};
+use super::prepared::Prepared;
+use super::rows::Storage;
 use super::scan::{Scorer, Top};
-use super::sums::{Move, NOWHERE, Scale, Sums};
-use super::tiles::{Frame, LANES, Tiles, largest_norm, squared_norms};
-use crate::error::Result;
-use crate::parallel::{gather_chunks, map_blocks};
+use super::sieve::{self, Sieve, Sifted};
+use super::sums::{Move, NOWHERE, Sums};
+use super::tiles::{LANES, largest_norm, squared_norms};
+use crate::parallel::gather_chunks;
 use crate::simd::{self, Arithmetic, Kernel, Sixteen};
 
 /// Rows of a block of a pass.
-const BLOCK: usize = 1024;
+const BLOCK: usize = sieve::BLOCK;
 
 /// Up to this share of a block's rows are packed, if they alone need a look.
 const FEW: f64 = 0.2;
 
-/// Rows, and what all runs of a fit share.
-#[derive(Debug)]
-pub(super) struct Prepared<'a, T> {
-    pub(super) rows: Rows<'a, T>,
-    pub(super) tiles: Tiles,
-    pub(super) scale: Scale,
-    /// `Σ w ‖x − o‖²`, where o is the origin of the tiles.
-    pub(super) squares: f64,
-    /// Found when they are first asked for.
-    pub(super) least: OnceLock<Least>,
-}
-
-impl<'a, T: Storage> Prepared<'a, T> {
-    /// All that the runs of a fit share, and what the rows look like. `more` are rows that
-    /// are not counted but may be compared with.
-    ///
-    /// # Errors
-    /// When a number is not finite, or a sum could overflow.
-    pub(super) fn new(
-        rows: Rows<'a, T>,
-        more: &[f64],
-    ) -> Result<(Prepared<'a, T>, Overview)> {
-        let mut sample = rows.sample();
-        sample.extend_ranges(more);
-        let frame = Frame::new(sample.mean, &sample.low, &sample.high);
-        let (tiles, mut overview, squares) = Tiles::new(rows, frame);
-        if !overview.is_finite() {
-            rows.check_finite()?;
-        }
-        overview.extend_ranges(more);
-        overview.check_range()?;
-        let heaviest = (!rows.is_unweighted()).then_some(overview.heaviest);
-        let scale = Scale::new(rows.len(), &overview.weighted_reach(), heaviest);
-        Ok((Prepared { rows, tiles, scale, squares, least: OnceLock::new() }, overview))
-    }
-
-    /// The nearest centre of each row.
-    pub(super) fn labels(&self, centers: &[f64]) -> Vec<u32> {
-        let mut labels = Labels::new(self.rows.len());
-        let n_clusters = centers.len() / self.rows.n_columns();
-        let bounds = Bounds::new(n_clusters, &self.tiles, false);
-        Pass::new(self, centers, &bounds).relabel(&mut labels);
-        labels.labels
-    }
-
-    pub(super) fn mean(&self, sums: &Sums, cluster: usize, out: &mut [f64]) {
-        sums.mean(&self.scale, cluster, out);
-    }
-
-    /// The squared distance of each row to its centre.
-    pub(super) fn costs(&self, centers: &[f64], labels: &[u32]) -> Vec<f64> {
-        let d = self.rows.n_columns();
-        let cost =
-            |i: usize| squared(self.rows.row(i), &centers[labels[i] as usize * d..][..d]);
-        let blocks = map_blocks(labels.len(), BLOCK, |block| {
-            block.map(cost).collect::<Vec<f64>>()
-        });
-        blocks.concat()
-    }
-
-    /// Sum of the weighted squared distances, block by block.
-    pub(super) fn inertia(&self, centers: &[f64], labels: &[u32]) -> f64 {
-        let d = self.rows.n_columns();
-        let cost = |i: usize| {
-            let center = &centers[labels[i] as usize * d..][..d];
-            self.rows.weight(i) * squared(self.rows.row(i), center)
-        };
-        let blocks =
-            map_blocks(labels.len(), BLOCK, |block| block.map(cost).sum::<f64>());
-        blocks.into_iter().sum()
-    }
-}
-
-/// The label of each row, and its key (see [`Bounds`]).
+/// The label of the row in each place, and its key (see [`Bounds`]).
 #[derive(Debug)]
 pub(super) struct Labels {
     pub(super) labels: Vec<u32>,
@@ -112,12 +39,21 @@ impl Labels {
     pub(super) fn restart(&mut self) {
         self.fresh = true;
     }
+
+    /// Those of places become those of rows.
+    pub(super) fn sort_by_row<T: Storage>(&mut self, data: &Prepared<'_, T>) {
+        if let Cow::Owned(labels) = data.by_row(&self.labels) {
+            self.labels = labels;
+        }
+    }
 }
 
 /// One pass over the rows, which gives them the labels of these centres.
 pub(super) struct Pass<'p, 'a, T> {
     data: &'p Prepared<'a, T>,
     scorer: Scorer,
+    /// Where boxes of rows are to be compared with these first.
+    sieve: Option<Sifted>,
     lanes: Lanes,
     bounds: &'p Bounds,
     n_clusters: usize,
@@ -131,6 +67,8 @@ pub(super) struct Changes {
     pub(super) n_moved: usize,
     /// Rows that were looked at.
     pub(super) n_scanned: usize,
+    /// Pairs of rows and centres of a pass with a sieve.
+    pub(super) n_compared: usize,
 }
 
 /// What a part of a pass has gathered, and memory for its next block.
@@ -138,6 +76,7 @@ struct Gathered {
     sums: Sums,
     n_moved: usize,
     n_scanned: usize,
+    n_compared: usize,
     work: Work,
 }
 
@@ -149,9 +88,11 @@ struct Work {
     /// Rows of the block that are looked at, where not all are.
     picked: Vec<u32>,
     moves: Vec<Move>,
-    /// Rows whose nearest centre is not certain.
+    /// Places of the block whose row's nearest centre is not certain, and these rows.
     open: Vec<u32>,
+    open_rows: Vec<u32>,
     nearest: Vec<u32>,
+    sieve: sieve::Work,
 }
 
 /// Picked rows, as tiles.
@@ -172,10 +113,9 @@ const MANY_LINES: usize = 16;
 /// Rows of a list that are asked for before they are needed.
 const AHEAD: usize = 8;
 
-/// Packs rows of the block from row `start` on.
+/// Packs rows of the block from place `start` on.
 struct Pack<'a, 'r, T> {
-    rows: Rows<'r, T>,
-    frame: &'a Frame,
+    data: &'a Prepared<'r, T>,
     start: usize,
     picked: &'a [u32],
     packed: &'a mut Packed,
@@ -186,20 +126,20 @@ impl<T: Storage> Kernel for Pack<'_, '_, T> {
 
     #[inline(always)]
     fn run<A: Arithmetic>(self) {
-        let Pack { rows, frame, start, picked, packed } = self;
-        let d = rows.n_columns();
+        let Pack { data, start, picked, packed } = self;
+        let d = data.rows.n_columns();
         let n_tiles = picked.len().div_ceil(LANES);
         let Packed { columns, squares, reach } = packed;
         columns.resize(n_tiles * d, [0.0; LANES]);
         squares.clear();
         reach.clear();
-        let row = |at: usize| rows.row(start + picked[at] as usize);
+        let row = |at: usize| data.rows.row(data.row_in(start + picked[at] as usize));
         for (t, tile) in columns.chunks_exact_mut(d).enumerate() {
             for at in t * LANES..((t + 1) * LANES).min(picked.len()) {
                 if at + AHEAD < picked.len() {
                     simd::prefetch(row(at + AHEAD));
                 }
-                frame.fill_lane(row(at), at % LANES, tile);
+                data.tiles.frame().fill_lane(row(at), at % LANES, tile);
             }
             squares.push(squared_norms(tile));
             reach.push(largest_norm(&squares[t]));
@@ -208,15 +148,21 @@ impl<T: Storage> Kernel for Pack<'_, '_, T> {
 }
 
 impl<'p, 'a, T: Storage> Pass<'p, 'a, T> {
+    /// With or without a sieve, which rows in spatial order only can have.
     pub(super) fn new(
         data: &'p Prepared<'a, T>,
         centers: &[f64],
         bounds: &'p Bounds,
+        sieve: bool,
     ) -> Pass<'p, 'a, T> {
         let d = data.rows.n_columns();
+        let frame = data.tiles.frame();
+        let scorer = Scorer::new(centers, frame);
+        let sieve = sieve && data.placed.is_some();
         Pass {
             data,
-            scorer: Scorer::new(centers, data.tiles.frame()),
+            sieve: sieve.then(|| Sifted::new(centers, frame, &scorer)),
+            scorer,
             lanes: Lanes::new(centers, d),
             bounds,
             n_clusters: centers.len() / d,
@@ -229,6 +175,7 @@ impl<'p, 'a, T: Storage> Pass<'p, 'a, T> {
             sums: Sums::new(self.n_clusters, self.data.rows.n_columns()),
             n_moved: 0,
             n_scanned: 0,
+            n_compared: 0,
             work: Work::default(),
         };
         let fresh = std::mem::take(&mut labels.fresh);
@@ -246,6 +193,7 @@ impl<'p, 'a, T: Storage> Pass<'p, 'a, T> {
                 a.sums = a.sums.merge(&b.sums);
                 a.n_moved += b.n_moved;
                 a.n_scanned += b.n_scanned;
+                a.n_compared += b.n_compared;
                 a
             },
         );
@@ -253,6 +201,7 @@ impl<'p, 'a, T: Storage> Pass<'p, 'a, T> {
             sums: gathered.sums,
             n_moved: gathered.n_moved,
             n_scanned: gathered.n_scanned,
+            n_compared: gathered.n_compared,
         }
     }
 
@@ -266,11 +215,57 @@ impl<'p, 'a, T: Storage> Pass<'p, 'a, T> {
         let work = &mut gathered.work;
         work.moves.clear();
         work.open.clear();
+        match (&self.sieve, &self.data.placed) {
+            (Some(centers), Some(placed)) => {
+                let [n_scanned, n_compared] = simd::run_wide(Sieve {
+                    data: self.data.rows,
+                    order: &placed.order,
+                    tiles: &self.data.tiles,
+                    boxes: &placed.boxes,
+                    scorer: &self.scorer,
+                    centers,
+                    start,
+                    labels: &mut *labels,
+                    work: &mut work.sieve,
+                    moves: &mut work.moves,
+                    open: &mut work.open,
+                });
+                gathered.n_scanned += n_scanned;
+                gathered.n_compared += n_compared;
+            }
+            _ => gathered.n_scanned += self.scan(work, start, labels, keys),
+        }
+        if !work.open.is_empty() {
+            let row_in = |&at: &u32| self.data.row_in(start + at as usize) as u32;
+            work.open_rows.clear();
+            work.open_rows.extend(work.open.iter().map(row_in));
+            self.lanes.nearest_of(self.data.rows, &work.open_rows, &mut work.nearest);
+            let open = work.open.iter().zip(&work.open_rows);
+            for ((&at, &row), &to) in open.zip(&work.nearest) {
+                let label = &mut labels[at as usize];
+                if *label != to {
+                    work.moves.push(Move { row, from: *label, to });
+                    *label = to;
+                }
+            }
+        }
+        gathered.n_moved += work.moves.len();
+        gathered.sums.apply(self.data.rows, &self.data.scale, &work.moves);
+    }
+
+    /// Compares rows of a block with all centres. Gives how many.
+    fn scan(
+        &self,
+        work: &mut Work,
+        start: usize,
+        labels: &mut [u32],
+        keys: &mut [f32],
+    ) -> usize {
         let all = !self.bounds.read || {
             self.bounds.pick(labels, keys, &mut work.picked);
             work.picked.len() as f64 > FEW * labels.len() as f64
         };
-        gathered.n_scanned += if all { labels.len() } else { work.picked.len() };
+        let n_scanned = if all { labels.len() } else { work.picked.len() };
         let tiles = &self.data.tiles;
         let span = start / LANES..(start + labels.len()).div_ceil(LANES);
         let (columns, squares, reach) = if all {
@@ -281,13 +276,12 @@ impl<'p, 'a, T: Storage> Pass<'p, 'a, T> {
             )
         } else {
             let (picked, packed) = (&work.picked[..], &mut work.packed);
-            let (rows, frame) = (self.data.rows, tiles.frame());
-            simd::run_wide(Pack { rows, frame, start, picked, packed });
+            simd::run_wide(Pack { data: self.data, start, picked, packed });
             let packed = &work.packed;
             (&packed.columns[..], &packed.squares[..], &packed.reach[..])
         };
         simd::run_wide(Judge {
-            data: self.data.rows,
+            data: self.data,
             scorer: &self.scorer,
             bounds: self.bounds,
             columns,
@@ -296,31 +290,18 @@ impl<'p, 'a, T: Storage> Pass<'p, 'a, T> {
             reach,
             picked: (!all).then_some(&work.picked),
             start,
-            labels: &mut *labels,
+            labels,
             keys,
             moves: &mut work.moves,
             open: &mut work.open,
         });
-        if !work.open.is_empty() {
-            let rows = self.data.rows;
-            self.lanes.nearest_of(rows, start, &work.open, &mut work.nearest);
-            for (&row, &to) in work.open.iter().zip(&work.nearest) {
-                let label = &mut labels[row as usize];
-                if *label != to {
-                    let row = start as u32 + row;
-                    work.moves.push(Move { row, from: *label, to });
-                    *label = to;
-                }
-            }
-        }
-        gathered.n_moved += work.moves.len();
-        gathered.sums.apply(self.data.rows, &self.data.scale, &work.moves);
+        n_scanned
     }
 }
 
 /// Scans tiles, and turns what is found into labels, where it is certain, and keys.
 struct Judge<'j, 'r, T> {
-    data: Rows<'r, T>,
+    data: &'j Prepared<'r, T>,
     scorer: &'j Scorer,
     bounds: &'j Bounds,
     /// Columns of these tiles, and of those after them.
@@ -347,7 +328,7 @@ impl<T: Storage> Kernel for Judge<'_, '_, T> {
         self.thresholds.clear();
         self.thresholds.extend(self.reach.iter().map(|&x| self.scorer.threshold(x)));
         let n_rows = self.picked.map_or(self.labels.len(), Vec::len);
-        let d = self.data.n_columns();
+        let d = self.data.rows.n_columns();
         for tile in 0..self.reach.len() {
             let soon = (tile + TILES_AHEAD) * d;
             let soon = self.columns.get(soon..soon + d).unwrap_or(&[]);
@@ -376,14 +357,14 @@ impl<T: Storage> Kernel for Judge<'_, '_, T> {
                 left &= left - 1;
                 let at = rows.start + lane;
                 let row = self.picked.map_or(at, |picked| picked[at] as usize);
+                let moved = self.data.row_in(self.start + row);
                 // It is read soon, and nobody else can foresee it.
-                simd::prefetch(self.data.row(self.start + row));
+                simd::prefetch(self.data.rows.row(moved));
                 if (certain >> lane) & 1 == 0_u32 {
                     self.open.push(row as u32);
                 } else {
                     let (from, to) = (labels[lane], index[lane]);
-                    let moved = (self.start + row) as u32;
-                    self.moves.push(Move { row: moved, from, to });
+                    self.moves.push(Move { row: moved as u32, from, to });
                     self.labels[row] = to;
                 }
             }

@@ -1,8 +1,9 @@
 //! Lloyd's algorithm from given centres.
 
 use super::bounds::Bounds;
-use super::label::{Labels, Pass, Prepared};
+use super::label::{Labels, Pass};
 use super::means::next_centers;
+use super::prepared::Prepared;
 use super::rows::Storage;
 use super::sums::{Move, Sums};
 use crate::distance::squared_euclidean;
@@ -17,6 +18,9 @@ pub(super) struct Limits {
     /// Whether rows may be passed over that cannot have changed their label.
     pub(super) bounds: bool,
 }
+
+/// The share of pairs of rows and centres that a sieve may let through to be kept.
+const FINE_ENOUGH: f64 = 0.5;
 
 /// Where a run ended.
 #[derive(Clone, Debug)]
@@ -46,12 +50,18 @@ pub(super) fn lloyd<T: Storage>(
     let mut bounds = Bounds::new(n_clusters, &data.tiles, limits.bounds);
     let (mut n_iter, mut converged, mut n_relocated) = (0, false, 0);
     let mut settled = false;
+    let mut sieve = data.placed.is_some();
     while n_iter < limits.max_iter && !converged {
         n_iter += 1;
-        let pass = Pass::new(data, &centers, &bounds);
+        let pass = Pass::new(data, &centers, &bounds, sieve);
         let changes = pass.relabel(labels);
         sums = sums.merge(&changes.sums);
-        bounds.observe(changes.n_moved, changes.n_scanned, n);
+        if sieve {
+            let all = n as f64 * n_clusters as f64;
+            sieve = changes.n_compared as f64 <= FINE_ENOUGH * all;
+        } else {
+            bounds.observe(changes.n_moved, changes.n_scanned, n);
+        }
         watch(n_iter, estimate(data, &sums, &centers))?;
         let (shown, moves) = relocate(data, &sums, &labels.labels, &centers);
         let relocated = moves.len();
@@ -71,8 +81,9 @@ pub(super) fn lloyd<T: Storage>(
         centers = moved;
     }
     if !settled {
-        Pass::new(data, &centers, &bounds).relabel(labels);
+        Pass::new(data, &centers, &bounds, sieve).relabel(labels);
     }
+    labels.sort_by_row(data);
     let inertia = data.inertia(&centers, &labels.labels);
     Ok(Run { centers, inertia, n_iter, converged, n_relocated })
 }
@@ -97,7 +108,8 @@ fn estimate<T: Storage>(data: &Prepared<'_, T>, sums: &Sums, centers: &[f64]) ->
 }
 
 /// Gives each centre without rows the row that is farthest from its own centre: the
-/// farthest row to the first such centre, the next to the second. Labels stay as they are.
+/// farthest row to the first such centre, the next to the second. Labels, those of the
+/// places, stay as they are.
 /// Returns the sums after that, where there is such a centre, and the rows that are given.
 fn relocate<T: Storage>(
     data: &Prepared<'_, T>,
@@ -110,9 +122,9 @@ fn relocate<T: Storage>(
     if empty.is_empty() {
         return (None, Vec::new());
     }
-    let rows = data.rows;
+    let (rows, labels) = (data.rows, data.by_row(labels));
     let mut far: Vec<(f64, usize)> = data
-        .costs(centers, labels)
+        .costs(centers, &labels)
         .into_iter()
         .enumerate()
         .filter(|&(i, distance)| distance > 0.0 && rows.weight(i) > 0.0)

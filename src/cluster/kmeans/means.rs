@@ -1,7 +1,7 @@
 //! The means of clusters, also of numbers so far apart that the [sums](super::sums) round
 //! some of them away.
 
-use super::label::Prepared;
+use super::prepared::Prepared;
 use super::rows::Storage;
 use super::scan::SMALLEST;
 use super::sums::{Move, Scale, Sums};
@@ -50,8 +50,8 @@ impl Least {
     }
 }
 
-/// The new centres: of clusters of these sums, which are those of `labels`, but for some
-/// rows that were moved since.
+/// The new centres: of clusters of these sums, which are those of the places' `labels`, but
+/// for some rows that were moved since.
 pub(super) fn next_centers<T: Storage>(
     data: &Prepared<'_, T>,
     sums: &Sums,
@@ -65,7 +65,7 @@ pub(super) fn next_centers<T: Storage>(
         .map(|c| c as u32)
         .collect();
     if !rough.is_empty() {
-        direct(data, labels, moves, &rough, &mut centers);
+        direct(data, &data.by_row(labels), moves, &rough, &mut centers);
         // Clusters without rows stand where another one does, if that is a place.
         let first = rough[0] as usize * d;
         for c in (0..sums.n_clusters()).filter(|&c| sums.count(c) == 0) {

@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 use super::config::{KMeans, KMeansResult};
 use super::fit::fitted;
 use super::init::{Init, first_centers};
-use super::label::Prepared;
 use super::model::KMeansModel;
 use super::nearest::Lanes;
+use super::prepared::{Order, Prepared};
 use super::rows::{Rows, Storage};
 use super::trial::Closest;
 use crate::data::Table;
@@ -304,7 +304,7 @@ impl MiniBatchKMeans {
             let k = self.n_clusters;
             // Where the sample has too few different rows, all rows are asked.
             let centers = if sample.count_distinct(k) == k {
-                let (sample, _) = Prepared::new(sample, &[])?;
+                let (sample, _) = Prepared::new(sample, &[], Order::Given)?;
                 first_centers(&self.init, &sample, k, random, &mut closest)?.concat()
             } else {
                 first_centers(&self.init, data, k, random, &mut closest)?.concat()
@@ -402,7 +402,7 @@ impl MiniBatchState {
                         return Err(columns_differ(centers.ncols(), x.ncols()));
                     }
                     let first: Vec<f64> = centers.iter().copied().collect();
-                    Prepared::new(rows, &first)?;
+                    Prepared::new(rows, &first, Order::Given)?;
                     first
                 }
                 init => {
@@ -417,7 +417,7 @@ impl MiniBatchState {
         } else if x.ncols() != self.n_columns {
             return Err(columns_differ(self.n_columns, x.ncols()));
         } else {
-            Prepared::new(rows, &self.centers)?;
+            Prepared::new(rows, &self.centers, Order::Given)?;
         }
         let weights = (0..rows.len()).map(|i| rows.weight(i)).collect();
         let n_columns = self.n_columns;

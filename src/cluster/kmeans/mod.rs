@@ -27,6 +27,7 @@
 //! takes some ten milliseconds to copy the rows into fresh memory.
 
 mod bounds;
+mod candidates;
 mod config;
 mod fit;
 mod init;
@@ -37,10 +38,13 @@ mod minibatch;
 mod model;
 mod nearest;
 mod parts;
+mod place;
 mod predict;
+mod prepared;
 mod rows;
 mod scalable;
 mod scan;
+mod sieve;
 mod sums;
 mod tiles;
 mod trial;

@@ -123,23 +123,21 @@ impl Lanes {
         Nearest { index, cost, next_cost, total }
     }
 
-    /// The nearest centres of the listed rows, counted from row `start`.
+    /// The nearest centres of the listed rows.
     pub(super) fn nearest_of<T: Storage>(
         &self,
         rows: Rows<'_, T>,
-        start: usize,
         list: &[u32],
         out: &mut Vec<u32>,
     ) {
         out.clear();
-        simd::run(NearestOf { lanes: self, rows, start, list, out });
+        simd::run(NearestOf { lanes: self, rows, list, out });
     }
 }
 
 struct NearestOf<'a, 'r, T> {
     lanes: &'a Lanes,
     rows: Rows<'r, T>,
-    start: usize,
     list: &'a [u32],
     out: &'a mut Vec<u32>,
 }
@@ -150,7 +148,7 @@ impl<T: Storage> Kernel for NearestOf<'_, '_, T> {
     #[inline(always)]
     fn run<A: Arithmetic>(self) {
         for &row in self.list {
-            let row = self.rows.row(self.start + row as usize);
+            let row = self.rows.row(row as usize);
             self.out.push(self.lanes.nearest(row).index as u32);
         }
     }

@@ -1,8 +1,9 @@
 //! The first centres by k-means||.
 
 use super::init::{draw, plus_plus, totals};
-use super::label::{Labels, Prepared};
+use super::label::Labels;
 use super::lloyd::{Limits, lloyd};
+use super::prepared::{Order, Prepared};
 use super::rows::{Rows, Storage};
 use super::trial::Closest;
 use crate::error::Result;
@@ -142,7 +143,7 @@ impl Candidates {
         let random = std::slice::from_mut(random);
         let mut closest = Closest::default();
         let first = plus_plus(candidates, n_clusters, random, &mut closest)?.concat();
-        let (candidates, _) = Prepared::new(candidates, &[])?;
+        let (candidates, _) = Prepared::new(candidates, &[], Order::Given)?;
         let limits = Limits { max_iter: REFINEMENTS, tolerance: 0.0, bounds: false };
         let mut labels = Labels::new(shape.0);
         let run =
@@ -160,7 +161,7 @@ mod tests {
 
     fn centers(data: &[f64], weights: Option<&[f64]>, k: usize, stream: u64) -> Vec<f64> {
         let rows = Rows::new(data, (data.len(), 1), weights).unwrap();
-        let (data, _) = Prepared::new(rows, &[]).unwrap();
+        let (data, _) = Prepared::new(rows, &[], Order::Given).unwrap();
         let mut random = Random::new(9, stream);
         let mut centers = scalable(&data, k, &mut random).unwrap();
         centers.sort_by(f64::total_cmp);
@@ -190,7 +191,7 @@ mod tests {
     fn a_round_draws_about_twice_as_many_rows_as_clusters() {
         let data: Vec<f64> = (0..20_000).map(|i| f64::from(i % 997) / 7.0).collect();
         let rows = Rows::new(&data, (20_000, 1), None).unwrap();
-        let (data, _) = Prepared::new(rows, &[]).unwrap();
+        let (data, _) = Prepared::new(rows, &[], Order::Given).unwrap();
         let mut candidates = Candidates::new(20_000, 1);
         candidates.add(&data, &[0]);
         let mass = |i: usize| candidates.closest[i];

@@ -41,6 +41,7 @@ pub(super) struct Scorer {
     reach: f64,
     error: ScoreError,
     threshold: Threshold,
+    underflow: f64,
 }
 
 impl Scorer {
@@ -68,7 +69,22 @@ impl Scorer {
         // What squares in `f64` may lose where they are too small for all of their digits.
         let underflow = (d as f64 + 3.0) * SMALLEST * frame.unit() * frame.unit();
         let threshold = Threshold::new(d, reach, &error, underflow);
-        Scorer { group_size: size, groups, halves, reach, error, threshold }
+        Scorer { group_size: size, groups, halves, reach, error, threshold, underflow }
+    }
+
+    /// `½‖c‖²` of a centre.
+    pub(super) fn half(&self, center: usize) -> f32 {
+        self.halves[center]
+    }
+
+    /// Upper bound of the norms of the centres.
+    pub(super) fn reach(&self) -> f64 {
+        self.reach
+    }
+
+    /// What half a difference of squared distances in `f64` may lose to underflow.
+    pub(super) fn underflow(&self) -> f64 {
+        self.underflow
     }
 
     /// How far apart the two largest scores of a row of norm up to `reach` must be for its
@@ -95,12 +111,12 @@ pub(super) const SMALLEST: f64 = f64::from_bits(1);
 
 /// A number of single precision that is not below this one.
 #[inline(always)]
-fn up(x: f64) -> f32 {
+pub(super) fn up(x: f64) -> f32 {
     x as f32 * (1.0 + 2.0 * f32::EPSILON)
 }
 
 /// Beyond, nothing is certain: scores may have overflowed.
-const CERTAIN: f32 = 1e30;
+pub(super) const CERTAIN: f32 = 1e30;
 
 /// How far apart the two largest scores of a row must be, as a function of its norm: by the
 /// errors of both, and by what rounded squared distances in `f64` may be off, (d + 2) · 2⁻⁵³
@@ -211,14 +227,11 @@ impl Scorer {
         later: &[T],
     ) -> Top<A> {
         let mut later = later.chunks(64 / size_of::<T>());
-        let lowest = A::Sixteen::splat(f32::NEG_INFINITY);
-        let (mut best, mut next) = (lowest, lowest);
-        // Numbers of centres as bits of `f32`, which are only moved about.
-        let mut index = A::Sixteen::splat(f32::from_bits(0));
+        let mut top = Top::<A>::none();
         let groups = self.groups.as_chunks::<SIZE>().0.chunks_exact(tile.len());
         let halves = self.halves.as_chunks::<SIZE>().0;
         for (g, (group, halves)) in groups.zip(halves).enumerate() {
-            let mut scores = [lowest; SIZE];
+            let mut scores = [top.best; SIZE];
             for (score, half) in scores.iter_mut().zip(halves) {
                 *score = A::Sixteen::splat(-half);
             }
@@ -232,20 +245,77 @@ impl Scorer {
                 }
             }
             for (c, score) in scores.into_iter().enumerate() {
-                let number = A::Sixteen::splat(f32::from_bits((g * SIZE + c) as u32));
-                let loser = score.select_greater(best, best, score);
-                next = loser.max(next);
-                index = score.select_greater(best, number, index);
-                best = score.max(best);
+                top.meet(score, (g * SIZE + c) as u32);
             }
         }
         // More than there are columns of groups.
         later.for_each(simd::prefetch);
-        Top { index, best, next }
+        top
     }
 }
 
+/// How many listed centres are scored at once.
+pub(super) const LISTED: usize = 4;
+
+/// Scans a tile for the centres of a list, whose length [`LISTED`] divides: their coordinates
+/// stand row by row, and `½‖c‖²` after them.
+#[inline(always)]
+pub(super) fn top_of_list<A: Arithmetic>(
+    tile: &[[f32; LANES]],
+    centers: &[f32],
+    list: &[u32],
+) -> Top<A> {
+    let d = tile.len();
+    let mut top = Top::<A>::none();
+    for numbers in list.as_chunks::<LISTED>().0 {
+        let mut listed = [&centers[..0]; LISTED];
+        let mut scores = [top.best; LISTED];
+        for ((center, score), &number) in listed.iter_mut().zip(&mut scores).zip(numbers)
+        {
+            *center = &centers[number as usize * (d + 1)..][..=d];
+            *score = A::Sixteen::splat(-center[d]);
+        }
+        let [a, b, c, e] = listed;
+        for (j, x) in tile.iter().enumerate() {
+            let x = A::Sixteen::load(x);
+            scores[0] = x.mul_add(A::Sixteen::splat(a[j]), scores[0]);
+            scores[1] = x.mul_add(A::Sixteen::splat(b[j]), scores[1]);
+            scores[2] = x.mul_add(A::Sixteen::splat(c[j]), scores[2]);
+            scores[3] = x.mul_add(A::Sixteen::splat(e[j]), scores[3]);
+        }
+        for (score, &number) in scores.into_iter().zip(numbers) {
+            top.meet(score, number);
+        }
+    }
+    top
+}
+
 impl<A: Arithmetic> Top<A> {
+    /// Of no centre.
+    #[inline(always)]
+    fn none() -> Top<A> {
+        let lowest = A::Sixteen::splat(f32::NEG_INFINITY);
+        // Numbers of centres as bits of `f32`, which are only moved about.
+        let index = A::Sixteen::splat(f32::from_bits(0));
+        Top { index, best: lowest, next: lowest }
+    }
+
+    /// Of one centre, whose scores do not matter.
+    #[inline(always)]
+    pub(super) fn of(number: u32) -> Top<A> {
+        Top { index: A::Sixteen::splat(f32::from_bits(number)), ..Top::none() }
+    }
+
+    /// Another centre.
+    #[inline(always)]
+    fn meet(&mut self, score: A::Sixteen, number: u32) {
+        let number = A::Sixteen::splat(f32::from_bits(number));
+        let loser = score.select_greater(self.best, self.best, score);
+        self.next = loser.max(self.next);
+        self.index = score.select_greater(self.best, number, self.index);
+        self.best = score.max(self.best);
+    }
+
     /// The centres with the largest scores.
     #[inline(always)]
     pub(super) fn index(&self) -> [u32; LANES] {

@@ -11,6 +11,9 @@ pub(super) const LANES: usize = 16;
 /// Columns that are turned at once.
 const WIDE: usize = 4;
 
+/// Rows in another order that are asked for before they are needed.
+const AHEAD: usize = 16;
+
 /// Tiles that one task fills.
 const BLOCK: usize = 64;
 
@@ -162,10 +165,12 @@ pub(super) struct Tiles {
 }
 
 impl Tiles {
-    /// Also gives what there is to know of the rows: all in one pass over them.
+    /// In another order, if there is one. Also gives what there is to know of the rows: all
+    /// in one pass over them.
     pub(super) fn new<T: Storage>(
         rows: Rows<'_, T>,
         frame: Frame,
+        order: Option<&[u32]>,
     ) -> (Tiles, Overview, f64) {
         let (n_rows, d) = (rows.len(), rows.n_columns());
         let n_tiles = n_rows.div_ceil(LANES);
@@ -177,7 +182,7 @@ impl Tiles {
             |block, columns, squares| {
                 let first = block * BLOCK * LANES;
                 let frame = &frame;
-                simd::run_wide(Prepare { rows, first, frame, columns, squares })
+                simd::run_wide(Prepare { rows, order, first, frame, columns, squares })
             },
         );
         let mut overview = Overview::empty(d);
@@ -221,6 +226,7 @@ impl Tiles {
 /// and their weighted squared distances from the frame's origin.
 struct Prepare<'a, 'r, T> {
     rows: Rows<'r, T>,
+    order: Option<&'a [u32]>,
     first: usize,
     frame: &'a Frame,
     columns: &'a mut [[f32; LANES]],
@@ -232,7 +238,7 @@ impl<T: Storage> Kernel for Prepare<'_, '_, T> {
 
     #[inline(always)]
     fn run<A: Arithmetic>(self) -> (Overview, f64) {
-        let Prepare { rows, first, frame, columns, squares } = self;
+        let Prepare { rows, order, first, frame, columns, squares } = self;
         let d = rows.n_columns();
         let end = (first + squares.len() * LANES).min(rows.len());
         let overview = Overview::new(rows, first..end);
@@ -241,7 +247,18 @@ impl<T: Storage> Kernel for Prepare<'_, '_, T> {
         for (t, (tile, squares)) in tiles.enumerate() {
             let start = first + t * LANES;
             let lanes = start..(start + LANES).min(end);
-            *squares = frame.fill::<A, T>(rows.from(start), tile);
+            *squares = match order {
+                None => frame.fill::<A, T>(rows.from(start), tile),
+                Some(order) => {
+                    for (lane, at) in lanes.clone().enumerate() {
+                        if let Some(&soon) = order.get(at + AHEAD) {
+                            simd::prefetch(rows.row(soon as usize));
+                        }
+                        frame.fill_lane(rows.row(order[at] as usize), lane, tile);
+                    }
+                    squared_norms(tile)
+                }
+            };
             if !rows.is_unweighted() {
                 for i in lanes {
                     spread += rows.weight(i) * squared(rows.row(i), &frame.origin);

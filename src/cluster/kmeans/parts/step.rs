@@ -6,8 +6,9 @@ use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 
 use super::super::bounds::Bounds;
-use super::super::label::{Labels, Pass, Prepared};
+use super::super::label::{Labels, Pass};
 use super::super::means::means;
+use super::super::prepared::{Order, Prepared};
 use super::super::rows::{Overview, Rows, squared};
 use super::super::sums::{Move, Scale, Sums};
 use super::moments::{Extent, Moments};
@@ -178,14 +179,15 @@ impl KMeansStep {
         if n_rows > self.extent.n_rows {
             return Err(self.other_rows(n_rows));
         }
-        let (mut data, overview) = Prepared::new(rows, &self.centers)?;
+        let (mut data, overview) = Prepared::new(rows, &self.centers, Order::Given)?;
         self.check_inside(&overview, rows.is_unweighted())?;
         data.scale = self.scale.clone();
         let d = self.n_columns();
         let n_clusters = self.centers.len() / d;
         let mut labels = Labels::new(rows.len());
         let bounds = Bounds::new(n_clusters, &data.tiles, false);
-        let changes = Pass::new(&data, &self.centers, &bounds).relabel(&mut labels);
+        let changes =
+            Pass::new(&data, &self.centers, &bounds, false).relabel(&mut labels);
         let labels = labels.labels;
         let centers = &self.centers;
         let (cost, farthest) = gather_blocks(
