@@ -1,6 +1,6 @@
 //! Any number of threads.
 
-use segmenta::cluster::kmeans::{Init, KMeans};
+use segmenta::cluster::kmeans::{Algorithm, Init, KMeans};
 use segmenta::{Fit, SegmenterExt};
 
 use super::*;
@@ -34,4 +34,22 @@ fn any_number_of_threads_gives_the_same_bits() {
     let one = bits(1);
     assert_eq!(one, bits(2));
     assert_eq!(one, bits(7));
+}
+
+/// More rows than one task puts into order.
+#[test]
+fn any_number_of_threads_puts_rows_into_boxes_alike() {
+    let x = blobs(40_000, 3, 60, 78);
+    let fit_with = |n_threads: usize, algorithm: Algorithm| {
+        let pool =
+            rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
+        let kmeans = KMeans::new(60).n_init(1).max_iter(12).algorithm(algorithm);
+        pool.install(|| fit(&kmeans, x.view(), None))
+    };
+    let lloyd = fit_with(1, Algorithm::Lloyd);
+    for n_threads in [1, 2, 7] {
+        for algorithm in [Algorithm::Filter, Algorithm::Auto] {
+            assert_eq!(fit_with(n_threads, algorithm), lloyd);
+        }
+    }
 }

@@ -362,3 +362,136 @@ impl Kernel for Find<'_> {
         self.centers.find::<A>(self.boxes, 0, self.found);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::nearest::Lanes;
+    use super::*;
+    use crate::random::Random;
+
+    /// What each level finds for the box of these rows, at most [`BOX`].
+    fn found(centers: &[f64], frame: &Frame, rows: &[f64]) -> Vec<Vec<u32>> {
+        let d = frame.origin().len();
+        let n_rows = rows.len() / d;
+        let mut tiles = vec![[0.0; LANES]; BOX / LANES * d];
+        for (at, row) in rows.chunks_exact(d).enumerate() {
+            frame.fill_lane(row, at % LANES, &mut tiles[at / LANES * d..][..d]);
+        }
+        let boxes = Boxes::one(&tiles, n_rows, d);
+        let scorer = Scorer::new(centers, frame);
+        let all = Centers::new(centers, frame, &scorer);
+        let find = |level: usize| {
+            let (mut found, mut again) = (Found::default(), Found::default());
+            let boxes = &boxes;
+            let run = |centers: &Centers, found: &mut Found| {
+                let find = Find { centers, boxes, found };
+                match level {
+                    0 => simd::baseline(find),
+                    1 => simd::run(find),
+                    _ => simd::run_wide(find),
+                }
+            };
+            run(&all, &mut found);
+            // Those that are left are asked again, as a small box asks those of a large one.
+            let mut some = Centers::default();
+            some.pick(&all, &found.places);
+            run(&some, &mut again);
+            let numbers = again.places.iter().map(|&place| some.number(place)).collect();
+            let numbers: Vec<u32> = numbers;
+            assert_eq!(found.places, numbers, "{d} columns");
+            numbers
+        };
+        (0..3).map(find).collect()
+    }
+
+    /// Counts the centres that are left. The nearest one of each row is among them.
+    fn check(centers: &[f64], frame: &Frame, rows: &[f64]) -> usize {
+        let d = frame.origin().len();
+        let lanes = Lanes::new(centers, d);
+        let mut most = 0;
+        for left in found(centers, frame, rows) {
+            for row in rows.chunks_exact(d) {
+                let nearest = lanes.nearest(row).index as u32;
+                assert!(left.contains(&nearest), "{nearest} of {left:?}, {row:?}");
+            }
+            assert!(left.is_sorted());
+            most = most.max(left.len());
+        }
+        most
+    }
+
+    #[test]
+    fn the_nearest_centres_of_a_box_are_found_and_few_others() {
+        let mut random = Random::new(11, 0);
+        for (d, k, offset, scale) in [
+            (1, 40, 0.0, 1.0),
+            (3, 100, 50.0, 1.0),
+            (8, 33, -1e6, 1e3),
+            (2, 16, 0.0, 1e-150),
+            (2, 17, 0.0, 1e90),
+        ] {
+            let mut number = || offset + scale * (random.unit() - 0.5);
+            let centers: Vec<f64> = (0..k * d).map(|_| number()).collect();
+            let ends = [offset - scale, offset + scale];
+            let frame = Frame::new(vec![offset; d], &vec![ends[0]; d], &vec![ends[1]; d]);
+            let mut n_left = 0;
+            for round in 0..200 {
+                let width = [0.0, 1e-6, 0.03, 0.3, 2.0][round % 5];
+                let middle: Vec<f64> = (0..d).map(|_| number()).collect();
+                let n_rows = 1 + round % BOX;
+                let rows: Vec<f64> = (0..n_rows)
+                    .flat_map(|_| &middle)
+                    .map(|m| m + width * (number() - offset))
+                    .collect();
+                n_left += check(&centers, &frame, &rows);
+            }
+            assert!(n_left < 200 * k / 2, "{n_left} of {} centres", 200 * k);
+        }
+    }
+
+    /// Rows so near to the border between two centres that single precision mistakes one for
+    /// the other, also far out on it, and where double precision does.
+    #[test]
+    fn centres_that_single_precision_mistakes_are_not_left_out() {
+        let mut random = Random::new(12, 0);
+        let (mut n_two, mut n_rounds) = (0, 0);
+        for (d, k, offset) in [(1, 2, 0.0), (3, 5, 9.0), (16, 20, -1e3), (40, 7, 0.5)] {
+            let mut number = || offset + random.unit() - 0.5;
+            let centers: Vec<f64> = (0..k * d).map(|_| number()).collect();
+            let frame = Frame::new(
+                vec![offset + 0.01; d],
+                &vec![offset - 1.0; d],
+                &vec![offset + 1.0; d],
+            );
+            for round in 0..600 {
+                let far = [0.0, 0.0, 300.0, 1e12][round % 4];
+                let largest = [-3, -3, -3, 10][round % 4];
+                let (a, b) = (random.below(k) * d, random.below(k) * d);
+                if a == b {
+                    continue;
+                }
+                let between: Vec<f64> =
+                    (0..d).map(|j| centers[b + j] - centers[a + j]).collect();
+                let length: f64 = between.iter().map(|x| x * x).sum();
+                let out: Vec<f64> = (0..d).map(|_| far * (random.unit() - 0.5)).collect();
+                let along: f64 = between.iter().zip(&out).map(|(x, y)| x * y).sum();
+                let size = 10_f64.powi(largest - random.below(9) as i32);
+                let place = 0.5 + size * (random.unit() - 0.5) - along / length;
+                let row: Vec<f64> = (0..d)
+                    .map(|j| centers[a + j] + out[j] + place * between[j])
+                    .collect();
+                let rows = row.repeat(1 + round % 3);
+                n_two += usize::from(check(&centers, &frame, &rows) > 1);
+                n_rounds += 1;
+            }
+        }
+        assert!(n_two > n_rounds / 10 && n_two < n_rounds, "{n_two} of {n_rounds}");
+    }
+
+    #[test]
+    fn nothing_is_left_out_where_scores_overflow() {
+        let centers = [2.2e19, 1.2e19, 0.0, -1.4e19];
+        let frame = Frame::new(vec![0.0; 2], &[-0.5; 2], &[0.5; 2]);
+        assert_eq!(check(&centers, &frame, &[-0.6e19, 1.5e19]), 2);
+    }
+}
