@@ -1,11 +1,11 @@
 //! Each way to find the labels gives those of the plain one, on data that make it hard.
 
 use proptest::prelude::*;
-use segmenta::ErrorKind;
 use segmenta::cluster::kmeans::{Algorithm, Init, KMeans, KMeansModel};
 use segmenta::encode::FittedEncoder;
 use segmenta::ndarray::{Array2, ArrayView2, array};
 use segmenta::segmenter::SegmentIndex;
+use segmenta::{ErrorKind, Fit};
 
 use super::*;
 
@@ -127,6 +127,46 @@ fn outliers_do_not_cost_the_others_their_labels() {
         for (row, &label) in rows.zip(labels) {
             assert_eq!(label, nearest(&row, &centers).0, "{far}");
         }
+    }
+}
+
+/// Everything that a fit asks the labels for: first centres, empty clusters, the canonical
+/// order of a model.
+#[test]
+fn all_algorithms_fit_tables_and_find_the_same_first_centres() {
+    let x = blobs(2100, 2, 9, 31);
+    let w: Vec<f64> = noise(2100, 32).iter().map(|u| (u + 0.8).max(0.0)).collect();
+    let table = weighted(&number_schema(2), &x, &w);
+    for init in [Init::KMeansPlusPlus, Init::KMeansParallel, Init::Random] {
+        let fits = ALGORITHMS.map(|algorithm| {
+            let kmeans = KMeans::new(9).n_init(3).init(init.clone()).algorithm(algorithm);
+            let fitted = kmeans.fit(&table).unwrap();
+            check_model(&fitted, &table);
+            let centers = fitted.model().cluster_centers().to_owned();
+            (fit(&kmeans, x.view(), Some(&w)), centers, fitted.labels().to_vec())
+        });
+        assert!(fits[1..].iter().all(|other| *other == fits[0]));
+    }
+    // The second and the third centre are left without rows, twice.
+    let init = array![[0.0, 0.0], [1e3, 0.0], [1e3, 0.0], [-9.0, 4.0]];
+    let results = ALGORITHMS.map(|a| fit(&spread(&init, 9, a), x.view(), Some(&w)));
+    assert!(has_note(&results[0], "empty-cluster-relocated"));
+    assert!(results[1..].iter().all(|other| *other == results[0]));
+}
+
+#[test]
+fn all_algorithms_name_the_same_bad_number() {
+    for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e200] {
+        let mut x = blobs(1500, 3, 4, 5);
+        x[(77, 1)] = bad;
+        x[(1400, 0)] = bad;
+        let init = x.select(Axis(0), &[0, 1, 2]);
+        let errors = ALGORITHMS.map(|a| {
+            let kmeans = spread(&init, 9, a);
+            kmeans.fit_matrix(x.view(), None, &mut ()).unwrap_err().to_string()
+        });
+        assert!(errors.iter().all(|error| *error == errors[0]), "{errors:?}");
+        assert!(bad == 1e200 || errors[0].contains("row 77"), "{}", errors[0]);
     }
 }
 

@@ -146,3 +146,37 @@ fn relocate<T: Storage>(
     shown.apply(rows, &data.scale, &moves);
     (Some(shown), moves)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::prepared::Order;
+    use super::super::rows::Rows;
+    use super::*;
+    use crate::random::Random;
+
+    /// Boxes of rows of many columns spare nothing, and are given up for bounds; few columns
+    /// keep them.
+    #[test]
+    fn a_run_in_spatial_order_is_as_one_in_the_given_order() {
+        for (n, d, k, boxes) in [(3000, 24, 12, false), (3000, 2, 40, true)] {
+            let mut random = Random::new(9, d as u64);
+            let data: Vec<f64> = (0..n * d).map(|_| random.unit()).collect();
+            let rows = Rows::new(&data, (n, d), None).unwrap();
+            let limits = Limits { max_iter: 40, tolerance: 0.0, bounds: true };
+            let run = |order: Order| {
+                let (data, _) = Prepared::new(rows, &[], order).unwrap();
+                let mut labels = Labels::new(n);
+                let first = (0..k * d).map(|i| data.rows.row(i / d * 7)[i % d]).collect();
+                let watch = &mut |_, _| Ok(());
+                let run = lloyd(&data, first, limits, &mut labels, watch).unwrap();
+                let bounds = Bounds::new(k, &data.tiles, false);
+                let pass = Pass::new(&data, &run.centers, &bounds, true);
+                let changes = pass.relabel(&mut Labels::new(n));
+                let fine = changes.n_compared as f64 <= FINE_ENOUGH * (n * k) as f64;
+                assert!(order == Order::Given || fine == boxes);
+                (run.centers, run.inertia, run.n_iter, run.converged, labels.labels)
+            };
+            assert_eq!(run(Order::Given), run(Order::Spatial));
+        }
+    }
+}

@@ -16,7 +16,7 @@
 //! single precision, in tiles of 16 rows, and centres are compared by the scores
 //! `x·c − ½‖c‖²` with a proven error: where the best two scores are farther apart, the
 //! label is certain, and elsewhere the distances decide. That pays at any number of
-//! columns, and [`Algorithm`] says when rows are passed over altogether.
+//! columns, and [`Algorithm`] says when rows, or most of the centres, are passed over.
 //!
 //! On two cores of an AMD EPYC (Zen 4; about 31 GB/s and 90 · 10⁹ multiplications and
 //! additions of `f32` a second), an iteration in which few rows move takes 1.0 ms for a
