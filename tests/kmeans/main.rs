@@ -15,6 +15,7 @@ mod hostile;
 mod minibatch;
 mod model;
 mod parts;
+mod placed;
 mod properties;
 mod real;
 mod saved;

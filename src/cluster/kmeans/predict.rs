@@ -1,7 +1,6 @@
 //! The nearest centres of many encoded rows.
 
 use std::borrow::Cow;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ndarray::ArrayView2;
 
@@ -11,7 +10,7 @@ use super::scan::Scorer;
 use super::tiles::{Frame, LANES};
 use crate::data::array::row_major;
 use crate::error::{Error, Result};
-use crate::parallel::{for_each_block, map_blocks};
+use crate::parallel::for_each_block;
 use crate::segmenter::SegmentIndex;
 use crate::simd::{self, Arithmetic, Kernel};
 
@@ -76,21 +75,9 @@ impl KMeansModel {
     /// When there is another number of columns; when a number is NaN or infinite, or so
     /// far away that a squared distance overflows. The error names the first such row.
     pub fn assign_matrix(&self, x: ArrayView2<'_, f64>) -> Result<Vec<SegmentIndex>> {
-        let data = self.numbers(&x)?;
-        let first_bad = AtomicUsize::new(usize::MAX);
-        // Blocks by value, so that the thread that fills a block is first to touch it.
-        let blocks = map_blocks(x.nrows(), BLOCK, |rows| {
-            let mut out = [SegmentIndex::new(0); BLOCK];
-            let bad = self.assign_block(&data, rows.start, &mut out[..rows.len()]);
-            first_bad.fetch_min(bad.unwrap_or(usize::MAX), Ordering::Relaxed);
-            out
-        });
-        let mut out = blocks.into_flattened();
-        out.truncate(x.nrows());
-        match first_bad.into_inner() {
-            usize::MAX => Ok(out),
-            row => Err(self.bad_row(&data, row)),
-        }
+        let mut out = vec![SegmentIndex::new(0); x.nrows()];
+        self.assign_matrix_into(x, &mut out)?;
+        Ok(out)
     }
 
     /// As [`assign_matrix`](KMeansModel::assign_matrix), into memory of the caller's.
