@@ -67,6 +67,18 @@ pub struct KMeans {
 
 /// How the nearest centres are found in each iteration. All give the same labels, centres
 /// and inertia, to the bit.
+///
+/// ```
+/// use segmenta::cluster::kmeans::{Algorithm, KMeans};
+/// use segmenta::ndarray::Array2;
+///
+/// let x = Array2::from_shape_fn((2000, 2), |(i, j)| ((i * [7, 31][j]) % 97) as f64);
+/// let fit = |algorithm| {
+///     KMeans::new(20).n_init(1).algorithm(algorithm).fit_matrix(x.view(), None, &mut ())
+/// };
+/// assert_eq!(fit(Algorithm::Filter)?, fit(Algorithm::Lloyd)?);
+/// # Ok::<(), segmenta::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -91,7 +103,7 @@ pub enum Algorithm {
     /// box is compared with the centres first, and its rows only with those that can be the
     /// nearest one of any place in the box: the filter of Kanungo et al. (2002), on two levels
     /// of a k-d tree. Where boxes spare less than half of the comparisons, a run goes on
-    /// without, by gaps where `Auto` would keep them. The order takes four bytes a row, the
+    /// without: as `Lloyd`, or under `Auto` as that would. The order takes four bytes a row, the
     /// boxes half a byte and an eighth for each column. It pays where there are many clusters
     /// and few columns, or few in which the rows really differ.
     Filter,

@@ -10,7 +10,7 @@ use super::rows::Storage;
 use super::scan::{Scorer, Top};
 use super::sieve::{self, Sieve, Sifted};
 use super::sums::{Move, NOWHERE, Sums};
-use super::tiles::{LANES, largest_norm, squared_norms};
+use super::tiles::{LANES, labels_of, largest_norm, squared_norms};
 use crate::parallel::gather_chunks;
 use crate::simd::{self, Arithmetic, Kernel, Sixteen};
 
@@ -376,17 +376,10 @@ impl<T: Storage> Judge<'_, '_, T> {
     /// The labels before; 0 in lanes without a row.
     #[inline(always)]
     fn labels_of(&self, rows: Range<usize>) -> [u32; LANES] {
+        let Some(picked) = self.picked else { return labels_of(self.labels, rows) };
         let mut labels = [0; LANES];
-        match self.picked {
-            None => match self.labels[rows.start..].first_chunk::<LANES>() {
-                Some(present) => labels = *present,
-                None => labels[..rows.len()].copy_from_slice(&self.labels[rows]),
-            },
-            Some(picked) => {
-                for (label, &row) in labels.iter_mut().zip(&picked[rows]) {
-                    *label = self.labels[row as usize];
-                }
-            }
+        for (label, &row) in labels.iter_mut().zip(&picked[rows]) {
+            *label = self.labels[row as usize];
         }
         labels
     }

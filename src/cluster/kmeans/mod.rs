@@ -23,11 +23,11 @@
 //! million rows of 3 columns and 8 clusters, where reading takes 0.5 ms; 4 ms for 16
 //! columns and 10 clusters, where the arithmetic alone takes 2.1 ms and so does reading the
 //! tiles; 8 ms for 200,000 rows of 64 columns and 50 clusters (7 ms of arithmetic); 56 ms
-//! for a million rows of 8 columns and 500 clusters if all are compared (44 ms). Boxes spare most of
-//! that: of 500 clusters in 3 columns a row is compared with 4, and an iteration takes 3 ms
-//! instead of 31. To bring rows into order takes as long as some twenty iterations with 50
-//! clusters. Beside the iterations, a fit takes some ten milliseconds to copy the rows into
-//! fresh memory.
+//! for a million rows of 8 columns and 500 clusters if all are compared (44 ms). Boxes
+//! spare most of that: of 500 clusters in 3 columns a row is compared with 4, and an
+//! iteration takes 3 ms instead of 31. To bring rows into order takes as long as some
+//! twenty iterations with 50 clusters. Beside the iterations, a fit takes some ten
+//! milliseconds to copy the rows into fresh memory.
 
 mod bounds;
 mod candidates;

@@ -1,11 +1,13 @@
 //! A pass over rows in spatial order, in which a box of rows is compared with those centres
 //! only that can be the nearest one of any of them.
 
+use std::ops::Range;
+
 use super::candidates::{BOX, BOXES, Boxes, Centers, Found};
 use super::rows::{Rows, Storage};
 use super::scan::{LISTED, Scorer, Top, top_of_list};
 use super::sums::Move;
-use super::tiles::{Frame, LANES, Tiles};
+use super::tiles::{Frame, LANES, Tiles, labels_of};
 use crate::simd::{self, Arithmetic, Kernel};
 
 /// Rows of a block: a large box.
@@ -99,25 +101,12 @@ impl<T: Storage> Kernel for Sieve<'_, '_, T> {
 }
 
 impl<T: Storage> Sieve<'_, '_, T> {
-    /// The labels of a tile; 0 in lanes without a row.
-    #[inline(always)]
-    fn labels_of(&self, rows: std::ops::Range<usize>) -> [u32; LANES] {
-        match self.labels[rows.start..].first_chunk::<LANES>() {
-            Some(present) => *present,
-            None => {
-                let mut labels = [0; LANES];
-                labels[..rows.len()].copy_from_slice(&self.labels[rows]);
-                labels
-            }
-        }
-    }
-
     /// Gives one label to all of these rows.
     #[inline(always)]
-    fn settle<A: Arithmetic>(&mut self, rows: std::ops::Range<usize>, to: u32) {
+    fn settle<A: Arithmetic>(&mut self, rows: Range<usize>, to: u32) {
         for start in rows.clone().step_by(LANES) {
             let tile = start..(start + LANES).min(rows.end);
-            let labels = self.labels_of(tile.clone());
+            let labels = labels_of(self.labels, tile.clone());
             let top = Top::<A>::of(to);
             let mut left = top.moved(&labels) & (u32::MAX >> (32 - tile.len()));
             while left != 0 {
@@ -139,7 +128,7 @@ impl<T: Storage> Sieve<'_, '_, T> {
 
     /// Compares a tile with listed centres.
     #[inline(always)]
-    fn judge<A: Arithmetic>(&mut self, list: &[u32], rows: std::ops::Range<usize>) {
+    fn judge<A: Arithmetic>(&mut self, list: &[u32], rows: Range<usize>) {
         let tile = (self.start + rows.start) / LANES;
         let d = self.data.n_columns();
         let columns = self.tiles.columns_from(tile);
@@ -148,7 +137,7 @@ impl<T: Storage> Sieve<'_, '_, T> {
         }
         let top = top_of_list::<A>(&columns[..d], &self.centers.row_major, list);
         let certain = top.certain(self.scorer.threshold(self.tiles.reach()[tile]));
-        let labels = self.labels_of(rows.clone());
+        let labels = labels_of(self.labels, rows.clone());
         let mut left = (top.moved(&labels) | !certain) & (u32::MAX >> (32 - rows.len()));
         if left == 0 {
             return;

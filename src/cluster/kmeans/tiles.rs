@@ -1,5 +1,7 @@
 //! The rows once more, in single precision, laid out for a scan.
 
+use std::ops::Range;
+
 use super::rows::{Overview, Rows, Storage, squared};
 use crate::exact::power_of_two;
 use crate::parallel::map_chunk_pairs;
@@ -266,6 +268,19 @@ impl<T: Storage> Kernel for Prepare<'_, '_, T> {
             }
         }
         (overview, spread)
+    }
+}
+
+/// The labels of a tile's rows; 0 in lanes without a row.
+#[inline(always)]
+pub(super) fn labels_of(labels: &[u32], rows: Range<usize>) -> [u32; LANES] {
+    match labels[rows.start..].first_chunk::<LANES>() {
+        Some(present) => *present,
+        None => {
+            let mut lanes = [0; LANES];
+            lanes[..rows.len()].copy_from_slice(&labels[rows]);
+            lanes
+        }
     }
 }
 
