@@ -262,35 +262,36 @@ pub(crate) fn sixteen_rows<T>(from: &[T], stride: usize) -> [&[T; 4]; 16] {
 /// Asks for the memory of some items, which will be read within some ten steps.
 #[inline(always)]
 pub(crate) fn prefetch<T>(items: &[T]) {
-    #[cfg(all(target_arch = "x86_64", not(miri)))]
-    {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        let size = size_of_val(items);
-        for at in (0..size).step_by(64) {
-            // SAFETY: the address lies inside `items`, and a prefetch changes nothing.
-            unsafe { _mm_prefetch::<_MM_HINT_T0>(items.as_ptr().cast::<i8>().add(at)) };
-        }
-        // Items that end in another line than that of the last step.
-        if !size.is_multiple_of(64) {
-            // SAFETY: as above.
-            unsafe {
-                _mm_prefetch::<_MM_HINT_T0>(items.as_ptr().cast::<i8>().add(size - 1));
-            }
-        }
-    }
-    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
-    let _ = items;
+    ask::<T, false>(items);
 }
 
 /// Asks for the memory of some items, which will be read later: as far as the second-level
 /// cache, so that what is read before them keeps its place in the first.
 #[inline(always)]
 pub(crate) fn prefetch_far<T>(items: &[T]) {
+    ask::<T, true>(items);
+}
+
+#[inline(always)]
+fn ask<T, const FAR: bool>(items: &[T]) {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
-    for at in (0..size_of_val(items)).step_by(64) {
-        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
-        // SAFETY: the address lies inside `items`, and a prefetch changes nothing.
-        unsafe { _mm_prefetch::<_MM_HINT_T1>(items.as_ptr().cast::<i8>().add(at)) };
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _MM_HINT_T1, _mm_prefetch};
+        let size = size_of_val(items);
+        // Items may end in another line than that of the last whole step.
+        let n_steps = size.div_ceil(64) + usize::from(!size.is_multiple_of(64));
+        for step in 0..n_steps {
+            let at = (step * 64).min(size - 1);
+            // SAFETY: the address lies inside `items`, and a prefetch changes nothing.
+            unsafe {
+                let address = items.as_ptr().cast::<i8>().add(at);
+                if FAR {
+                    _mm_prefetch::<_MM_HINT_T1>(address);
+                } else {
+                    _mm_prefetch::<_MM_HINT_T0>(address);
+                }
+            }
+        }
     }
     #[cfg(not(all(target_arch = "x86_64", not(miri))))]
     let _ = items;
