@@ -274,27 +274,71 @@ pub(crate) fn prefetch_far<T>(items: &[T]) {
 
 #[inline(always)]
 fn ask<T, const FAR: bool>(items: &[T]) {
+    let size = size_of_val(items);
+    // Items may end in another line than that of the last whole step.
+    let n_steps = size.div_ceil(LINE) + usize::from(!size.is_multiple_of(LINE));
+    for step in 0..n_steps {
+        ask_line::<T, FAR>(items, (step * LINE).min(size - 1));
+    }
+}
+
+/// Asks for the cache line with this byte.
+#[inline(always)]
+fn ask_line<T, const FAR: bool>(items: &[T], byte: usize) {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
     {
         use std::arch::x86_64::{_MM_HINT_T0, _MM_HINT_T1, _mm_prefetch};
-        let size = size_of_val(items);
-        // Items may end in another line than that of the last whole step.
-        let n_steps = size.div_ceil(64) + usize::from(!size.is_multiple_of(64));
-        for step in 0..n_steps {
-            let at = (step * 64).min(size - 1);
-            // SAFETY: the address lies inside `items`, and a prefetch changes nothing.
-            unsafe {
-                let address = items.as_ptr().cast::<i8>().add(at);
-                if FAR {
-                    _mm_prefetch::<_MM_HINT_T1>(address);
-                } else {
-                    _mm_prefetch::<_MM_HINT_T0>(address);
-                }
+        let address = items.as_ptr().cast::<i8>().wrapping_add(byte);
+        // SAFETY: a prefetch needs no feature and reads nothing, whatever the address.
+        unsafe {
+            if FAR {
+                _mm_prefetch::<_MM_HINT_T1>(address);
+            } else {
+                _mm_prefetch::<_MM_HINT_T0>(address);
             }
         }
     }
     #[cfg(not(all(target_arch = "x86_64", not(miri))))]
-    let _ = items;
+    let _ = (items, byte);
+}
+
+/// Bytes of a cache line.
+const LINE: usize = 64;
+
+/// Items whose memory is asked for line by line, between steps of other work: all lines at
+/// once are more than can be under way, and a loop for each is more work than the asking.
+pub(crate) struct Ahead<'a, T> {
+    items: &'a [T],
+    n_lines: usize,
+    next: usize,
+}
+
+impl<'a, T> Ahead<'a, T> {
+    #[inline(always)]
+    pub(crate) fn new(items: &'a [T]) -> Ahead<'a, T> {
+        Ahead { items, n_lines: size_of_val(items).div_ceil(LINE), next: 0 }
+    }
+
+    /// Whether all lines have been asked for.
+    #[inline(always)]
+    pub(crate) fn is_over(&self) -> bool {
+        self.next >= self.n_lines
+    }
+
+    /// Asks for the next line; after the last one for what follows in memory.
+    #[inline(always)]
+    pub(crate) fn step(&mut self) {
+        ask_line::<T, false>(self.items, self.next * LINE);
+        self.next += 1;
+    }
+
+    /// Asks for all others.
+    #[inline(always)]
+    pub(crate) fn rest(mut self) {
+        while !self.is_over() {
+            self.step();
+        }
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -470,6 +514,22 @@ mod tests {
         for (len, stride) in [(3, 0), (123, 8), (138, 9), (140, usize::MAX / 15 + 1)] {
             let short = &numbers[..len];
             assert!(std::panic::catch_unwind(|| sixteen_rows(short, stride)).is_err());
+        }
+    }
+
+    #[test]
+    fn memory_is_asked_for_until_all_of_it_was() {
+        for (len, n_lines) in [(0, 0), (1, 1), (8, 1), (9, 2), (24, 3)] {
+            let items = vec![0.0_f64; len];
+            let mut ahead = Ahead::new(&items);
+            for line in 0..n_lines {
+                assert!(!ahead.is_over(), "line {line} of {len} numbers");
+                ahead.step();
+            }
+            assert!(ahead.is_over());
+            ahead.step();
+            ahead.rest();
+            Ahead::new(&items).rest();
         }
     }
 

@@ -33,6 +33,12 @@ HUGE_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 HERE = Path(__file__).parent
 RUST_PROGRAMS = {"segmenta", "linfa", "kodama"}
 
+# Each thread on a core of its own, in every program that can: the system may wake one up on
+# a core that is taken, where it waits for milliseconds while another core has nothing to do.
+BOUND = {"PEERS_BIND": "1"}
+BOUND_OPENMP = {"OMP_PROC_BIND": "true", "OMP_PLACES": "cores"}
+OPENMP_PROGRAMS = ("sklearn_", "faiss_", "genie", "quitefastmst")
+
 
 @dataclass
 class Answer:
@@ -47,13 +53,19 @@ class Answer:
 class Worker:
     """A process that holds the data of a task and runs its call when told."""
 
-    def __init__(self, name, program, task, folder, rust_worker):
+    def __init__(self, name, program, task, folder, rust_worker, bind):
         self.name, self.folder = name, folder
         folder.mkdir(parents=True, exist_ok=True)
         if program in RUST_PROGRAMS:
             command = [str(rust_worker), program]
         else:
             command = [sys.executable, str(HERE / "worker.py"), program]
+        if not bind:
+            bound = {}
+        elif program.startswith(OPENMP_PROGRAMS):
+            bound = BOUND_OPENMP
+        else:
+            bound = BOUND
         limits = [
             "PEERS_THREADS", "RAYON_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS",
             "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS",
@@ -64,6 +76,7 @@ class Worker:
             stdout=subprocess.PIPE,
             text=True,
             env=HUGE_PAGES
+            | bound
             | os.environ
             | dict.fromkeys(limits, str(THREADS))
             | {"PEERS_WORKER": str(rust_worker)},
@@ -129,7 +142,8 @@ def run(title, variant, options):
             shaped = {n: s | {"shape": part(s["shape"])} for n, s in specs.items()}
         task = variant.call | peer.options | {"arrays": shaped}
         answers = options.out / "answers" / str(i)
-        workers.append(Worker(peer.name, peer.program, task, answers, options.worker))
+        given_to = (task, answers, options.worker, not options.unbound)
+        workers.append(Worker(peer.name, peer.program, *given_to))
 
     answers = [worker.first() for worker in workers]
     seconds = [answer.seconds for answer in answers]
@@ -162,6 +176,7 @@ def run(title, variant, options):
             "peer_version": worker.version,
             "segmenta_version": workers[0].version,
             "threads": THREADS,
+            "bound": not options.unbound,
             "scale": options.scale,
             "machine": machine(),
         })
@@ -222,6 +237,7 @@ def main():
     parser.add_argument("works", nargs="*", metavar="WORK[/VARIANT]")
     parser.add_argument("--scale", type=float, default=1.0, help="factor for the rows")
     parser.add_argument("--rounds", type=int, help="after the first; default by time")
+    parser.add_argument("--unbound", action="store_true", help="threads on any core")
     parser.add_argument("--list", action="store_true", help="the works, and nothing else")
     parser.add_argument("--worker", type=Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path, required=True, help=argparse.SUPPRESS)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # This crate and its peers on the same data in one run. See README.md.
 #
-#   benches/peers/run.sh [WORK[/VARIANT]...] [--scale FACTOR] [--rounds N] [--list]
+#   benches/peers/run.sh [WORK[/VARIANT]...] [--scale FACTOR] [--rounds N] [--unbound] [--list]
 set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 out="$(cd "$here/../.." && pwd)/target/peers"

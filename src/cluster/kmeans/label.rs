@@ -107,9 +107,6 @@ struct Packed {
 /// others are scanned.
 const TILES_AHEAD: usize = 2;
 
-/// More cache lines than a core can ask for at once.
-const MANY_LINES: usize = 16;
-
 /// Rows of a list that are asked for before they are needed.
 const AHEAD: usize = 8;
 
@@ -333,12 +330,7 @@ impl<T: Storage> Kernel for Judge<'_, '_, T> {
             let soon = (tile + TILES_AHEAD) * d;
             let soon = self.columns.get(soon..soon + d).unwrap_or(&[]);
             let columns = &self.columns[tile * d..][..d];
-            let top = if d > MANY_LINES {
-                self.scorer.top_while::<A, f32>(columns, soon.as_flattened())
-            } else {
-                simd::prefetch(soon);
-                self.scorer.top::<A>(columns)
-            };
+            let top = self.scorer.top::<A, _>(columns, soon);
             let rows = tile * LANES..((tile + 1) * LANES).min(n_rows);
             let threshold = self.thresholds[tile];
             if self.bounds.write {

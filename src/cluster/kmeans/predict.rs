@@ -161,7 +161,7 @@ impl Kernel for Assign<'_> {
             let next = (t + ahead) * LANES * d;
             let later = rows.get(next..next + LANES * d).unwrap_or(&[]);
             let squares = frame.fill::<A, f64>(&rows[t * LANES * d..], &mut tile);
-            let top = scorer.top_while::<A, f64>(&tile, later);
+            let top = scorer.top::<A, f64>(&tile, later);
             let certain = top.certain_by_norms(scorer, &squares);
             let mut segments = [SegmentIndex::new(0); LANES];
             for (segment, index) in segments.iter_mut().zip(top.index()) {

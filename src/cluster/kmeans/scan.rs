@@ -14,7 +14,7 @@
 //! [`Lanes`]: super::nearest::Lanes
 
 use super::tiles::{Frame, LANES};
-use crate::simd::{self, Arithmetic, Sixteen};
+use crate::simd::{Ahead, Arithmetic, Sixteen};
 
 /// How many centres are scored at once: with [`LANES`] rows of `f32` they fill eight or ten
 /// of the 16 vector registers of AVX2, which is what keeps both multipliers busy.
@@ -199,16 +199,10 @@ pub(super) struct Top<A: Arithmetic> {
 }
 
 impl Scorer {
-    /// Scans a tile. What is found stays in registers, where the caller judges it.
+    /// Scans a tile, and asks on the way for the memory of what is read later. What is found
+    /// stays in registers, where the caller judges it.
     #[inline(always)]
-    pub(super) fn top<A: Arithmetic>(&self, tile: &[[f32; LANES]]) -> Top<A> {
-        self.top_while::<A, f32>(tile, &[])
-    }
-
-    /// The same, and asks for the memory of what is read later on the way: a cache line with
-    /// each column, for all at once are more than can be under way.
-    #[inline(always)]
-    pub(super) fn top_while<A: Arithmetic, T>(
+    pub(super) fn top<A: Arithmetic, T>(
         &self,
         tile: &[[f32; LANES]],
         later: &[T],
@@ -226,7 +220,7 @@ impl Scorer {
         tile: &[[f32; LANES]],
         later: &[T],
     ) -> Top<A> {
-        let mut later = later.chunks(64 / size_of::<T>());
+        let mut ahead = Ahead::new(later);
         let mut top = Top::<A>::none();
         let groups = self.groups.as_chunks::<SIZE>().0.chunks_exact(tile.len());
         let halves = self.halves.as_chunks::<SIZE>().0;
@@ -235,13 +229,14 @@ impl Scorer {
             for (score, half) in scores.iter_mut().zip(halves) {
                 *score = A::Sixteen::splat(-half);
             }
-            for (x, centers) in tile.iter().zip(group) {
-                if let Some(line) = later.next() {
-                    simd::prefetch(line);
+            if ahead.is_over() {
+                for (x, centers) in tile.iter().zip(group) {
+                    add_column::<A, SIZE>(x, centers, &mut scores);
                 }
-                let x = A::Sixteen::load(x);
-                for (score, &center) in scores.iter_mut().zip(centers) {
-                    *score = x.mul_add(A::Sixteen::splat(center), *score);
+            } else {
+                for (x, centers) in tile.iter().zip(group) {
+                    ahead.step();
+                    add_column::<A, SIZE>(x, centers, &mut scores);
                 }
             }
             for (c, score) in scores.into_iter().enumerate() {
@@ -249,8 +244,21 @@ impl Scorer {
             }
         }
         // More than there are columns of groups.
-        later.for_each(simd::prefetch);
+        ahead.rest();
         top
+    }
+}
+
+/// What a column adds to the scores of a group.
+#[inline(always)]
+fn add_column<A: Arithmetic, const SIZE: usize>(
+    column: &[f32; LANES],
+    centers: &[f32; SIZE],
+    scores: &mut [A::Sixteen; SIZE],
+) {
+    let x = A::Sixteen::load(column);
+    for (score, &center) in scores.iter_mut().zip(centers) {
+        *score = x.mul_add(A::Sixteen::splat(center), *score);
     }
 }
 
@@ -359,7 +367,7 @@ mod tests {
     use super::super::tiles::largest_norm;
     use super::*;
     use crate::random::Random;
-    use crate::simd::Kernel;
+    use crate::simd::{self, Kernel};
 
     /// What one level makes of a tile: the centres, and a bit for each certain one.
     struct Level<'a>(&'a Scorer, &'a Frame, &'a [f64]);
@@ -374,7 +382,7 @@ mod tests {
             let mut tile = vec![[0.0; LANES]; d];
             let squares = frame.fill::<A, f64>(rows, &mut tile);
             let threshold = scorer.threshold(largest_norm(&squares));
-            let top = scorer.top::<A>(&tile);
+            let top = scorer.top::<A, f64>(&tile, &[]);
             let by_norms = top.certain_by_norms(scorer, &squares);
             assert_eq!(top.certain(threshold) & !by_norms, 0);
             (top.index(), by_norms)

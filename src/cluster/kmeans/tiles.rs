@@ -95,9 +95,10 @@ impl Frame {
             keep::<A>(self.turn::<A, T>(rows, d, d / WIDE), rest, &mut squares);
         }
         let [a, b, c, e] = squares;
-        let mut sums = [0.0; LANES];
-        a.add(b).add(c.add(e)).store(&mut sums);
-        upper_squares(sums, d)
+        let (slack, least) = (A::Sixteen::splat(slack(d)), A::Sixteen::splat(LEAST));
+        let mut upper = [0.0; LANES];
+        a.add(b).add(c.add(e)).mul_add(slack, least).store(&mut upper);
+        upper
     }
 
     /// Columns from `p` times [`WIDE`] on of sixteen rows.
@@ -294,19 +295,22 @@ pub(super) fn squared_norms(tile: &[[f32; LANES]]) -> [f32; LANES] {
             *square += x * x;
         }
     }
-    upper_squares(squares, tile.len())
-}
-
-/// Upper bounds of the sums of `d` squares.
-#[inline(always)]
-fn upper_squares(mut squares: [f32; LANES], d: usize) -> [f32; LANES] {
-    // Each of the d terms and sums is off by a fraction of 2⁻²⁴, each x by as much.
-    let slack = 1.0 + (d as f32 + 8.0) * f32::EPSILON;
+    let slack = slack(tile.len());
     for square in &mut squares {
-        *square = *square * slack + f32::MIN_POSITIVE;
+        *square = *square * slack + LEAST;
     }
     squares
 }
+
+/// An upper bound of a sum of `d` squares is this times their sum, and [`LEAST`]: each of
+/// the terms and sums is off by a fraction of 2⁻²⁴, each number by as much.
+#[inline(always)]
+fn slack(d: usize) -> f32 {
+    1.0 + (d as f32 + 8.0) * f32::EPSILON
+}
+
+/// What squares may lose where they are too small for all of their digits.
+const LEAST: f32 = f32::MIN_POSITIVE;
 
 /// Upper bound of the norms of a tile's rows, but for those that are not numbers: their
 /// scores are none either, and so never certain.

@@ -23,15 +23,30 @@ struct Run {
 fn main() -> Result<()> {
     let program = env::args().nth(1).ok_or("usage: worker segmenta|linfa|kodama|sql")?;
     let n_threads = env::var("PEERS_THREADS")?.parse()?;
-    rayon::ThreadPoolBuilder::new().num_threads(n_threads).build_global()?;
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads);
+    if env::var_os("PEERS_BIND").is_some() {
+        let cores = core_affinity::get_core_ids().unwrap_or_default();
+        let bind = move |thread: usize| {
+            if let Some(&core) = cores.get(thread % cores.len().max(1)) {
+                core_affinity::set_for_current(core);
+            }
+        };
+        pool.start_handler(bind).build_global()?;
+    } else {
+        pool.build_global()?;
+    }
+    // From inside the pool, so that its threads are all there are, as with OpenMP.
+    Ok(rayon::scope(|_| serve(&program).map_err(|e| e.to_string()))?)
+}
 
+fn serve(program: &str) -> Result<()> {
     let mut lines = io::stdin().lock().lines();
     let task: Task = serde_json::from_str(&lines.next().ok_or("no task")??)?;
     if program == "sql" {
         return say(&json!({ "sql": task.sql()? }));
     }
-    let prepared = prepare(&program, &task)?;
-    let package = if program == "linfa" { "linfa-clustering" } else { &program };
+    let prepared = prepare(program, &task)?;
+    let package = if program == "linfa" { "linfa-clustering" } else { program };
     say(&json!({ "version": version(package) }))?;
     for line in lines {
         let run: Run = serde_json::from_str(&line?)?;
