@@ -83,19 +83,35 @@ impl Lanes {
         }
     }
 
-    /// The squared distances of some rows to the centres of a group.
+    /// The squared distances of some rows to the centres of the groups from `first` on: of
+    /// as many at once as keep the adders busy, each of which waits for its last sum.
     #[inline(always)]
-    pub(super) fn group_of<A: Arithmetic, T: Storage, const N: usize>(
+    pub(super) fn groups_of<A: Arithmetic, T: Storage, const G: usize, const N: usize>(
         &self,
-        group: usize,
+        first: usize,
         rows: &[&[T]; N],
-    ) -> [A::Four; N] {
-        let mut sums = [A::Four::splat(0.0); N];
-        for (j, centers) in self.group(group).iter().enumerate() {
-            let centers = A::Four::load(centers);
-            for (row, sums) in rows.iter().zip(&mut sums) {
-                let difference = A::Four::splat(row[j].into()).sub(centers);
-                *sums = difference.mul(difference).add(*sums);
+    ) -> [[A::Four; N]; G] {
+        let d = self.n_columns;
+        let mut groups = [self.group(first); G];
+        for (g, group) in groups.iter_mut().enumerate() {
+            *group = &self.group(first + g)[..d];
+        }
+        let mut cut = *rows;
+        for row in &mut cut {
+            *row = &row[..d];
+        }
+        let mut sums = [[A::Four::splat(0.0); N]; G];
+        for j in 0..d {
+            let mut centers = [sums[0][0]; G];
+            for (centers, group) in centers.iter_mut().zip(&groups) {
+                *centers = A::Four::load(&group[j]);
+            }
+            for (r, row) in cut.iter().enumerate() {
+                let x = A::Four::splat(row[j].into());
+                for (centers, sums) in centers.iter().zip(&mut sums) {
+                    let difference = x.sub(*centers);
+                    sums[r] = difference.mul(difference).add(sums[r]);
+                }
             }
         }
         sums

@@ -207,18 +207,44 @@ impl<T: Storage> Trial<'_, '_, T> {
         for (least, &place) in least.iter_mut().zip(&four.places) {
             *least = self.closest[place];
         }
-        for (g, potentials) in potentials.iter_mut().enumerate() {
-            let distances = self.points.lanes.group_of::<A, T, ROWS>(g, &four.rows);
-            let mut left = A::Four::load(potentials);
+        let n_groups = potentials.len();
+        for g in (0..n_groups - n_groups % 2).step_by(2) {
+            let distances = self.points.lanes.groups_of::<A, T, 2, ROWS>(g, &four.rows);
+            self.leave::<A>(four, &mut least, g, &distances, potentials);
+        }
+        if n_groups % 2 == 1 {
+            let g = n_groups - 1;
+            let distances = self.points.lanes.groups_of::<A, T, 1, ROWS>(g, &four.rows);
+            self.leave::<A>(four, &mut least, g, &distances, potentials);
+        }
+    }
+
+    /// Given the distances to the points of some groups. The newest centre stands in the
+    /// first group.
+    #[inline(always)]
+    fn leave<A: Arithmetic>(
+        &mut self,
+        four: &FourRows<'_, T>,
+        least: &mut [f64; ROWS],
+        first: usize,
+        distances: &[[A::Four; ROWS]],
+        potentials: &mut [[f64; LANES]],
+    ) {
+        if first == 0 {
             for r in 0..ROWS {
-                if g == 0 {
-                    let distance = distances[r].first();
+                let distance = distances[0][r].first();
+                if self.points.safe.is_some() {
                     let owner = &mut self.owners[four.places[r]];
                     *owner =
                         if distance < least[r] { self.points.newest } else { *owner };
-                    least[r] = if distance < least[r] { distance } else { least[r] };
-                    self.closest[four.places[r]] = least[r];
                 }
+                least[r] = if distance < least[r] { distance } else { least[r] };
+                self.closest[four.places[r]] = least[r];
+            }
+        }
+        for (distances, potentials) in distances.iter().zip(&mut potentials[first..]) {
+            let mut left = A::Four::load(potentials);
+            for r in 0..ROWS {
                 let least = distances[r].min(A::Four::splat(least[r]));
                 left = A::Four::splat(four.weights[r]).mul(least).add(left);
             }
