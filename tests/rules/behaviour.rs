@@ -334,11 +334,23 @@ pub(crate) mod oracle {
         }
     }
 
-    /// The points, added up one by one. Those that are drawn are added without rounding that
-    /// matters.
+    /// The sum of some numbers, rounded once: what is lost in an addition is a number too
+    /// (Knuth 1969, §4.2.2), and is added up beside.
+    fn rounded_once(numbers: impl IntoIterator<Item = f64>) -> f64 {
+        let (mut sum, mut lost) = (0.0, 0.0);
+        for x in numbers {
+            let total: f64 = sum + x;
+            let part = total - sum;
+            lost += (sum - (total - part)) + (x - part);
+            sum = total;
+        }
+        sum + lost
+    }
+
+    /// The points of all parts.
     fn score(case: &Case, model: &PointsModel, person: &Person) -> f64 {
         let capped = |x: f64, cap: Option<f64>| cap.map_or(x, |cap| x.clamp(-cap, cap));
-        let mut sum = 0.0;
+        let mut points = Vec::new();
         for part in &model.parts {
             let given = match &part.given_for {
                 PointsFor::Rule(rule) => match truth(case, rule, person) {
@@ -366,13 +378,13 @@ pub(crate) mod oracle {
                         _ => 1.0,
                     };
                     let times = chosen(case, &test, person);
-                    times.iter().map(|(time, _)| left(*time)).sum::<f64>() * part.points
+                    rounded_once(times.iter().map(|(time, _)| left(*time))) * part.points
                 }
                 other => panic!("{other:?}"),
             };
-            sum += capped(given, part.cap);
+            points.push(capped(given, part.cap));
         }
-        capped(sum, model.cap)
+        capped(rounded_once(points), model.cap)
     }
 
     /// The truth of each rule.

@@ -497,6 +497,32 @@ fn points_that_become_less_change_at_their_instants() {
     assert!(n_changes > 12, "{n_changes}");
 }
 
+/// 3 and the least bit more: added up one by one, the bit is lost half a day too early.
+#[test]
+fn what_is_left_of_points_counts_to_the_last_bit() {
+    let points = PointsModel::new()
+        .per_event("visits", 1e-7, events("visit"))
+        .half_life(Span::days(1))
+        .in_steps(Span::hours(12))
+        .when("young", 1.0, field("age").lt(30))
+        .when("member", 2.0, field("member").eq(true));
+    let set = RuleSet::new().score("points", points).segment(
+        "more",
+        "More",
+        score("points").gt(3),
+    );
+    let (book, ann) =
+        (set.compile_book(&schema()).unwrap(), customer(true, 20.0, &[100]));
+    let half = 1e-7 * (-28.5_f64).exp2();
+    assert_eq!((half + 1.0) + 2.0, 3.0);
+    assert!(half + 3.0 > 3.0 && 1e-7 * (-29.0_f64).exp2() + 3.0 == 3.0);
+    let at = |now: i64| book.at(Timestamp::from_millis(now)).membership(&ann).unwrap();
+    assert_eq!(at(129 * DAY - 1), [Truth::True]);
+    assert_eq!(at(129 * DAY), [Truth::False]);
+    let next = book.at(day(128)).next_change(&ann).unwrap();
+    assert_eq!(next.map(|next| next.at), Some(day(129)));
+}
+
 #[test]
 fn points_become_less_as_events_arrive_and_time_passes() {
     let schema = schema();
