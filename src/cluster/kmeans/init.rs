@@ -49,10 +49,7 @@ impl Init {
     /// up to five, but no more than need as much memory as the rows, and at least one.
     pub(super) fn runs_at_once<T: Storage>(&self, rows: Rows<'_, T>) -> usize {
         match self {
-            Init::KMeansPlusPlus => {
-                let row = rows.n_columns() * size_of::<T>();
-                (row / Closest::BYTES).clamp(1, 5)
-            }
+            Init::KMeansPlusPlus => Closest::runs_beside::<T>(rows.n_columns()),
             _ => 1,
         }
     }
@@ -101,7 +98,7 @@ pub(super) fn plus_plus<T: Storage>(
         let centers = rows.row(first).iter().map(|&x| x.into()).collect();
         starts.push(Start { centers, candidates: Vec::new() });
     }
-    closest.restart(rows.len(), starts.len());
+    closest.restart(rows.len(), p, starts.len());
     let left = closest.lower(rows, &starts);
     let mut potentials: Vec<Vec<f64>> =
         (0..starts.len()).map(|run| column(&left, run, 0)).collect();
@@ -287,7 +284,7 @@ mod tests {
                 (0..n * d).map(|i| (i / d % 7) as f64 + 0.2 * random.unit()).collect();
             let rows = Rows::new(&data, (n, d), None).unwrap();
             let k = 12.min(n);
-            let streams = || (0..4).map(|stream| Random::new(3, stream));
+            let streams = || (0..11).map(|stream| Random::new(3, stream));
             let mut closest = Closest::default();
             let mut randoms: Vec<Random> = streams().collect();
             let together = plus_plus(rows, k, &mut randoms, &mut closest).unwrap();

@@ -34,6 +34,7 @@ mod candidates;
 mod config;
 mod fit;
 mod init;
+mod joint;
 mod label;
 mod lloyd;
 mod means;

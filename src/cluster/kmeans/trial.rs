@@ -1,9 +1,10 @@
 //! What candidates would leave of the squared distances to the nearest centre: the inner
 //! pass of greedy k-means++.
 
+use super::joint::{Joint, JointTrial, MOST_RUNS};
 use super::nearest::{LANES, Lanes};
 use super::rows::{Rows, Storage, squared};
-use crate::parallel::map_chunk_pairs;
+use crate::parallel::{map_blocks_mut, map_chunk_pairs};
 use crate::simd::{self, Arithmetic, Four, Kernel};
 
 /// Rows of a block of a pass.
@@ -20,7 +21,7 @@ const AHEAD: usize = 64;
 const AHEAD_BYTES: usize = 1 << 16;
 
 /// Columns from which on it pays to know which rows need not be looked at, and to ask for
-/// rows ahead.
+/// rows ahead. With less the runs are looked at together, see [`joint`](super::joint).
 const WIDE: usize = 32;
 
 /// One row in so many must be in doubt for the others to be looked at too: that is what it
@@ -35,6 +36,13 @@ pub(super) struct Start {
     pub(super) candidates: Vec<f64>,
 }
 
+impl Start {
+    /// The last centre so far.
+    fn newest(&self, n_columns: usize) -> &[f64] {
+        &self.centers[self.centers.len() - n_columns..]
+    }
+}
+
 /// For each of some runs the squared distance of each row to the nearest centre but for the
 /// newest one, which is counted in by the next trial only, on its way, and which centre that
 /// is. Those of a block of rows stand together, run by run.
@@ -42,30 +50,36 @@ pub(super) struct Start {
 pub(super) struct Closest {
     n_runs: usize,
     distances: Vec<f64>,
-    /// Stay as they are with less than [`WIDE`] columns.
+    /// None with less than [`WIDE`] columns.
     owners: Vec<u32>,
 }
 
 impl Closest {
-    /// What it holds for each row and run.
-    pub(super) const BYTES: usize = size_of::<f64>() + size_of::<u32>();
+    /// How many runs find room in as much memory as the rows need, from one to five.
+    pub(super) fn runs_beside<T>(n_columns: usize) -> usize {
+        let owner = if n_columns < WIDE { 0 } else { size_of::<u32>() };
+        let runs = n_columns * size_of::<T>() / (size_of::<f64>() + owner);
+        runs.clamp(1, 5.min(MOST_RUNS))
+    }
 
     /// Forgets all centres. Keeps its memory: fresh pages cost more than a pass.
-    pub(super) fn restart(&mut self, n_rows: usize, n_runs: usize) {
+    pub(super) fn restart(&mut self, n_rows: usize, n_columns: usize, n_runs: usize) {
         self.n_runs = n_runs;
-        if self.distances.len() != n_rows * n_runs {
-            self.distances = vec![f64::INFINITY; n_rows * n_runs];
-            self.owners = vec![0; n_rows * n_runs];
-            return;
+        let len = n_rows * n_runs;
+        if self.distances.len() == len {
+            map_blocks_mut(&mut self.distances, BLOCK, |_, block| {
+                block.fill(f64::INFINITY);
+            });
+        } else {
+            self.distances = vec![f64::INFINITY; len];
         }
-        map_chunk_pairs(
-            (&mut self.distances, BLOCK),
-            (&mut self.owners, BLOCK),
-            |_, distances, owners| {
-                distances.fill(f64::INFINITY);
-                owners.fill(0);
-            },
-        );
+        if n_columns < WIDE {
+            self.owners.clear();
+        } else if self.owners.len() == len {
+            map_blocks_mut(&mut self.owners, BLOCK, |_, block| block.fill(0));
+        } else {
+            self.owners = vec![0; len];
+        }
     }
 
     pub(super) fn distance(&self, run: usize, row: usize) -> f64 {
@@ -78,6 +92,43 @@ impl Closest {
     /// Counts in the last centre of each run. Gives for each block of rows and each run the
     /// potential, `Σ w · D²`, and after it those that each of its candidates would leave.
     pub(super) fn lower<T: Storage>(
+        &mut self,
+        rows: Rows<'_, T>,
+        starts: &[Start],
+    ) -> Vec<Vec<Vec<f64>>> {
+        if rows.n_columns() < WIDE {
+            self.lower_jointly(rows, starts)
+        } else {
+            self.lower_each(rows, starts)
+        }
+    }
+
+    fn lower_jointly<T: Storage>(
+        &mut self,
+        rows: Rows<'_, T>,
+        starts: &[Start],
+    ) -> Vec<Vec<Vec<f64>>> {
+        let p = rows.n_columns();
+        let n_runs = self.n_runs;
+        let joint = |starts: &[Start]| {
+            let newest: Vec<_> = starts.iter().map(|start| start.newest(p)).collect();
+            let candidates: Vec<_> =
+                starts.iter().map(|start| &start.candidates[..]).collect();
+            Joint::new(&newest, &candidates, p)
+        };
+        let points: Vec<Joint> = starts.chunks(MOST_RUNS).map(joint).collect();
+        map_blocks_mut(&mut self.distances, BLOCK * n_runs, |at, closest| {
+            let start = at / n_runs;
+            let some = closest.len() / n_runs * MOST_RUNS;
+            let trials = closest.chunks_mut(some).zip(&points);
+            let trials = trials.map(|(closest, points)| {
+                simd::run(JointTrial { rows, points, start, closest })
+            });
+            trials.flatten().collect()
+        })
+    }
+
+    fn lower_each<T: Storage>(
         &mut self,
         rows: Rows<'_, T>,
         starts: &[Start],
@@ -106,8 +157,8 @@ impl Closest {
 struct Points {
     /// The newest centre, and candidates after it.
     lanes: Lanes,
-    /// For each centre before it, see [`safe`]; none where all rows are looked at.
-    safe: Option<Vec<f64>>,
+    /// For each centre before it, see [`safe`].
+    safe: Vec<f64>,
     newest: u32,
 }
 
@@ -115,11 +166,9 @@ impl Points {
     fn new(start: &Start, p: usize) -> Points {
         let newest = start.centers.len() - p;
         let points = [&start.centers[newest..], &start.candidates].concat();
-        let safe = (p >= WIDE).then(|| {
-            // Before there is another one the newest stands for it: nothing is safe.
-            let others = start.centers[..newest.max(p)].chunks_exact(p);
-            others.map(|center| safe(center, &points)).collect()
-        });
+        // Before there is another one the newest stands for it: nothing is safe.
+        let others = start.centers[..newest.max(p)].chunks_exact(p);
+        let safe = others.map(|center| safe(center, &points)).collect();
         Points { lanes: Lanes::new(&points, p), safe, newest: (newest / p) as u32 }
     }
 }
@@ -183,7 +232,7 @@ impl<T: Storage> Trial<'_, '_, T> {
     /// potential of the others; nothing where it is better to look at all.
     #[inline(always)]
     fn doubtful(&self, list: &mut [u32; BLOCK]) -> Option<(usize, f64)> {
-        let safe = self.points.safe.as_ref()?;
+        let safe = &self.points.safe;
         let (mut n_listed, mut kept) = (0, 0.0);
         for (i, (&distance, &owner)) in self.closest.iter().zip(&*self.owners).enumerate()
         {
@@ -233,11 +282,8 @@ impl<T: Storage> Trial<'_, '_, T> {
         if first == 0 {
             for r in 0..ROWS {
                 let distance = distances[0][r].first();
-                if self.points.safe.is_some() {
-                    let owner = &mut self.owners[four.places[r]];
-                    *owner =
-                        if distance < least[r] { self.points.newest } else { *owner };
-                }
+                let owner = &mut self.owners[four.places[r]];
+                *owner = if distance < least[r] { self.points.newest } else { *owner };
                 least[r] = if distance < least[r] { distance } else { least[r] };
                 self.closest[four.places[r]] = least[r];
             }
@@ -296,7 +342,7 @@ impl<'r, T: Storage> FourRows<'r, T> {
     #[inline(always)]
     fn next(rows: Rows<'r, T>, start: usize, at: usize, end: usize) -> Self {
         let ahead = start + at + ahead(rows);
-        if rows.n_columns() >= WIDE && ahead + ROWS <= rows.len() {
+        if ahead + ROWS <= rows.len() {
             simd::prefetch_far(rows.slice(ahead..ahead + ROWS));
         }
         let mut four = FourRows {
@@ -324,7 +370,7 @@ mod tests {
         let rows = Rows::new(data, (n, d), weights).unwrap();
         let mut closest = Closest::default();
         for start in 0..2 {
-            closest.restart(n, 1);
+            closest.restart(n, d, 1);
             let mut plain = vec![f64::INFINITY; n];
             for step in 0..centers.len() {
                 let chosen: Vec<f64> =
@@ -409,7 +455,7 @@ mod tests {
         }
         let rows = Rows::new(&data, (500, WIDE), None).unwrap();
         let mut closest = Closest::default();
-        closest.restart(500, 1);
+        closest.restart(500, WIDE, 1);
         let start = |n: usize| {
             [Start { centers: rows.slice(0..n).to_vec(), candidates: Vec::new() }]
         };
